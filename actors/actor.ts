@@ -1,0 +1,55 @@
+import type { AnyStateMachine } from 'xstate'
+import type { Address } from '../src/address.ts'
+import type { Snapshot, Work } from '../src/document.ts'
+import type { ActorEvent } from '../src/envelope.ts'
+
+/**
+ * What the host must know of a kind of actor beside its machine. The machine's own actions are these, by type and params:
+ *
+ * | action  | params                       | means |
+ * |---------|------------------------------|-------|
+ * | send    | { to, event }                | an event for another actor, durable once committed |
+ * | offer   | { job, priority, dispatch }  | work for whoever has the handler, durable once committed |
+ * | page    | { id, body }                 | a side document, written before the commit; its id names its content |
+ * | read    | { page, event }              | the page comes back as `event` with a `body`, durable once committed |
+ * | grant   | Grant                        | answer to a claim |
+ * | refuse  | { dispatch }                 | answer to a claim |
+ * | reject  | { code, message }            | answer to a command that changes nothing |
+ * | superseded | {}                        | what came belongs to a run that is no longer current |
+ */
+export interface ActorType {
+  name: string
+  version: number
+  machine: AnyStateMachine
+  /** Events that may create the actor; any other event for an absent one is a dead letter. */
+  creates: ReadonlySet<string>
+  /** Events whose own content makes a repetition harmless (a set of identities, a fence): the inbox keeps no mark for their senders. */
+  unmarked: ReadonlySet<string>
+  /** Actors of the same partition whose existence the decision on this event needs to know. */
+  peers?(self: Address, event: ActorEvent): { key: string; address: Address }[]
+  /** What of the snapshot is copied out for queries and for the host. */
+  view(snapshot: Snapshot): { state: string; final: boolean; work?: Work; group?: Address; labels?: Record<string, string> }
+  /** What a sibling may know of it. */
+  peer?(snapshot: Snapshot): Peer
+  /** Each unmet condition of an actor that waits; empty if it does not wait. */
+  why(snapshot: Snapshot, at: number): Condition[]
+}
+
+export interface Peer {
+  /** Hash of what it was submitted with. */
+  content: string
+  member: boolean
+}
+
+/** One reason why an actor waits: for people, and as data. */
+export interface Condition {
+  code: string
+  message: string
+  /** Address of what it waits for, if that is an actor. */
+  on?: Address
+  /** When the condition ends by itself, ms since 1970. */
+  until?: number
+  /** true: nothing but an operator's action ends it. */
+  stuck?: boolean
+  [fact: string]: unknown
+}

@@ -1,0 +1,45 @@
+import { ValidationError } from './errors.ts'
+
+/** `type:id`. The id is one or more segments of letters, digits, `_` and `-`, joined by `/`; its first segment is the root. */
+export type Address = string
+
+const segment = '[A-Za-z0-9_-]+'
+const idPattern = new RegExp(`^${segment}(/${segment})*$`)
+const addressPattern = new RegExp(`^[a-z]+:${segment}(/${segment})*$`)
+
+/** Longest id, in characters: it is part of subjects and keys. */
+export const maxIdLength = 256
+
+export const isId = (id: unknown): id is string => typeof id === 'string' && id.length <= maxIdLength && idPattern.test(id)
+export const isAddress = (address: unknown): address is Address =>
+  typeof address === 'string' && address.length <= maxIdLength + 32 && addressPattern.test(address)
+
+/** `id` itself, or a ValidationError that names the field. */
+export function checkId(id: unknown, field: string): string {
+  if (isId(id)) return id
+  throw new ValidationError(
+    `${field}: ${JSON.stringify(id)} is not an id. Use segments of letters, digits, "_" and "-", joined by "/", ${maxIdLength} characters at most.`,
+    [{ path: [field], message: 'not an id' }],
+  )
+}
+
+export const addressOf = (type: string, id: string): Address => `${type}:${id}`
+export const typeOf = (address: Address): string => address.slice(0, address.indexOf(':'))
+export const idOf = (address: Address): string => address.slice(address.indexOf(':') + 1)
+
+/** All actors of one root live in one partition. */
+export function rootOf(address: Address): string {
+  const id = idOf(address)
+  const slash = id.indexOf('/')
+  return slash < 0 ? id : id.slice(0, slash)
+}
+
+/** fnv1a32(root) mod partitions: the same as the function `partition()` of NATS subject mapping. */
+export function partitionOf(root: string, partitions: number): number {
+  let hash = 0x811c9dc5
+  for (let i = 0; i < root.length; i++) {
+    hash ^= root.charCodeAt(i)
+    hash = Math.imul(hash, 0x01000193)
+  }
+  return (hash >>> 0) % partitions
+}

@@ -1,0 +1,87 @@
+import type { Clock } from '../clock.ts'
+import { UnavailableError } from '../errors.ts'
+import { type Connection, connection } from './embedded/connection.ts'
+import { deferred } from './embedded/deferred.ts'
+import { type FrameJournal, frameQueues } from './embedded/frames.ts'
+import { memoryRecords } from './embedded/records.ts'
+import { subjects } from './embedded/subjects.ts'
+import { workQueues } from './embedded/work.ts'
+import type { Bus, DeadLetter, Records } from './port.ts'
+
+export type { FrameJournal, JournalEntry } from './embedded/frames.ts'
+
+export interface EmbeddedBusOptions {
+  partitions?: number
+  /** Number of the event stream, if it was made anew. */
+  epoch?: number
+  clock: Clock
+  /** Where frames survive a restart; without it they live as long as the process. */
+  journal?: FrameJournal
+  /** Records that survive; without them they live as long as the process. */
+  records?: Records
+  /** Keeps dead letters; without it they are in `deadLetters`. */
+  keep?: (letters: readonly DeadLetter[]) => Promise<void>
+  /** The process that holds the bus is the only one: who is not connected is dead. */
+  knowsTheDead?: boolean
+}
+
+/** A bus inside one process. Several hosts can be connected, as to a cluster. */
+export interface EmbeddedBus {
+  /** Names of workers that use this connection begin with its name and a dot. */
+  connect(name: string): Bus
+  /**
+   * The death of a host, as the others see it: it hears nothing more, nothing that it does has an effect, and what it called
+   * never returns. Offers that it held are offered to others after `ackWait`.
+   */
+  disconnect(name: string): void
+  readonly deadLetters: readonly DeadLetter[]
+  /** Nothing that was sent is still to be delivered. (What nobody asked for may wait.) */
+  readonly idle: boolean
+}
+
+/** How long an offer belongs to who took it and is not heard of again. */
+export const ackWait = 30_000
+
+export function embeddedBus(options: EmbeddedBusOptions): EmbeddedBus {
+  const { partitions = 1, epoch = 1, clock, journal } = options
+  const defer = deferred()
+  const work = workQueues(defer)
+  const letters = new Map<string, DeadLetter>()
+  const connections = new Map<string, Connection>()
+
+  const shared = {
+    partitions,
+    epoch,
+    frames: frameQueues({ partitions, epoch, clock, journal, defer }),
+    work,
+    messages: subjects(clock, defer),
+    records: options.records ?? memoryRecords(defer),
+    async keep(more: readonly DeadLetter[]) {
+      if (options.keep) return options.keep(more)
+      for (const letter of more) if (!letters.has(letter.id)) letters.set(letter.id, letter)
+    },
+    workerLives(worker: string) {
+      if (!options.knowsTheDead) return undefined
+      return [...connections.keys()].some((connected) => worker.startsWith(`${connected}.`))
+    },
+  }
+
+  return {
+    connect(name) {
+      if (connections.has(name)) throw new UnavailableError(`${name} is connected already. Give each connection a name of its own.`)
+      const made = connection(shared, () => connections.delete(name))
+      connections.set(name, made)
+      return made.bus
+    },
+    disconnect(name) {
+      const held = connections.get(name)?.die() ?? []
+      if (held.length > 0) clock.at(clock.now() + ackWait, () => work.offer(held))
+    },
+    get deadLetters() {
+      return [...letters.values()]
+    },
+    get idle() {
+      return defer.idle
+    },
+  }
+}

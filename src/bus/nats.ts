@@ -1,0 +1,74 @@
+import { jetstream, jetstreamManager } from '@nats-io/jetstream'
+import { ValidationError } from '../errors.ts'
+import { frameStream } from './nats/frames.ts'
+import { openLink } from './nats/link.ts'
+import { messages } from './nats/messages.ts'
+import { publisher } from './nats/publisher.ts'
+import { openRecords } from './nats/records.ts'
+import { openDeployment, type StreamLimits, streamNames } from './nats/streams.ts'
+import { workStream } from './nats/work.ts'
+import type { Bus, DeadLetter } from './port.ts'
+
+export interface NatsOptions {
+  /** `nats://host:4222`, several joined by commas. */
+  url: string
+  /** First token of all subjects, and of the names of streams. */
+  namespace: string
+  /** Name of this connection, as the server lists it. */
+  name: string
+  /** Only for a deployment that is made now; another number than the one it has is refused. */
+  partitions?: number
+  /** Hosts make what is missing; clients do not. */
+  create: boolean
+  limits?: StreamLimits
+}
+
+/** A bus over NATS JetStream. */
+export async function connectNats(options: NatsOptions): Promise<Bus> {
+  const { url, namespace, name, partitions, create, limits } = options
+  if (!/^[A-Za-z0-9_-]+$/.test(namespace))
+    throw new ValidationError(`namespace: ${JSON.stringify(namespace)} may hold letters, digits, "_" and "-".`, [
+      { path: ['namespace'], message: 'not a name' },
+    ])
+  const link = await openLink(url, name)
+  try {
+    const js = jetstream(link.nc)
+    const jsm = await jetstreamManager(link.nc, { checkAPI: false })
+    const records = await openRecords(link, js, namespace, create)
+    const { epoch, partitions: fixed } = await openDeployment({ link, jsm, records, namespace, partitions, create, limits })
+    const names = streamNames(namespace, epoch)
+    const frames = frameStream({ link, jsm, namespace, stream: names.events, epoch })
+    const work = workStream({ link, jsm, records, namespace, stream: names.work })
+    const bury = publisher(link, names.dead)
+    return {
+      partitions: fixed,
+      epoch,
+      publish: frames.publish,
+      consume: frames.consume,
+      lastSequence: frames.lastSequence,
+      keepsOffers: true,
+      offer: work.offer,
+      pull: work.pull,
+      ...messages(link, namespace),
+      records,
+      deadLetter: (letters) => bury(letters.map((letter) => buried(namespace, letter))),
+      onConnection: (on) => void link.onConnection(on),
+      // A server knows connections, not processes.
+      workerLives: () => undefined,
+      async close() {
+        frames.close()
+        work.close()
+        await link.close()
+      },
+    }
+  } catch (error) {
+    await link.close()
+    throw error
+  }
+}
+
+const buried = (namespace: string, letter: DeadLetter) => ({
+  subject: `${namespace}.dead.${letter.to?.replace(/[^A-Za-z0-9_-]+/g, '.') || 'unknown'}`,
+  id: letter.id,
+  data: new TextEncoder().encode(JSON.stringify(letter)),
+})

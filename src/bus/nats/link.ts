@@ -1,0 +1,157 @@
+import { connect, errors, type Msg, type MsgHdrs, type NatsConnection } from 'nats'
+import { UnavailableError, ValidationError } from '../../errors.ts'
+import type { Listening } from '../port.ts'
+
+/** How long a server may take for an answer. */
+export const answerTime = 5000
+/** How long an orderly end may take. */
+const closeTime = 2000
+/** Atomic batches came with it. */
+const oldest = [2, 12] as const
+const largest = 8 * 1024 * 1024
+const roomForHeaders = 1024
+
+/** One connection. Whatever waits for an answer ends at once when the connection is lost, and nothing is sent late: what cannot be sent now is refused. */
+export interface Link {
+  readonly nc: NatsConnection
+  /** Its address without credentials. */
+  readonly server: string
+  readonly connected: boolean
+  request(subject: string, data: Uint8Array | string, options?: { headers?: MsgHdrs; timeout?: number }): Promise<Msg>
+  /** Fire and forget: dropped while there is no connection. */
+  send(subject: string, data: Uint8Array | string, options?: { headers?: MsgHdrs; reply?: string }): void
+  /** Ends with UnavailableError if the answer takes too long or the connection is lost meanwhile. */
+  bounded<T>(start: () => Promise<T>, timeout?: number): Promise<T>
+  /** ValidationError for what no server would take. */
+  checkSize(data: Uint8Array, what: string): void
+  onConnection(on: (connected: boolean) => void): Listening
+  close(): Promise<void>
+}
+
+export async function openLink(url: string, name: string): Promise<Link> {
+  const { servers, user, pass, token, tls } = parse(url)
+  const server = servers.join(', ')
+  const nc = await connect({
+    servers,
+    name,
+    ...(token ? { token } : user ? { user, pass } : {}),
+    ...(tls ? { tls: {} } : {}),
+    timeout: answerTime,
+    maxReconnectAttempts: -1,
+    reconnectTimeWait: 200,
+    reconnectJitter: 200,
+    waitOnFirstConnect: false,
+    pingInterval: 10_000,
+    maxPingOut: 2,
+    noAsyncTraces: true,
+  }).catch((error: unknown) => {
+    throw new UnavailableError(`NATS at ${server} cannot be reached: ${text(error)}.`, { cause: error })
+  })
+  const version = nc.info?.version ?? '0.0.0'
+  if (tooOld(version)) {
+    await nc.close()
+    throw new UnavailableError(`NATS ${oldest.join('.')} or newer is needed: ${server} is ${version}.`)
+  }
+  return link(nc, server)
+}
+
+function link(nc: NatsConnection, server: string): Link {
+  const pending = new Set<(error: Error) => void>()
+  const listeners = new Set<(connected: boolean) => void>()
+  let connected = true
+  let closing = false
+
+  const change = (now: boolean): void => {
+    if (connected === now) return
+    connected = now
+    if (!now) for (const reject of pending) reject(new UnavailableError(`The connection to NATS at ${server} was lost.`))
+    for (const on of listeners) on(now)
+  }
+  const observe = async () => {
+    for await (const { type } of nc.status()) {
+      if (type === 'disconnect' || type === 'close') change(false)
+      if (type === 'reconnect') change(true)
+    }
+  }
+  observe().catch(() => {})
+
+  const explain = (error: unknown, what: string): Error => {
+    if (error instanceof errors.RequestError && error.isNoResponders())
+      return new UnavailableError(`Nobody answers ${what} on NATS at ${server}.`, { cause: error, nobody: true })
+    if (error instanceof errors.TimeoutError)
+      return new UnavailableError(`NATS at ${server} did not answer ${what} in time.`, { cause: error })
+    return error instanceof Error ? error : new Error(String(error))
+  }
+
+  const bounded = <T>(start: () => Promise<T>, timeout: number = answerTime, what = ''): Promise<T> => {
+    if (!connected || closing)
+      return Promise.reject(new UnavailableError(closing ? 'The bus is closed.' : `There is no connection to NATS at ${server}.`))
+    return new Promise<T>((resolve, reject) => {
+      const timer = setTimeout(() => end(() => reject(new UnavailableError(`NATS at ${server} did not answer ${what} in time.`))), timeout)
+      const fail = (error: unknown) => end(() => reject(explain(error, what)))
+      const end = (settle: () => void) => {
+        clearTimeout(timer)
+        pending.delete(fail)
+        settle()
+      }
+      pending.add(fail)
+      start().then((value) => end(() => resolve(value)), fail)
+    })
+  }
+
+  return {
+    nc,
+    server,
+    get connected() {
+      return connected && !closing
+    },
+    request: (subject, data, { headers, timeout = answerTime } = {}) =>
+      bounded(() => nc.request(subject, data, { timeout: timeout + 1000, headers }), timeout, subject),
+    send(subject, data, options) {
+      if (connected && !nc.isClosed()) nc.publish(subject, data, options)
+    },
+    bounded,
+    checkSize(data, what) {
+      const most = Math.min(largest, nc.info?.max_payload ?? largest) - roomForHeaders
+      if (data.length <= most) return
+      throw new ValidationError(`${what} has ${data.length} bytes; ${server} takes ${most}.`, [{ path: [], message: 'too large' }])
+    },
+    onConnection(on) {
+      listeners.add(on)
+      return { stop: () => void listeners.delete(on) }
+    },
+    async close() {
+      if (closing) return
+      closing = true
+      listeners.clear()
+      const flushed = connected ? nc.flush().catch(() => {}) : undefined
+      await within(closeTime, flushed)
+      await within(closeTime, nc.close())
+    },
+  }
+}
+
+/** Addresses without what is secret in them. */
+function parse(given: string): { servers: string[]; user?: string; pass?: string; token?: string; tls: boolean } {
+  const urls = given.split(',').map((one) => new URL(one.includes('://') ? one.trim() : `nats://${one.trim()}`))
+  const servers = urls.map(({ protocol, host }) => `${protocol}//${host}`)
+  const secret = urls.find(({ username }) => username !== '')
+  const user = secret && decodeURIComponent(secret.username)
+  const pass = secret && decodeURIComponent(secret.password)
+  const tls = urls.some(({ protocol }) => protocol === 'tls:')
+  return pass ? { servers, user, pass, tls } : { servers, token: user, tls }
+}
+
+function tooOld(version: string): boolean {
+  const [major = 0, minor = 0] = version.split('.').map(Number)
+  return major < oldest[0] || (major === oldest[0] && minor < oldest[1])
+}
+
+async function within(ms: number, work: Promise<unknown> | undefined): Promise<void> {
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<void>((resolve) => (timer = setTimeout(resolve, ms)))
+  await Promise.race([work, late]).catch(() => {})
+  clearTimeout(timer)
+}
+
+const text = (error: unknown): string => (error instanceof Error ? error.message : String(error))

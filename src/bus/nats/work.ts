@@ -1,0 +1,97 @@
+import type { JetStreamManager } from '@nats-io/jetstream'
+import type { Msg } from 'nats'
+import { ValidationError } from '../../errors.ts'
+import type { Listening, Offer, Records, TakenOffer, WorkPull } from '../port.ts'
+import type { Link } from './link.ts'
+import { publisher } from './publisher.ts'
+import { workPull } from './work-pull.ts'
+
+export interface Work {
+  offer(offers: readonly Offer[]): Promise<void>
+  pull(job: string, on: (offer: TakenOffer) => void): Promise<WorkPull>
+  close(): void
+}
+
+const jobName = /^[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*$/
+const recordOf = (job: string) => `work.${job}`
+
+/**
+ * Offers of work: a queue for every job and priority, made when first used. Which ones there are is a record, so that who pulls a
+ * job hears of a new priority. Repeats are let through: an offer taken twice does no harm, one taken for a repeat would.
+ */
+export function workStream(options: { link: Link; jsm: JetStreamManager; records: Records; namespace: string; stream: string }): Work {
+  const { link, jsm, records, namespace, stream } = options
+  const send = publisher(link, stream)
+  const encoder = new TextEncoder()
+  /** Priorities by job, as far as we know. */
+  const known = new Map<string, Set<number>>()
+  const pulls = new Map<WorkPull, { job: string; priorities(all: ReadonlySet<number>): void }>()
+  let watching: Promise<Listening> | undefined
+
+  const learn = (job: string, priorities: readonly number[]): void => {
+    const all = known.get(job) ?? new Set()
+    for (const priority of priorities) all.add(priority)
+    known.set(job, all)
+    for (const pull of pulls.values()) if (pull.job === job) pull.priorities(all)
+  }
+
+  const declare = async (job: string, priority: number): Promise<void> => {
+    if (!jobName.test(job))
+      throw new ValidationError(`job: ${JSON.stringify(job)} is no name of a job.`, [{ path: ['job'], message: 'not a name' }])
+    while (!known.get(job)?.has(priority)) {
+      const record = await records.get(recordOf(job))
+      const before = (record?.value as number[] | undefined) ?? []
+      if (before.includes(priority)) return learn(job, before)
+      const after = [...before, priority].sort((a, b) => b - a)
+      if ((await records.put(recordOf(job), after, record?.revision ?? 0)) !== undefined) learn(job, after)
+    }
+  }
+
+  const watch = (): Promise<Listening> => {
+    watching ??= records.watch(recordOf(''), (key, { value }) => learn(key.slice(recordOf('').length), value as number[]))
+    watching.catch(() => {
+      watching = undefined
+    })
+    return watching
+  }
+
+  return {
+    async offer(offers) {
+      for (const { job, priority } of offers) if (!known.get(job)?.has(priority)) await declare(job, priority)
+      await send(
+        offers.map((offer) => ({
+          subject: `${namespace}.work.${offer.job}.${offer.priority}`,
+          data: encoder.encode(JSON.stringify(offer)),
+        })),
+      )
+    },
+
+    async pull(job, on) {
+      await watch()
+      const taken = (msg: Msg, settle: (how: 'acknowledge' | 'giveBack') => void) => on(takenOffer(msg, settle))
+      const { pull, priorities } = workPull({
+        link,
+        jsm,
+        stream,
+        subject: `${namespace}.work.${job}`,
+        job,
+        taken,
+        stopped: () => pulls.delete(pull),
+      })
+      pulls.set(pull, { job, priorities })
+      priorities(known.get(job) ?? new Set())
+      return pull
+    },
+
+    close() {
+      for (const pull of pulls.keys()) pull.stop()
+      watching?.then(({ stop }) => stop()).catch(() => {})
+    },
+  }
+}
+
+const takenOffer = (msg: Msg, settle: (how: 'acknowledge' | 'giveBack') => void): TakenOffer => ({
+  ...msg.json<Offer>(),
+  acknowledge: () => settle('acknowledge'),
+  giveBack: () => settle('giveBack'),
+})

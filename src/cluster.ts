@@ -1,0 +1,45 @@
+import { connectNats } from './bus/nats.ts'
+import { type Client, createClient } from './client.ts'
+import { mongoStore } from './store/mongo.ts'
+import type { World } from './world.ts'
+import { systemClock } from './clock.ts'
+import { randomBytes } from 'node:crypto'
+
+export interface ClusterOptions {
+  /** `nats://host:4222` */
+  nats: string
+  /** `mongodb://host:27017/database` */
+  mongo: string
+  /** Prefix of all subjects, streams and collections. Default `stellwerk`. */
+  namespace?: string
+  /** Fixed when the deployment is made. Default 16. */
+  partitions?: number
+}
+
+/** Hosts on one NATS and one MongoDB, or clusters of them. */
+export function cluster({ nats, mongo, namespace = 'stellwerk', partitions }: ClusterOptions): World {
+  return {
+    async connect({ name }) {
+      const store = await mongoStore({ url: mongo, namespace })
+      const bus = await connectNats({ url: nats, namespace, name, partitions, create: true }).catch(async (error) => {
+        await store.close()
+        throw error
+      })
+      return {
+        bus,
+        store,
+        async close() {
+          await bus.close()
+          await store.close()
+        },
+      }
+    },
+  }
+}
+
+/** A client that needs NATS only. */
+export async function connectClient({ nats, namespace = 'stellwerk' }: { nats: string; namespace?: string }): Promise<Client> {
+  const name = `client-${randomBytes(6).toString('hex')}`
+  const bus = await connectNats({ url: nats, namespace, name, create: false })
+  return createClient({ bus, clock: systemClock, name, onClose: () => bus.close() })
+}

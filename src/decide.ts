@@ -1,0 +1,200 @@
+import type { ActorType, Peer } from '../actors/actor.ts'
+import { contentOf, type Grant } from '../actors/job.ts'
+import { type Address, rootOf, typeOf } from './address.ts'
+import { type ActorDocument, type Outgoing, whenTakenOver } from './document.ts'
+import type { ActorEvent, Envelope } from './envelope.ts'
+import { type Action, transition } from './machine.ts'
+
+/**
+ * The pure core: a document and an event, in; the document as it should be, and what should happen, out. What is durable is in
+ * the document (outbox, timers); the rest of the outcome is for those who wait, once the document is committed.
+ */
+export interface Outcome {
+  /** Claims that were answered. */
+  grants: Grant[]
+  refused: number[]
+  /** The event changes nothing, and its sender is told why. */
+  rejected?: { code: string; message: string }
+  /** It came from a run that is not current. */
+  superseded: boolean
+  /** Side documents to be written before the document. */
+  pages: { id: string; body: unknown }[]
+}
+
+export interface Facts {
+  /** Wall clock, ms. */
+  at: number
+  /** What is known of a sibling: stored, or about to be created by an event in this actor's outbox. */
+  peer?(address: Address): Peer | undefined
+}
+
+/** A document that does not exist yet, as the decision on its first event finds it. */
+export function emptyDocument(address: Address, type: ActorType, partition: number, at: number): ActorDocument {
+  return {
+    _id: address,
+    type: typeOf(address),
+    root: rootOf(address),
+    partition,
+    machine: `${type.name}@${type.version}`,
+    version: 0,
+    commit: '',
+    inc: '',
+    n: 0,
+    status: 'active',
+    state: '',
+    snapshot: undefined as never,
+    inbox: { epoch: 0, sequence: 0, marks: {} },
+    outbox: [],
+    timers: [],
+    history: [],
+    createdAt: at,
+    updatedAt: at,
+  }
+}
+
+/** A copy that `decide` may write on; the original stays as it was loaded. */
+export const draftOf = (doc: ActorDocument): ActorDocument => ({
+  ...doc,
+  inbox: { ...doc.inbox, marks: { ...doc.inbox.marks } },
+  outbox: doc.outbox.slice(),
+  timers: doc.timers.slice(),
+  history: doc.history.slice(),
+})
+
+/**
+ * Applies one event to a draft. The version is not raised here: one write may hold several events. An event that makes the machine
+ * throw becomes a dead letter in the outbox, and is recorded as applied.
+ */
+export function decide(type: ActorType, doc: ActorDocument, envelope: Envelope, facts: Facts): Outcome {
+  const outcome: Outcome = { grants: [], refused: [], superseded: false, pages: [] }
+  const event = withPeers(type, doc, envelope.event, facts)
+  const entry = { v: doc.version + 1, at: facts.at, event, from: envelope.from }
+  try {
+    const { snapshot, actions, handled } = transition(type.machine, doc.snapshot, { ...event, at: facts.at, self: doc._id })
+    if (!handled) {
+      outcome.rejected = notAllowed(type, doc, event)
+      return outcome
+    }
+    const fresh: Outgoing[] = []
+    const timers = doc.timers.slice()
+    let n = doc.n
+    const send = (entry: Unnumbered) => fresh.push({ ...entry, n: ++n } as Outgoing)
+    for (const action of actions) perform(action, { outcome, send, timers, generation: doc.version + 1, at: facts.at })
+    doc.n = n
+    doc.outbox.push(...fresh)
+    doc.timers = timers
+    doc.snapshot = snapshot
+    const rejected = outcome.rejected as Outcome['rejected']
+    const unchanged = rejected || (outcome.refused.length > 0 && fresh.length === 0)
+    if (!unchanged) doc.history.push(outcome.superseded ? { ...entry, superseded: true } : entry)
+  } catch (error) {
+    const reason = { code: 'MACHINE_THREW', message: String(error instanceof Error ? error.message : error) }
+    doc.outbox.push({ n: ++doc.n, kind: 'dead', event: envelope.event, reason, snapshot: doc.snapshot })
+    doc.history.push({ ...entry, threw: reason.message })
+    outcome.rejected = reason
+    if (!doc.snapshot) doc.snapshot = { status: 'error', value: 'new', context: {} }
+  }
+  describe(type, doc, facts.at)
+  return outcome
+}
+
+type Unnumbered = { [K in Outgoing['kind']]: Omit<Extract<Outgoing, { kind: K }>, 'n'> }[Outgoing['kind']]
+
+interface Surroundings {
+  outcome: Outcome
+  send(entry: Unnumbered): void
+  timers: ActorDocument['timers']
+  generation: number
+  at: number
+}
+
+/** Turns what the machine asks for into entries of the document and of the outcome. */
+function perform({ type, params }: Action, here: Surroundings): void {
+  const p = params as Record<string, never> | undefined
+  switch (type) {
+    case 'send':
+      if (p) here.send({ kind: 'event', to: p.to!, event: p.event! })
+      return
+    case 'emit':
+      for (const effect of p!.effects as unknown as Action[]) perform(effect, here)
+      return
+    case 'offer':
+      here.send({ kind: 'offer', job: p!.job!, priority: p!.priority!, dispatch: p!.dispatch! })
+      return
+    case 'read':
+      here.send({ kind: 'read', page: p!.page!, event: p!.event! })
+      return
+    case 'page':
+      here.outcome.pages.push(p as never)
+      return
+    case 'grant':
+      here.outcome.grants.push(p as never)
+      return
+    case 'refuse':
+      here.outcome.refused.push(p!.dispatch!)
+      return
+    case 'reject':
+      here.outcome.rejected = p as never
+      return
+    case 'superseded':
+      here.outcome.superseded = true
+      return
+    case 'xstate.raise':
+      if (p!.delay === undefined) return
+      here.timers.push({ id: p!.id!, generation: here.generation, at: here.at + Number(p!.delay), event: p!.event! })
+      return
+    case 'xstate.cancel': {
+      const at = here.timers.findIndex(({ id }) => id === p!.sendId)
+      if (at >= 0) here.timers.splice(at, 1)
+      return
+    }
+  }
+}
+
+/** Copies out of the snapshot what queries and the host look at. */
+function describe(type: ActorType, doc: ActorDocument, at: number): void {
+  if (doc.snapshot.status === 'error') {
+    doc.state = 'error'
+    return
+  }
+  const { state, final, work, group, labels } = type.view(doc.snapshot)
+  doc.state = state
+  doc.status = final ? 'done' : 'active'
+  doc.endedAt = final ? (doc.endedAt ?? at) : undefined
+  doc.work = work
+  doc.group = group
+  doc.labels = labels
+  doc.updatedAt = at
+  wake(doc, false)
+}
+
+/** When the document must be looked at: see ActorDocument.wakeAt. */
+export function wake(doc: ActorDocument, stranded: boolean): void {
+  if (stranded && doc.outbox.length) doc.wakeAt = 0
+  else if (doc.timers.length) doc.wakeAt = Math.min(...doc.timers.map(({ at }) => at))
+  else doc.wakeAt = doc.work ? whenTakenOver : undefined
+}
+
+/** Adds to an event what its decision must know of siblings, so that the recorded event decides the same when it is replayed. */
+function withPeers(type: ActorType, doc: ActorDocument, event: ActorEvent, facts: Facts): ActorEvent {
+  const peers = type.peers?.(doc._id, event) ?? []
+  if (!peers.length || event.known) return event
+  const created = new Set(doc.outbox.map((entry) => (entry.kind === 'event' && entry.event.type === 'submit' ? entry.to : undefined)))
+  const known: Record<string, Peer> = {}
+  for (const { key, address } of peers) {
+    const peer = created.has(address) ? inOutbox(doc, address) : facts.peer?.(address)
+    if (peer) known[key] = peer
+  }
+  return Object.keys(known).length ? { ...event, known } : event
+}
+
+function inOutbox(doc: ActorDocument, address: Address): Peer {
+  const entry = doc.outbox.find((e) => e.kind === 'event' && e.to === address && e.event.type === 'submit')
+  const { job, input } = (entry as Extract<Outgoing, { kind: 'event' }>).event
+  return { content: contentOf(job as string, input as never), member: true }
+}
+
+function notAllowed(type: ActorType, doc: ActorDocument, event: ActorEvent) {
+  const state = doc.snapshot ? type.view(doc.snapshot).state : 'absent'
+  return { code: 'NOT_ALLOWED', message: `${event.type} is not possible: ${doc._id} is ${state}.` }
+}

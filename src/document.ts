@@ -1,0 +1,103 @@
+import type { Address } from './address.ts'
+import type { ActorEvent } from './envelope.ts'
+
+/**
+ * All that is durable of one actor: read and written as a whole, by a compare-and-set on version and commit. What an event did
+ * (snapshot), what must follow (outbox, timers), and that it was applied (inbox) become true in the same write.
+ */
+export interface ActorDocument {
+  _id: Address
+  type: string
+  root: string
+  partition: number
+  /** Name and version of the machine that wrote the snapshot: `job@1`. */
+  machine: string
+
+  version: number
+  /** Unique for every attempt to write. */
+  commit: string
+  /** `commit` of the write that created this document: marks are kept per incarnation of a sender. */
+  inc: string
+  /** Counter: number of the last event that this actor decided to send. */
+  n: number
+
+  status: 'active' | 'done'
+  /** Name of the state, for queries. */
+  state: string
+  labels?: Record<string, string>
+  /** Group that it is a member of. */
+  group?: Address
+  /** What its worker does, or should do: present while it is queued or has a run. */
+  work?: Work
+  snapshot: Snapshot
+
+  inbox: Inbox
+  /** Decided and not yet known to be delivered. */
+  outbox: Outgoing[]
+  timers: Timer[]
+  /** When somebody has to look at it: its next timer; 0 while what it sent may be stranded; `whenTakenOver` for open work; else absent. */
+  wakeAt?: number
+
+  history: HistoryEntry[]
+  /** Pages that hold the older part of the history, oldest first. */
+  historyPages?: string[]
+  createdAt: number
+  updatedAt: number
+  endedAt?: number
+}
+
+/** `wakeAt` of a document that need be looked at only when its partition is taken over. */
+export const whenTakenOver = 8.64e15
+
+export interface Snapshot {
+  status: 'active' | 'done' | 'error' | 'stopped'
+  value: unknown
+  context: unknown
+}
+
+export interface Inbox {
+  epoch: number
+  sequence: number
+  /** Highest n applied, by sender: an actor's `inc`, or a client. */
+  marks: Record<string, number>
+}
+
+/** An outbox entry: an event for another actor, or an effect for the host's surroundings. */
+export type Outgoing =
+  | { n: number; kind: 'event'; to: Address; event: ActorEvent }
+  | { n: number; kind: 'offer'; job: string; priority: number; dispatch: number }
+  /** The page comes back to this actor as `event`, with the page as its `body`. */
+  | { n: number; kind: 'read'; page: string; event: ActorEvent }
+  | { n: number; kind: 'dead'; event: unknown; reason: { code: string; message: string }; snapshot?: unknown }
+
+export interface Timer {
+  id: string
+  /** Version of the write that set it: a timer of an earlier visit of the same state is not it. */
+  generation: number
+  at: number
+  event: ActorEvent
+}
+
+export interface Work {
+  state: 'queued' | 'running'
+  job: string
+  priority: number
+  dispatch: number
+  /** Incarnation of the worker that holds the run. */
+  worker?: string
+  /** The holder is to be told to cancel. */
+  cancelling?: boolean
+  /** When it was queued, or granted. */
+  at: number
+}
+
+export interface HistoryEntry {
+  v: number
+  at: number
+  event: ActorEvent
+  from?: string
+  /** It came from a run that was not current, and changed nothing. */
+  superseded?: boolean
+  /** Set where the machine threw: the event went to the dead letters. */
+  threw?: string
+}

@@ -1,0 +1,17 @@
+import { ValidationError } from './errors.ts'
+
+/** Milliseconds, or text: '250ms', '30s', '5m', '1h', '2d'. */
+export type Duration = number | string
+
+const units: Record<string, number> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 }
+
+/** In ms, or a ValidationError that names the field. */
+export function ms(duration: Duration, field: string): number {
+  if (typeof duration === 'number' && Number.isFinite(duration) && duration >= 0) return duration
+  const [, amount, unit] = (typeof duration === 'string' && /^(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)$/.exec(duration)) || []
+  if (amount && unit) return Number(amount) * units[unit]!
+  throw new ValidationError(
+    `${field}: ${JSON.stringify(duration)} is not a duration. Use milliseconds, or text such as '250ms', '30s', '5m'.`,
+    [{ path: [field], message: 'not a duration' }],
+  )
+}

@@ -1,0 +1,43 @@
+import { embeddedBus, type FrameJournal } from './bus/embedded.ts'
+import { openFolder } from './store/embedded.ts'
+import { lockFolder } from './store/folder-lock.ts'
+import { memoryStore } from './store/memory.ts'
+import type { World } from './world.ts'
+
+/**
+ * No servers: a bus inside the process, and a folder that survives it. One process at a time may have the folder; a second one says
+ * that it waits. `':memory:'` keeps nothing beyond the process: for specs.
+ */
+export function embedded(folder: string, options: { partitions?: number } = {}): World {
+  return folder === ':memory:' ? inMemory(options) : inFolder(folder)
+}
+
+function inFolder(folder: string): World {
+  return {
+    async connect({ name, clock, log }) {
+      const unlock = await lockFolder(folder, { onWait: log })
+      const store = await openFolder(folder)
+      const bus = embeddedBus({ clock, journal: store.journal as FrameJournal, knowsTheDead: true }).connect(name)
+      return {
+        bus,
+        store,
+        async close() {
+          await bus.close()
+          await store.close()
+          await unlock()
+        },
+      }
+    },
+  }
+}
+
+function inMemory({ partitions = 1 }: { partitions?: number }): World {
+  let shared: { bus: ReturnType<typeof embeddedBus>; store: ReturnType<typeof memoryStore> } | undefined
+  return {
+    async connect({ name, clock }) {
+      shared ??= { bus: embeddedBus({ clock, partitions }), store: memoryStore() }
+      const bus = shared.bus.connect(name)
+      return { bus, store: shared.store, close: () => bus.close() }
+    },
+  }
+}

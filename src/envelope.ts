@@ -1,0 +1,20 @@
+import type { Address } from './address.ts'
+
+/** What a machine sees: a type, and plain JSON. `at` (ms) is set when the event is first decided. */
+export interface ActorEvent {
+  type: string
+  [field: string]: unknown
+}
+
+/** An event on its way to one actor. */
+export interface Envelope {
+  to: Address
+  event: ActorEvent
+  /** Sender: an actor's address, or a client's name. */
+  from?: string
+  /** Incarnation of the sender; with `n` it makes the event unique for ever (no time window). */
+  inc?: string
+  n?: number
+  /** Where an answer goes once the outcome is committed: subject of an inbox, and the call that waits there. */
+  reply?: { inbox: string; call: number | string }
+}

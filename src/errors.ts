@@ -1,0 +1,117 @@
+export type ErrorCode =
+  | 'VALIDATION'
+  | 'CONFLICT'
+  | 'NOT_FOUND'
+  | 'NOT_ALLOWED'
+  | 'JOB_FAILED'
+  | 'JOB_CANCELLED'
+  | 'TIMEOUT'
+  | 'SUPERSEDED'
+  | 'UNAVAILABLE'
+  | 'TERMINAL'
+  | 'RETRY_AT'
+  | 'SHUTDOWN'
+
+/** Base of all errors of this package. Test with `isStellwerkError(e, code)`: two copies of a package break instanceof. */
+export class StellwerkError extends Error {
+  readonly code: ErrorCode
+  constructor(code: ErrorCode, message: string, options?: { cause?: unknown }) {
+    super(message, options)
+    this.name = new.target.name
+    this.code = code
+  }
+}
+
+export interface Issue {
+  path: (string | number)[]
+  message: string
+}
+
+/** What was given does not fit; `issues` names each field. Nothing was stored. */
+export class ValidationError extends StellwerkError {
+  readonly issues: Issue[]
+  constructor(message: string, issues: Issue[] = []) {
+    super('VALIDATION', message)
+    this.issues = issues
+  }
+}
+
+/** The id exists with other content. */
+export class ConflictError extends StellwerkError {
+  constructor(message: string) {
+    super('CONFLICT', message)
+  }
+}
+
+export class NotFoundError extends StellwerkError {
+  constructor(message: string) {
+    super('NOT_FOUND', message)
+  }
+}
+
+/** The event is not possible in this state; the message names the state. */
+export class NotAllowedError extends StellwerkError {
+  constructor(message: string) {
+    super('NOT_ALLOWED', message)
+  }
+}
+
+/** A job (or a group's output) ended failed or aborted. `cause` is the error of its last attempt. */
+export class JobFailedError extends StellwerkError {
+  constructor(message: string, options?: { cause?: unknown }) {
+    super('JOB_FAILED', message, options)
+  }
+}
+
+export class JobCancelledError extends StellwerkError {
+  constructor(message: string) {
+    super('JOB_CANCELLED', message)
+  }
+}
+
+export class TimeoutError extends StellwerkError {
+  constructor(message: string) {
+    super('TIMEOUT', message)
+  }
+}
+
+/** Reason of `ctx.signal` when another run has taken this one's place. */
+export class SupersededError extends StellwerkError {
+  constructor(message: string) {
+    super('SUPERSEDED', message)
+  }
+}
+
+/** A server or a host cannot be reached; the message says which. */
+export class UnavailableError extends StellwerkError {
+  /** true: it is certain that nobody is there to answer, now. */
+  readonly nobody: boolean
+  constructor(message: string, options?: { cause?: unknown; nobody?: boolean }) {
+    super('UNAVAILABLE', message, options)
+    this.nobody = options?.nobody ?? false
+  }
+}
+
+/** Thrown by a handler: no further attempt. */
+export class TerminalError extends StellwerkError {
+  constructor(message: string, options?: { cause?: unknown }) {
+    super('TERMINAL', message, options)
+  }
+}
+
+/** Thrown by a handler: the next attempt starts at this time. It uses an attempt like any other failure. */
+export class RetryAt extends StellwerkError {
+  readonly at: number
+  constructor(at: Date | string | number, message = 'to be tried again later') {
+    super('RETRY_AT', message)
+    this.at = new Date(at).getTime()
+  }
+}
+
+export function isStellwerkError(e: unknown, code?: ErrorCode): e is StellwerkError {
+  return (
+    e instanceof Error &&
+    typeof (e as { code?: unknown }).code === 'string' &&
+    (code ? (e as StellwerkError).code === code : e.name.endsWith('Error') || e.name === 'RetryAt')
+  )
+}

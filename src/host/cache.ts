@@ -1,0 +1,61 @@
+import type { Address } from '../address.ts'
+import type { ActorDocument } from '../document.ts'
+
+/**
+ * The documents of one partition that its owner has in memory, and which of their outbox entries it knows delivered. It only makes
+ * things fast: all of it may be forgotten at any time, and unknown means not delivered.
+ */
+export interface Cached {
+  doc: ActorDocument
+  known: Set<number>
+}
+
+export interface Cache {
+  get(address: Address): Cached | undefined
+  /** After a load or a commit; keeps what is known of entries that are still there. */
+  put(doc: ActorDocument): Cached
+  evict(address: Address): void
+  /** An entry's delivery is known: its receiver's write is committed, or its publish confirmed, and the whole turn is done. */
+  delivered(address: Address, n: number): void
+  /** Makes room: documents that have ended go first, then the least recently used. */
+  trim(touched: Iterable<Address>): void
+  clear(): void
+  readonly size: number
+}
+
+export function createCache(limit: number): Cache {
+  const entries = new Map<Address, Cached>()
+  return {
+    get(address) {
+      const found = entries.get(address)
+      if (!found) return undefined
+      entries.delete(address) // to the end: the Map's order is the order of use
+      entries.set(address, found)
+      return found
+    },
+    put(doc) {
+      const before = entries.get(doc._id)
+      const known = new Set<number>()
+      if (before?.known.size) for (const { n } of doc.outbox) if (before.known.has(n)) known.add(n)
+      const cached = { doc, known }
+      entries.delete(doc._id)
+      entries.set(doc._id, cached)
+      return cached
+    },
+    evict: (address) => void entries.delete(address),
+    delivered(address, n) {
+      entries.get(address)?.known.add(n)
+    },
+    trim(touched) {
+      for (const address of touched) if (entries.get(address)?.doc.status === 'done') entries.delete(address)
+      for (const address of entries.keys()) {
+        if (entries.size <= limit) return
+        entries.delete(address)
+      }
+    },
+    clear: () => entries.clear(),
+    get size() {
+      return entries.size
+    },
+  }
+}

@@ -1,0 +1,70 @@
+import { type Address, typeOf } from '../address.ts'
+import type { ActorDocument } from '../document.ts'
+import type { Waiting } from './offers.ts'
+import type { Partition } from './partition.ts'
+import { createTimers } from './timers.ts'
+
+/** How far ahead due times are held in memory; later ones are found by a scan. */
+const horizon = 90_000
+/** How often the index of due times is read: that and the leases are all that an idle owner does. */
+const scanEvery = 60_000
+/** A late owner's write may be under way for so long. */
+const lateWrite = 15_000
+
+/** When the owner of a partition has to act by itself: timers that are due, and what a crash left to be delivered. */
+export function createDueTimes(partition: Partition) {
+  const { store, clock, cache } = partition
+  const timers = createTimers(clock, () => void fire(timers.due()).catch(partition.giveUp))
+  let stopped = false
+  let cancelScan = () => {}
+
+  /** Each due timer becomes an event. `wakeAt` 0 without one: a turn that loads the document delivers what it sent. */
+  async function fire(addresses: Address[]): Promise<void> {
+    if (stopped || !addresses.length) return
+    const missing = addresses.filter((address) => !cache.get(address))
+    const stored = missing.length ? await store.load(missing) : []
+    const docs = [...addresses.map((address) => cache.get(address)?.doc), ...stored].filter((doc) => doc !== undefined)
+    for (const doc of docs) {
+      const due = doc.timers.filter(({ at }) => at <= clock.now())
+      for (const { id, generation, event } of due) partition.push({ envelope: { to: doc._id, event }, timer: { id, generation } })
+      if (due.length) continue
+      if (doc.wakeAt === 0)
+        partition.push({ envelope: { to: doc._id, event: { type: 'stranded' } }, timer: { id: 'stranded', generation: 0 } })
+      else timers.note(doc)
+    }
+  }
+
+  async function scan(until: number): Promise<void> {
+    const queued: Waiting[] = []
+    for (const { _id, wakeAt, version, work } of await store.waking(partition.number, until)) {
+      // A late owner's write: what is cached is older than what is stored.
+      if (version > (cache.get(_id)?.doc.version ?? version)) cache.evict(_id)
+      timers.note({ _id, wakeAt })
+      if (until !== Number.POSITIVE_INFINITY || typeOf(_id) !== 'job') continue
+      partition.noted({ _id, wakeAt, type: 'job', work } as ActorDocument)
+      if (work?.state === 'queued') queued.push({ address: _id, ...work })
+    }
+    // An offer that is there already is harmless: only one claim on a dispatch is granted.
+    if (!partition.bus.keepsOffers) await partition.offer(queued)
+  }
+
+  function scanEachMinute(after: number): void {
+    cancelScan = clock.at(clock.now() + after, () => {
+      if (stopped) return
+      scan(clock.now() + horizon).then(() => scanEachMinute(scanEvery), partition.giveUp)
+    })
+  }
+
+  return {
+    note: timers.note,
+    async takeOver(): Promise<void> {
+      await scan(Number.POSITIVE_INFINITY)
+      scanEachMinute(lateWrite)
+    },
+    stop(): void {
+      stopped = true
+      cancelScan()
+      timers.clear()
+    },
+  }
+}

@@ -1,0 +1,146 @@
+import { randomBytes } from 'node:crypto'
+import { group } from '../../actors/group.ts'
+import { job } from '../../actors/job.ts'
+import type { Address } from '../address.ts'
+import { type Client, createClient } from '../client.ts'
+import { type Clock, systemClock } from '../clock.ts'
+import type { Handler } from '../definition.ts'
+import { type Duration, ms } from '../duration.ts'
+import { StellwerkError, ValidationError } from '../errors.ts'
+import type { World } from '../world.ts'
+import { serveApi } from './api.ts'
+import { watchContracts } from './contracts.ts'
+import { createOwnership } from './ownership.ts'
+import { type HostParts, type Partition, takePartition } from './partition.ts'
+import { serveRuns } from './runs-service.ts'
+import { createWorker } from './worker.ts'
+
+export interface HostOptions {
+  /** `embedded('.stellwerk')` or `cluster({ nats, mongo })`. */
+  on: World
+  handlers?: readonly Handler[]
+  /** Handlers that run at once in this host. Default 10. */
+  slots?: number
+  /** Shown in `why` and in the history of runs; made unique for every start. Default `host`. */
+  name?: string
+  clock?: Clock
+  /** Gets what an operator should see. Default: console.error. */
+  log?: (message: string) => void
+}
+
+export interface Host extends AsyncDisposable {
+  readonly name: string
+  /** A client in the same process. */
+  readonly client: Client
+  readonly counts: Readonly<HostParts['counts']>
+  readonly partitions: readonly number[]
+  /**
+   * No new starts; running handlers are told (`ctx.signal`, code `SHUTDOWN`). Resolves when all have ended or after `grace`
+   * (default 60 s): true if all have.
+   */
+  stop(options?: { grace?: Duration }): Promise<boolean>
+}
+
+/** Time of a heartbeat, of a silence that is a death, and of a run's lease, ms. */
+const rhythm = { beat: 1200, ttl: 3000, lease: 2000, runBeat: 500 }
+
+/** A running host. Disposal stops it. */
+export async function createHost(options: HostOptions): Promise<Host> {
+  const { on, handlers = [], slots = 10, clock = systemClock, log = (message) => console.error(message) } = options
+  checkHandlers(handlers, slots)
+  const name = `${options.name ?? 'host'}-${randomBytes(6).toString('hex')}`
+  const { bus, store, close } = await on.connect({ name, clock, log })
+  const registry = await watchContracts(bus)
+  await registry.publish(handlers)
+
+  const partitions = new Map<number, Partition>()
+  const durations = new Map<string, number>()
+  let ids = 0
+  const worker = createWorker({
+    bus,
+    store,
+    clock,
+    name: `${name}.w`,
+    slots,
+    handlers,
+    lease: rhythm.lease,
+    beat: rhythm.runBeat,
+    onNoOwner: (partition) => ownership.suspect(partition),
+  })
+  const parts: HostParts = {
+    bus,
+    store,
+    clock,
+    worker,
+    actors: new Map([job, group].map((type) => [type.name, type])),
+    contracts: registry,
+    counts: { turns: 0, events: 0, writes: 0, conflicts: 0, lost: 0 },
+    uniqueId: () => `${name}.${ids++}`,
+    offerSize: (name) => ((durations.get(name) ?? Number.POSITIVE_INFINITY) < 20 ? 20 : 1),
+    noteDuration: (name, took) => durations.set(name, 0.8 * (durations.get(name) ?? took) + 0.2 * took),
+    lease: rhythm.lease,
+    cacheLimit: 5000,
+    deafFor: () => ownership.deafFor(),
+    mayAct: () => ownership.mayAct(),
+    onError: (error, partition) => log(`stellwerk: partition ${partition} begins again: ${error instanceof Error ? error.message : error}`),
+  }
+  const ownership = createOwnership({
+    bus,
+    clock,
+    name,
+    beat: rhythm.beat,
+    ttl: rhythm.ttl,
+    async take(number, owner) {
+      partitions.set(number, await takePartition(parts, number, owner, () => ownership.lost(number)))
+      answerFor(number)
+    },
+    async drop(number) {
+      const partition = partitions.get(number)
+      partitions.delete(number)
+      silence(number)
+      await partition?.stop()
+    },
+    onError: (error) => log(`stellwerk: ${error instanceof Error ? error.message : error}`),
+  })
+  const { answerFor, silence } = serveRuns(bus, store, partitions)
+  const api = serveApi({ bus, store, clock, actors: parts.actors })
+  const client = createClient({ bus, clock, name: `${name}.c` })
+
+  await ownership.start()
+  await worker.start()
+
+  let stopped: Promise<boolean> | undefined
+  async function stop(grace: number): Promise<boolean> {
+    const ended = await worker.stop(grace)
+    await ownership.stop()
+    await client.close()
+    api.stop()
+    registry.stop()
+    await close()
+    return ended
+  }
+  return {
+    name,
+    client,
+    counts: parts.counts,
+    get partitions() {
+      return ownership.owned
+    },
+    stop: ({ grace = 60_000 } = {}) => (stopped ??= stop(ms(grace, 'grace'))),
+    async [Symbol.asyncDispose]() {
+      await (stopped ??= stop(60_000))
+    },
+  }
+}
+
+function checkHandlers(handlers: readonly Handler[], slots: number): void {
+  if (!Number.isInteger(slots) || slots < 1)
+    throw new ValidationError('slots: must be a whole number, 1 or more', [{ path: ['slots'], message: 'must be 1 or more' }])
+  const names = new Set<string>()
+  for (const { definition } of handlers) {
+    if (names.has(definition.name)) throw new StellwerkError('CONFLICT', `handlers: there are two for "${definition.name}"`)
+    names.add(definition.name)
+  }
+}
+
+export type { Address }

@@ -1,0 +1,73 @@
+import type { Address } from '../address.ts'
+import type { Clock } from '../clock.ts'
+import type { ActorDocument } from '../document.ts'
+
+/**
+ * Who says that a run is lost: the owner of its job, when the run's lease has ended. A lease is the owner's memory: it begins with
+ * the grant, is renewed by the worker's heartbeats, and costs no write. A new owner gives every open run a full lease.
+ */
+export interface Leases {
+  /** After each commit or load of a document: grants begin a lease, everything else ends it. */
+  note(doc: Pick<ActorDocument, '_id' | 'work'>): void
+  /** A heartbeat of a worker: what it should do about each run that it lists. undefined: not a run that holds a lease here. */
+  renew(worker: string, address: Address, dispatch: number, begun: boolean): 'go' | 'cancel' | undefined
+  /** All leases begin anew: after a time in which heartbeats could not be heard. */
+  renewAll(): void
+  /** Those whose lease has ended. */
+  ended(): Run[]
+  /** Its loss is being recorded. */
+  forget(run: Run): void
+  /** When the next lease ends, on the monotonic clock. */
+  readonly next: number | undefined
+  clear(): void
+}
+
+export interface Run {
+  address: Address
+  dispatch: number
+  worker: string
+  /** It was seen to have begun: a loss uses an attempt. */
+  begun: boolean
+}
+
+interface Lease extends Run {
+  until: number
+  cancelling: boolean
+}
+
+export function createLeases(clock: Clock, length: number, workerLives: (worker: string) => boolean | undefined): Leases {
+  const leases = new Map<Address, Lease>()
+  return {
+    note({ _id, work }) {
+      if (work?.state !== 'running') return void leases.delete(_id)
+      const cancelling = !!work.cancelling
+      const present = leases.get(_id)
+      if (present?.dispatch === work.dispatch && present.worker === work.worker) present.cancelling = cancelling
+      else {
+        // Where the bus knows that the worker's process is gone, nothing is waited for.
+        const until = workerLives(work.worker!) === false ? 0 : clock.monotonic() + length
+        leases.set(_id, { address: _id, dispatch: work.dispatch, worker: work.worker!, begun: false, until, cancelling })
+      }
+    },
+    renew(worker, address, dispatch, begun) {
+      const lease = leases.get(address)
+      if (lease?.dispatch !== dispatch || lease.worker !== worker) return undefined
+      lease.until = clock.monotonic() + length
+      lease.begun ||= begun
+      return lease.cancelling ? 'cancel' : 'go'
+    },
+    renewAll() {
+      for (const lease of leases.values()) lease.until = clock.monotonic() + length
+    },
+    ended: () => [...leases.values()].filter(({ until }) => until <= clock.monotonic()),
+    forget(run) {
+      if (leases.get(run.address) === run) leases.delete(run.address)
+    },
+    get next() {
+      let next: number | undefined
+      for (const { until } of leases.values()) if (next === undefined || until < next) next = until
+      return next
+    },
+    clear: () => leases.clear(),
+  }
+}

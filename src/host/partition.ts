@@ -1,0 +1,254 @@
+import type { ActorType } from '../../actors/actor.ts'
+import type { Grant } from '../../actors/job.ts'
+import type { Address } from '../address.ts'
+import type { Bus, FrameConsumer, IncomingFrame } from '../bus/port.ts'
+import type { Clock } from '../clock.ts'
+import type { Outcome } from '../decide.ts'
+import type { ActorDocument } from '../document.ts'
+import type { Envelope } from '../envelope.ts'
+import { UnavailableError } from '../errors.ts'
+import type { Store } from '../store/port.ts'
+import { type Cache, createCache } from './cache.ts'
+import { type Contracts, type Opened, openFrame, pageOut } from './door.ts'
+import { createDueTimes } from './due-times.ts'
+import { createLeases, type Leases } from './leases.ts'
+import { createLosses } from './losses.ts'
+import { offersOf, type Waiting } from './offers.ts'
+import { createReplies } from './replies.ts'
+import { runTurn } from './turn.ts'
+
+/** What a turn takes in: an event, and where it came from. */
+export interface Item {
+  envelope: Envelope
+  /** From the stream. */
+  epoch?: number
+  sequence?: number
+  /** From a document's timer. */
+  timer?: { id: string; generation: number }
+  /** From an actor of this partition: its outbox entry. */
+  from?: [Address, number]
+  /** A page that is to be put into the event first. */
+  page?: string
+  /** A worker's claim: answered with the grant or a refusal, or abandoned if that cannot be decided here any more. */
+  claim?: { answer(grant: Grant | undefined): void; abandon(reason: Error): void }
+}
+
+/** The part of a host's own worker that its partitions use to grant at once. */
+export interface OwnWorker {
+  readonly name: string
+  /** A slot for this job, if one is free and no offer of this job waits for it. */
+  reserve(job: string): boolean
+  release(job: string): void
+  begin(grant: Grant): void
+}
+
+/** What all partitions of a host share. */
+export interface HostParts {
+  bus: Bus
+  store: Store
+  clock: Clock
+  actors: Map<string, ActorType>
+  worker?: OwnWorker
+  contracts: Contracts
+  counts: Counts
+  uniqueId(): string
+  /** Jobs of this definition that travel together in one offer. */
+  offerSize(job: string): number
+  noteDuration(job: string, ms: number): void
+  /** Length of a lease, ms. */
+  lease: number
+  cacheLimit: number
+  /** How long the owner has been deaf: ms since it last heard its own heartbeat. */
+  deafFor(): number
+  /** The host may not act: its own liveness is not confirmed. */
+  mayAct(): boolean
+  onError(error: unknown, partition: number): void
+}
+
+export interface Counts {
+  turns: number
+  events: number
+  writes: number
+  conflicts: number
+  lost: number
+}
+
+export interface Partition extends HostParts {
+  readonly number: number
+  readonly cache: Cache
+  readonly leases: Leases
+  noted(doc: ActorDocument): void
+  acknowledge(sequences: readonly number[]): void
+  reply(envelope: Envelope, outcome: Outcome | undefined, doc: ActorDocument | undefined): void
+  sendReplies(): void
+  claim(address: Address, dispatch: number, worker: string): Promise<Grant | undefined>
+  /** Hands in an event that needs no stream: what it does is safe without one, or its sender repeats it. */
+  push(item: Item): void
+  /** Offers what waits to be claimed. */
+  offer(waiting: Iterable<Waiting>): Promise<void>
+  /** Resolves when all that is in the stream now is applied. */
+  drained(): Promise<void>
+  /** A turn given up is a crash: nothing in memory is believed any more; all begins again from the oldest unacknowledged frame. */
+  giveUp(error: unknown): void
+  /** Finishes the turn under way, and takes no other. */
+  stop(): Promise<void>
+}
+
+/** Most events that one turn takes in. */
+const turnEvents = 1000
+/** Most that the frames of one turn hold, in characters of JSON: it all may pass through the outbox of one actor. */
+const turnSize = 160 * 1024
+/** Frames that may wait in memory for their turn. */
+const framesAhead = 64
+
+/** What one turn takes in. */
+export interface Collected extends Omit<Opened, 'size'> {
+  sequences: number[]
+}
+
+type ReadFrame = Opened & { sequence: number }
+
+/**
+ * Takes a partition over: its consumer is made new (older owners can neither pull nor acknowledge from then on), its due times and
+ * open work are read, and only then does the first turn begin.
+ */
+export async function takePartition(parts: HostParts, number: number, owner: string, onLost: () => void): Promise<Partition> {
+  const { bus, store, clock } = parts
+  const items: Item[] = []
+  const frames: ReadFrame[] = []
+  const drains: { last: number; done: () => void }[] = []
+  let consumer: FrameConsumer | undefined
+  let asked = false
+  let applied = 0
+  let running: Promise<void> | undefined
+  let stopped = false
+
+  const replies = createReplies(bus)
+  const partition: Partition = {
+    ...parts,
+    number,
+    cache: createCache(parts.cacheLimit),
+    leases: createLeases(clock, parts.lease, bus.workerLives),
+    noted(doc) {
+      due.note(doc)
+      if (doc.type === 'job') losses.note(doc)
+    },
+    acknowledge(sequences) {
+      if (!sequences.length) return
+      applied = sequences.at(-1)!
+      consumer?.acknowledge(sequences)
+      for (const drain of drains.splice(0)) applied >= drain.last ? drain.done() : drains.push(drain)
+    },
+    reply: replies.add,
+    sendReplies: replies.send,
+    claim: (address, dispatch, worker) =>
+      new Promise((answer, abandon) => partition.push({ envelope: { to: address, event: { type: 'claim', dispatch, worker } }, claim: { answer, abandon } })),
+    push(item) {
+      items.push(item)
+      run()
+    },
+    async offer(waiting) {
+      const offers = offersOf(waiting, parts.offerSize)
+      if (offers.length) await bus.offer(offers)
+    },
+    async drained() {
+      const last = await bus.lastSequence(number)
+      if (last > applied) await new Promise<void>((done) => drains.push({ last, done }))
+    },
+    giveUp(error) {
+      if (stopped) return
+      stopped = true
+      parts.onError(error, number)
+      onLost()
+    },
+    async stop() {
+      stopped = true
+      due.stop()
+      losses.stop()
+      await running
+      abandon(items.splice(0))
+      await consumer?.stop()
+    },
+  }
+  const due = createDueTimes(partition)
+  const losses = createLosses(partition)
+
+  function run(): void {
+    if (running || stopped) return
+    const release = clock.hold?.()
+    running = turns()
+      .catch((error) => partition.giveUp(error))
+      .finally(() => {
+        running = undefined
+        release?.()
+        if (items.length || frames.length) run()
+      })
+  }
+
+  async function turns(): Promise<void> {
+    await undefined // what arrives together is one turn; nothing waits for more
+    while (!stopped && (items.length || frames.length)) {
+      if (!parts.mayAct()) throw new UnavailableError('this host has not heard its own heartbeat: it may have been replaced')
+      const turn = collect()
+      await storePages(turn.items)
+      parts.counts.turns++
+      parts.counts.events += turn.items.length
+      await runTurn(partition, turn).catch((error) => {
+        abandon(turn.items)
+        throw error
+      })
+      askForFrames()
+    }
+  }
+
+  function collect(): Collected {
+    const turn: Collected = { items: items.splice(0, turnEvents), sequences: [], letters: [], refused: [] }
+    let size = 0
+    while (frames.length && (!turn.sequences.length || (turn.items.length < turnEvents && size + frames[0]!.size <= turnSize))) {
+      const frame = frames.shift()!
+      turn.items.push(...frame.items)
+      turn.letters.push(...frame.letters)
+      turn.refused.push(...frame.refused)
+      turn.sequences.push(frame.sequence)
+      size += frame.size
+    }
+    return turn
+  }
+
+  function abandon(items: Item[]): void {
+    const reason = new UnavailableError(`partition ${number} has another owner now`)
+    for (const { claim } of items) claim?.abandon(reason)
+  }
+
+  /** Large values go into pages before the events that bring them are decided. */
+  async function storePages(items: Item[]): Promise<void> {
+    const pages = items.flatMap((item) => {
+      const { type, job, ms } = item.envelope.event
+      if (type === 'result' && job) parts.noteDuration(job as string, ms as number)
+      const out = pageOut(item.envelope)
+      item.envelope = out.envelope
+      return out.pages
+    })
+    if (pages.length) await store.putPages(pages)
+  }
+
+  function askForFrames(): void {
+    if (asked || stopped || frames.length >= framesAhead) return
+    asked = true
+    consumer?.more()
+  }
+
+  function receive(frame: IncomingFrame): void {
+    if (stopped) return
+    asked = false
+    const here = { contracts: parts.contracts, partitions: bus.partitions, now: clock.now() }
+    frames.push({ sequence: frame.sequence, ...openFrame(here, number, frame) })
+    askForFrames()
+    run()
+  }
+
+  consumer = await bus.consume(number, owner, { frame: receive, lost: (reason) => partition.giveUp(new UnavailableError(reason)) })
+  await due.takeOver()
+  askForFrames()
+  return partition
+}

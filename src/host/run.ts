@@ -1,0 +1,123 @@
+import type { Grant, JobError } from '../../actors/job.ts'
+import { idOf } from '../address.ts'
+import type { Bus } from '../bus/port.ts'
+import type { Clock } from '../clock.ts'
+import { type Context, check, type Handler, type MemberResult } from '../definition.ts'
+import type { ActorDocument } from '../document.ts'
+import { type RetryAt, StellwerkError, TimeoutError } from '../errors.ts'
+import { readPayload } from '../payload.ts'
+import type { Store } from '../store/port.ts'
+import type { Ended } from './results.ts'
+
+interface Parts {
+  bus: Bus
+  store: Store
+  clock: Clock
+}
+
+/** How long a handler may go on after its timeout before it is taken for failed. */
+export const timeoutGrace = 5000
+
+/** Runs one handler once. Never throws: what came of it is the answer. */
+export async function runHandler(parts: Parts, handler: Handler, grant: Grant, abort: AbortController): Promise<Ended> {
+  const { clock } = parts
+  const started = clock.monotonic()
+  const timed = { job: grant.job, ms: 0 }
+  const timeout = grant.timeout === undefined ? undefined : timeLimit(parts.clock, grant, abort)
+  try {
+    const input = check(handler.definition.input, await readPayload(parts.store, grant.input), 'input')
+    const work = (async () => handler.handle(input as never, contextOf(parts, grant, abort.signal)))()
+    const output = await (timeout ? Promise.race([work, timeout.passed]) : work)
+    timed.ms = clock.monotonic() - started
+    check(handler.definition.output, output, 'output')
+    return { outcome: 'ok', output: { value: output === undefined ? null : plain(output) }, ...timed }
+  } catch (error) {
+    timed.ms = clock.monotonic() - started
+    if (abort.signal.aborted && error === abort.signal.reason && (error as { code?: string }).code === 'SHUTDOWN')
+      return { outcome: 'back', ...timed }
+    const code = (error as { code?: string } | undefined)?.code
+    return {
+      outcome: 'fail',
+      error: errorOf(error),
+      terminal: code === 'TERMINAL' || code === 'VALIDATION' || undefined,
+      retryAt: code === 'RETRY_AT' ? (error as RetryAt).at : undefined,
+      ...timed,
+    }
+  } finally {
+    timeout?.cancel()
+  }
+}
+
+/** JSON as it will be read: what cannot be written fails here, with the handler's name on it. */
+function plain(output: unknown): unknown {
+  const text = JSON.stringify(output)
+  if (text.length > maxPayload)
+    throw new StellwerkError('TERMINAL', `output: ${text.length} characters of JSON; at most ${maxPayload} are kept`)
+  return output
+}
+
+/** Largest input or output, in characters of JSON. */
+export const maxPayload = 512 * 1024
+
+function timeLimit(clock: Clock, { timeout, address }: Grant, abort: AbortController) {
+  let cancel = () => {}
+  const passed = new Promise<never>((_, reject) => {
+    cancel = clock.at(clock.now() + timeout!, () => {
+      const error = new TimeoutError(`${address}: the attempt took longer than its timeout of ${timeout} ms`)
+      abort.abort(error)
+      cancel = clock.at(clock.now() + timeoutGrace, () => reject(error))
+    })
+  })
+  passed.catch(() => {})
+  return { passed, cancel: () => cancel() }
+}
+
+export function errorOf(error: unknown): JobError {
+  if (!(error instanceof Error)) return { name: 'Error', message: String(error).slice(0, 4000) }
+  const code = (error as { code?: unknown }).code
+  return {
+    name: error.name,
+    message: error.message.slice(0, 4000),
+    code: typeof code === 'string' ? code : undefined,
+    stack: error.stack?.slice(0, 4000),
+  }
+}
+
+function contextOf(parts: Parts, grant: Grant, signal: AbortSignal): Context {
+  const { address, attempt, dispatch, member, group } = grant
+  return {
+    id: idOf(address),
+    idempotencyKey: address,
+    key: member?.key,
+    attempt,
+    run: dispatch,
+    signal,
+    group: group && { ...group, members: () => membersOf(parts.store, group.id) },
+    progress: (part) => parts.bus.signal(`feed.job.${idOf(address).split('/')[0]}`, [{ address, progress: part }]),
+  }
+}
+
+/** All members of a group with what became of them, in order of key: read page by page. */
+async function* membersOf(store: Store, id: string): AsyncGenerator<MemberResult> {
+  const query = { type: 'job', prefix: `job:${id}/`, group: `group:${id}` }
+  for (let after: string | undefined; ; ) {
+    const docs: ActorDocument[] = await store.find(query, after, 200)
+    for (const doc of docs) {
+      const { member, output, error } = doc.snapshot.context as {
+        member: { key: string; index?: number }
+        output?: never
+        error?: JobError
+      }
+      if (member.index === undefined || member.index < 0) continue
+      yield {
+        key: member.key,
+        job: idOf(doc._id),
+        state: doc.state as MemberResult['state'],
+        output: await readPayload(store, output),
+        error: error && { name: error.name, message: error.message },
+      }
+    }
+    if (docs.length < 200) return
+    after = docs.at(-1)!._id
+  }
+}

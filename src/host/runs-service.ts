@@ -1,0 +1,58 @@
+import type { JobContext } from '../../actors/job.ts'
+import { ended } from '../../actors/job.ts'
+import type { Address } from '../address.ts'
+import type { Bus, Listening } from '../bus/port.ts'
+import { UnavailableError } from '../errors.ts'
+import type { Store } from '../store/port.ts'
+import type { Partition } from './partition.ts'
+
+interface Claim {
+  worker: string
+  jobs: [Address, number][]
+}
+interface Beat {
+  worker: string
+  runs: [Address, number, boolean][]
+}
+
+/** Answers the workers of all hosts for the partitions that this host owns: claims, and heartbeats. */
+export function serveRuns(bus: Bus, store: Store, partitions: Map<number, Partition>) {
+  const serving = new Map<number, Listening[]>()
+
+  async function claim(number: number, { worker, jobs }: Claim) {
+    const partition = partitions.get(number)
+    if (!partition) throw new UnavailableError(`partition ${number} is being handed over`)
+    return Promise.all(jobs.map(async ([address, dispatch]) => (await partition.claim(address, dispatch, worker)) ?? null))
+  }
+
+  /** `go`, `cancel`, or `over`: settled, or another run has its place. */
+  async function beat(number: number, { worker, runs }: Beat) {
+    const partition = partitions.get(number)
+    if (!partition) return runs.map(() => 'go')
+    const answers = runs.map(([address, dispatch, begun]) => partition.leases.renew(worker, address, dispatch, begun))
+    const unknown = runs.filter((_, i) => !answers[i]).map(([address]) => address)
+    if (!unknown.length) return answers
+    const docs = new Map((await store.load(unknown)).map((doc) => [doc._id, doc]))
+    return runs.map(([address, dispatch], i) => {
+      if (answers[i]) return answers[i]
+      const doc = docs.get(address)
+      const run = (doc?.snapshot.context as JobContext | undefined)?.run
+      // Thought lost, and nothing newer granted: its result would still count.
+      const counts = doc && !ended.has(doc.state) && run?.dispatch === dispatch && run.worker === worker
+      return counts ? 'go' : 'over'
+    })
+  }
+
+  return {
+    answerFor(number: number): void {
+      serving.set(number, [
+        bus.serve(`claim.${number}`, (data) => claim(number, data as Claim)),
+        bus.serve(`beat.${number}`, (data) => beat(number, data as Beat)),
+      ])
+    },
+    silence(number: number): void {
+      for (const one of serving.get(number) ?? []) one.stop()
+      serving.delete(number)
+    },
+  }
+}

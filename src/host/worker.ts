@@ -1,0 +1,265 @@
+import type { Grant } from '../../actors/job.ts'
+import { type Address, partitionOf, rootOf } from '../address.ts'
+import type { Bus, TakenOffer, WorkPull } from '../bus/port.ts'
+import { type Clock, sleep } from '../clock.ts'
+import type { Handler } from '../definition.ts'
+import { JobCancelledError, StellwerkError, SupersededError } from '../errors.ts'
+import type { Store } from '../store/port.ts'
+import type { OwnWorker } from './partition.ts'
+import { createResults, type Ended } from './results.ts'
+import { runHandler } from './run.ts'
+
+/**
+ * The part of a host that runs handlers.
+ *
+ *   offer ─► claiming ─── granted in time ───► running ─── returned, threw ───► done ─── settled ───► (forgotten)
+ *              │  └────── refused ► (forgotten)                                   ▲
+ *              └───────── granted late, shutdown ► given back: 'unbegun' ─────────┘
+ *
+ * A handler starts only after the job's actor has granted the claim and committed it, and only while the lease, counted from the
+ * sending of the very request that was answered, still runs. A run is remembered until it is settled, and never claimed twice.
+ */
+export interface Worker extends OwnWorker {
+  /** Handlers that run now. */
+  readonly running: number
+  start(): Promise<void>
+  /** No new starts; told handlers give back or finish. Resolves when none runs any more, or after `grace` ms. true: all have ended. */
+  stop(grace: number): Promise<boolean>
+}
+
+export interface WorkerParts {
+  bus: Bus
+  store: Store
+  clock: Clock
+  /** Unique for every incarnation: it is what a run is granted to. */
+  name: string
+  slots: number
+  handlers: readonly Handler[]
+  /** Length of a lease, ms, and the pause between heartbeats. */
+  lease: number
+  beat: number
+  /** Nobody serves the partition that a heartbeat or claim was meant for: its owner may be dead. */
+  onNoOwner(partition: number): void
+}
+
+interface Run {
+  address: Address
+  dispatch: number
+  state: 'claiming' | 'running' | 'done'
+  begun: boolean
+  abort: AbortController
+  over: boolean
+}
+
+interface Backlog {
+  offer: TakenOffer
+  jobs: (readonly [Address, number])[]
+  open: number
+}
+
+const keyOf = (address: Address, dispatch: number) => `${address} ${dispatch}`
+
+export function createWorker(parts: WorkerParts): Worker {
+  const { bus, store, clock, name, slots, lease } = parts
+  const handlers = new Map(parts.handlers.map((handler) => [handler.definition.name, handler]))
+  const pulls = new Map<string, WorkPull>()
+  const runs = new Map<string, Run>()
+  const backlog: Backlog[] = []
+  let busy = 0
+  let stopping = false
+  let idle: (() => void) | undefined
+  let stopBeating = () => {}
+
+  const results = createResults({ bus, clock, name, onSettled: (key) => runs.delete(key) })
+
+  // ---- slots --------------------------------------------------------------------------------------------------------
+
+  function take(): void {
+    busy++
+  }
+  function free(): void {
+    busy--
+    if (backlog.length) claimBacklog()
+    want()
+    if (!busy) idle?.()
+  }
+  /** Never more offers than free slots; what is waiting in the backlog comes first. */
+  function want(): void {
+    const room = stopping || backlog.length ? 0 : Math.max(0, slots - busy)
+    for (const pull of pulls.values()) pull.want(room)
+  }
+
+  // ---- claims -------------------------------------------------------------------------------------------------------
+
+  function onOffer(offer: TakenOffer): void {
+    if (stopping || busy >= slots) {
+      offer.giveBack()
+      return
+    }
+    const jobs = offer.jobs.filter(([address, dispatch]) => !runs.has(keyOf(address, dispatch)))
+    if (jobs.length) backlog.push({ offer, jobs, open: jobs.length })
+    else offer.acknowledge()
+    claimBacklog()
+    want()
+  }
+
+  function claimBacklog(): void {
+    const claims = new Map<number, { address: Address; dispatch: number; from: Backlog }[]>()
+    while (backlog.length && busy < slots && !stopping) {
+      const from = backlog[0]!
+      const [address, dispatch] = from.jobs.shift()!
+      if (!from.jobs.length) backlog.shift()
+      const partition = partitionOf(rootOf(address), bus.partitions)
+      const list = claims.get(partition) ?? claims.set(partition, []).get(partition)!
+      list.push({ address, dispatch, from })
+      runs.set(keyOf(address, dispatch), { address, dispatch, state: 'claiming', begun: false, over: false, abort: new AbortController() })
+      take()
+    }
+    for (const [partition, list] of claims) void claim(partition, list)
+  }
+
+  async function claim(partition: number, list: { address: Address; dispatch: number; from: Backlog }[]): Promise<void> {
+    const { sent, answers } = await askUntilAnswered(partition, list)
+    list.forEach(({ address, dispatch, from }, i) => {
+      const key = keyOf(address, dispatch)
+      const run = runs.get(key)!
+      const grant = answers?.[i]
+      if (grant && !stopping && clock.monotonic() - sent < lease) start(run, grant)
+      else if (grant || !answers) giveBack(run)
+      else {
+        runs.delete(key)
+        free()
+      }
+      if (--from.open > 0) return
+      if (answers) from.offer.acknowledge()
+      else from.offer.giveBack()
+    })
+  }
+
+  /**
+   * Without an answer it is not known whether the claim was granted: it is asked again (the holder is granted again). What counts is
+   * the sending of the request that was answered.
+   */
+  async function askUntilAnswered(partition: number, list: { address: Address; dispatch: number }[]) {
+    const jobs = list.map(({ address, dispatch }) => [address, dispatch])
+    for (;;) {
+      const sent = clock.monotonic()
+      try {
+        return { sent, answers: (await bus.request(`claim.${partition}`, { worker: name, jobs }, lease)) as (Grant | null)[] }
+      } catch {
+        if (stopping) return { sent, answers: undefined }
+        parts.onNoOwner(partition)
+        await sleep(clock, 100)
+      }
+    }
+  }
+
+  function giveBack(run: Run): void {
+    end(run, { outcome: 'unbegun' })
+  }
+
+  // ---- runs ---------------------------------------------------------------------------------------------------------
+
+  function start(run: Run, grant: Grant): void {
+    run.state = 'running'
+    run.begun = true
+    const handler = handlers.get(grant.job)!
+    void runHandler({ bus, store, clock }, handler, grant, run.abort).then((ended) => end(run, ended))
+  }
+
+  function end(run: Run, ended: Ended): void {
+    run.state = 'done'
+    const key = keyOf(run.address, run.dispatch)
+    if (run.over) runs.delete(key)
+    else results.send(key, run.address, run.dispatch, ended)
+    free()
+  }
+
+  // ---- heartbeats ---------------------------------------------------------------------------------------------------
+
+  function beat(): void {
+    stopBeating = clock.at(clock.now() + parts.beat, () => {
+      const byPartition = new Map<number, Run[]>()
+      for (const run of runs.values()) {
+        const partition = partitionOf(rootOf(run.address), bus.partitions)
+        const list = byPartition.get(partition) ?? byPartition.set(partition, []).get(partition)!
+        list.push(run)
+      }
+      for (const [partition, list] of byPartition) void renew(partition, list)
+      beat()
+    })
+  }
+
+  async function renew(partition: number, list: Run[]): Promise<void> {
+    const listed = list.map(({ address, dispatch, begun }) => [address, dispatch, begun])
+    try {
+      const answers = (await bus.request(`beat.${partition}`, { worker: name, runs: listed }, lease)) as string[]
+      list.forEach((run, i) => obey(run, answers[i]))
+    } catch {
+      parts.onNoOwner(partition)
+    }
+  }
+
+  function obey(run: Run, answer: string | undefined): void {
+    const key = keyOf(run.address, run.dispatch)
+    if (runs.get(key) !== run || run.state === 'claiming') return
+    if (answer === 'cancel') run.abort.abort(new JobCancelledError(`${run.address} was cancelled`))
+    else if (answer === 'over' && run.state === 'done') {
+      results.forget(key)
+      runs.delete(key)
+    } else if (answer === 'over') {
+      run.over = true
+      run.abort.abort(new SupersededError(`run ${run.dispatch} of ${run.address} is no longer current`))
+    } else if (run.state === 'done') results.repeat(key)
+  }
+
+  return {
+    name,
+    get running() {
+      return busy
+    },
+    reserve(job) {
+      if (stopping || busy >= slots || backlog.length || !handlers.has(job) || !pulls.get(job)?.empty) return false
+      take()
+      want()
+      return true
+    },
+    release: () => free(),
+    begin(grant) {
+      const run: Run = {
+        address: grant.address,
+        dispatch: grant.dispatch,
+        state: 'running',
+        begun: false,
+        over: false,
+        abort: new AbortController(),
+      }
+      runs.set(keyOf(grant.address, grant.dispatch), run)
+      if (stopping) giveBack(run)
+      else start(run, grant)
+    },
+    async start() {
+      for (const job of handlers.keys()) pulls.set(job, await bus.pull(job, onOffer))
+      want()
+      beat()
+    },
+    async stop(grace) {
+      stopping = true
+      want()
+      for (const { offer } of backlog.splice(0)) offer.giveBack()
+      for (const run of runs.values()) if (run.state === 'running') run.abort.abort(shutdownReason())
+      const ended = await Promise.race([
+        busy ? new Promise<boolean>((done) => (idle = () => done(true))) : true,
+        new Promise<boolean>((done) => clock.at(clock.now() + grace, () => done(false))),
+      ])
+      await Promise.race([results.delivered(), new Promise<void>((done) => clock.at(clock.now() + (ended ? grace : 0), done))])
+      stopBeating()
+      for (const pull of pulls.values()) await pull.stop()
+      results.stop()
+      return ended
+    },
+  }
+}
+
+/** Reason of `ctx.signal` at shutdown: a handler that throws it is queued again and loses no attempt. */
+export const shutdownReason = () => new StellwerkError('SHUTDOWN', 'the host shuts down')

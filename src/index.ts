@@ -1,0 +1,34 @@
+export type { Condition } from '../actors/actor.ts'
+export type { ActorHandle, Client, GroupHandle, GroupSubmitOptions, JobHandle, SubmitOptions, WaitOptions } from './client.ts'
+export { type Clock, sleep, systemClock } from './clock.ts'
+export {
+  type Context,
+  defineJob,
+  type Handler,
+  type JobDefinition,
+  type JobOptions,
+  type MemberOf,
+  type MemberResult,
+  type WithInput,
+} from './definition.ts'
+export type { Duration } from './duration.ts'
+export {
+  ConflictError,
+  type ErrorCode,
+  type Issue,
+  isStellwerkError,
+  JobCancelledError,
+  JobFailedError,
+  NotAllowedError,
+  NotFoundError,
+  RetryAt,
+  StellwerkError,
+  SupersededError,
+  TerminalError,
+  TimeoutError,
+  UnavailableError,
+  ValidationError,
+} from './errors.ts'
+export type { View } from './host/api.ts'
+export { createHost, type Host, type HostOptions } from './host/host.ts'
+export type { World } from './world.ts'

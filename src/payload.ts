@@ -1,0 +1,49 @@
+import { createHash } from 'node:crypto'
+import type { Payload } from '../actors/job.ts'
+import { StellwerkError } from './errors.ts'
+import type { Page, Store } from './store/port.ts'
+
+/** Values above this many characters of JSON live in pages of their own, so that documents stay small. */
+export const inlineLimit = 16 * 1024
+/** Largest piece of a value in one page. */
+const pieceLimit = 200 * 1024
+
+/** The value as its document keeps it, and the pages that must be written before. The page's id names its owner and its content. */
+export function paged(owner: string, payload: Payload): { payload: Payload; pages: Page[] } {
+  if (!('value' in payload) || !mayBeLarge(payload.value)) return { payload, pages: [] }
+  const text = JSON.stringify(payload.value)
+  if (text === undefined || text.length <= inlineLimit) return { payload, pages: [] }
+  const id = `${owner}#value-${createHash('sha1').update(text).digest('base64url')}`
+  const pieces: string[] = []
+  for (let at = 0; at < text.length; at += pieceLimit) pieces.push(text.slice(at, at + pieceLimit))
+  const pages = pieces.map((body, i) => ({ _id: `${id}.${i}`, owner, body }))
+  return { payload: { page: id, bytes: text.length }, pages }
+}
+
+/** The value itself. */
+export async function readPayload(store: Pick<Store, 'getPages'>, payload: Payload | undefined): Promise<unknown> {
+  if (!payload) return undefined
+  if ('value' in payload) return payload.value
+  const count = Math.ceil(payload.bytes / pieceLimit)
+  const ids = Array.from({ length: count }, (_, i) => `${payload.page}.${i}`)
+  const pages = new Map((await store.getPages(ids)).map((page) => [page._id, page.body as string]))
+  if (pages.size < count) throw new StellwerkError('NOT_FOUND', `${payload.page}: ${count - pages.size} of its ${count} pages are gone`)
+  return JSON.parse(ids.map((id) => pages.get(id)).join(''))
+}
+
+/** Cheap: is it worth writing the value as JSON to learn its length? */
+function mayBeLarge(value: unknown): boolean {
+  let left = inlineLimit / 4
+  const walk = (v: unknown): void => {
+    if (left <= 0) return
+    if (typeof v === 'string') left -= v.length
+    else if (v && typeof v === 'object') {
+      for (const [key, inner] of Object.entries(v)) {
+        left -= key.length
+        walk(inner)
+      }
+    } else left -= 4
+  }
+  walk(value)
+  return left <= 0
+}

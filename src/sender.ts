@@ -1,0 +1,135 @@
+import { type Address, partitionOf, rootOf } from './address.ts'
+import type { Bus, OutgoingFrame } from './bus/port.ts'
+import { type Clock, sleep } from './clock.ts'
+import type { ActorEvent, Envelope } from './envelope.ts'
+import { UnavailableError } from './errors.ts'
+import type { Reply } from './host/replies.ts'
+
+interface Call {
+  envelope: Envelope
+  ack: 'committed' | 'queued'
+  settle(reply: Pick<Reply, 'error'>): void
+  fail(error: unknown): void
+}
+
+/** Most commands in one frame, and about how many characters of JSON: it is one turn's work for its partition. */
+const frameCommands = 200
+const frameSize = 128 * 1024
+/** A command that is not answered for so long is sent again, under the same number: it is applied once. */
+const repeatAfter = 5000
+const giveUpAfter = 60_000
+
+/**
+ * Sends a client's commands. Each has a number, and an actor takes no number twice and none below one it has seen: so publishes
+ * are one after the other, and a failed one is repeated before anything later. What gathers meanwhile goes in one frame.
+ */
+export function createSender(bus: Bus, clock: Clock, name: string) {
+  const calls = new Map<number, Call>()
+  const unsent: number[] = []
+  const inbox = `inbox.${name}`
+  let n = 0
+  let sent = 0
+  let sending = false
+  let stopped = false
+
+  const listening = bus.listen(inbox, (replies) => {
+    for (const reply of replies as Reply[]) {
+      calls.get(Number(reply.call))?.settle(reply)
+      calls.delete(Number(reply.call))
+    }
+  })
+
+  async function sendAll(): Promise<void> {
+    if (sending) return
+    sending = true
+    await undefined
+    while (unsent.length && !stopped) {
+      const batch = unsent.splice(0, 2000).filter((call) => calls.has(call))
+      try {
+        await bus.publish(framesOf(batch))
+      } catch (error) {
+        if (expired(batch, error)) continue
+        unsent.unshift(...batch)
+        await sleep(clock, 200)
+        continue
+      }
+      for (const id of batch) {
+        const call = calls.get(id)
+        if (call?.ack !== 'queued') continue
+        calls.delete(id)
+        call.settle({})
+      }
+    }
+    sending = false
+  }
+
+  function framesOf(batch: number[]): OutgoingFrame[] {
+    const open = new Map<number, { events: Envelope[]; size: number; kept: boolean }>()
+    const frames: OutgoingFrame[] = []
+    const close = (partition: number) => {
+      const { events, kept } = open.get(partition)!
+      frames.push({ partition, id: `${name} ${sent++}`, events, kept })
+      open.delete(partition)
+    }
+    for (const id of batch) {
+      const { envelope, ack } = calls.get(id)!
+      const partition = partitionOf(rootOf(envelope.to), bus.partitions)
+      const frame = open.get(partition) ?? open.set(partition, { events: [], size: 0, kept: true }).get(partition)!
+      frame.events.push(envelope)
+      frame.size += 'members' in envelope.event ? JSON.stringify(envelope.event).length : 300
+      frame.kept &&= ack === 'committed'
+      if (frame.events.length >= frameCommands || frame.size >= frameSize) close(partition)
+    }
+    for (const partition of [...open.keys()]) close(partition)
+    return frames
+  }
+
+  /** A publish that can never succeed, or has not for too long, fails its commands. */
+  function expired(batch: number[], error: unknown): boolean {
+    const code = (error as { code?: string }).code
+    if (code === 'UNAVAILABLE') return false
+    for (const id of batch) {
+      calls.get(id)?.fail(error)
+      calls.delete(id)
+    }
+    return true
+  }
+
+  function watch(id: number, since: number): void {
+    clock.at(clock.now() + repeatAfter, () => {
+      const call = calls.get(id)
+      if (!call || stopped) return
+      if (clock.now() - since >= giveUpAfter) {
+        calls.delete(id)
+        call.fail(
+          new UnavailableError(
+            `${call.envelope.event.type} of ${call.envelope.to} was not answered within ${giveUpAfter} ms. It may still be applied; submitting it again is safe.`,
+          ),
+        )
+        return
+      }
+      if (!unsent.includes(id)) unsent.unshift(id)
+      void sendAll()
+      watch(id, since)
+    })
+  }
+
+  return {
+    send(to: Address, event: ActorEvent, ack: Call['ack']): Promise<Pick<Reply, 'error'>> {
+      return new Promise((settle, fail) => {
+        const id = ++n
+        const envelope: Envelope = { to, event, from: name, inc: name, n: id, reply: ack === 'queued' ? undefined : { inbox, call: id } }
+        calls.set(id, { envelope, ack, settle, fail })
+        unsent.push(id)
+        void sendAll()
+        if (ack === 'committed') watch(id, clock.now())
+      })
+    },
+    stop(): void {
+      stopped = true
+      listening.stop()
+      for (const { fail } of calls.values()) fail(new UnavailableError('the client was closed'))
+      calls.clear()
+    },
+  }
+}

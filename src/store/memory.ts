@@ -1,0 +1,61 @@
+import type { ActorDocument } from '../document.ts'
+import { byText, byWakeAt, jsonCopy, matches, meets, sameFact, wakingOf } from './match.ts'
+import type { Page, Store, Write } from './port.ts'
+
+/** Keeps nothing beyond the process. What goes in and out is copied, so that a caller who changes a stored document is found out. */
+export function memoryStore(): Store {
+  const docs = new Map<string, ActorDocument>()
+  const pages = new Map<string, Page>()
+  const facts = new Map<string, unknown>()
+
+  const commitOne = ({ doc, base }: Write): boolean => {
+    if (!meets(docs.get(doc._id), base)) return false
+    docs.set(doc._id, jsonCopy(doc))
+    return true
+  }
+  const present = <T>(map: Map<string, T>, ids: readonly string[]): T[] =>
+    ids
+      .map((id) => map.get(id))
+      .filter((value) => value !== undefined)
+      .map(jsonCopy)
+
+  return {
+    atomicTurns: false,
+    load: async (addresses) => present(docs, addresses),
+    commit: async (writes) => writes.map(commitOne),
+    flush: async () => {},
+
+    waking: async (partition, until) =>
+      [...docs.values()]
+        .filter((doc) => doc.partition === partition && doc.wakeAt !== undefined && doc.wakeAt <= until)
+        .map((doc) => jsonCopy(wakingOf(doc)))
+        .sort(byWakeAt),
+
+    find: async (query, after = '', limit) =>
+      [...docs.values()]
+        .filter((doc) => doc._id > after && matches(doc, query))
+        .sort((a, b) => byText(a._id, b._id))
+        .slice(0, limit)
+        .map(jsonCopy),
+
+    putPages: async (written) => {
+      for (const page of written) pages.set(page._id, jsonCopy(page))
+    },
+    getPages: async (ids) => present(pages, ids),
+
+    remove: async (address, base) => {
+      if (!meets(docs.get(address), base)) return false
+      docs.delete(address)
+      for (const page of pages.values()) if (page.owner === address) pages.delete(page._id)
+      return true
+    },
+
+    fact: async (key) => jsonCopy(facts.get(key)),
+    setFact: async (key, value, expected) => {
+      if (sameFact(facts.get(key), expected)) facts.set(key, jsonCopy(value))
+      return jsonCopy(facts.get(key))
+    },
+
+    close: async () => {},
+  }
+}

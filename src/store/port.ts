@@ -1,0 +1,77 @@
+import type { ActorDocument, Work } from '../document.ts'
+
+/**
+ * Where documents live. Three adapters: MongoDB, LMDB in a folder, memory. A store knows nothing of machines:
+ * the snapshot is opaque to it.
+ */
+export interface Store {
+  /**
+   * true: what was committed since the last `flush` becomes durable as one whole or not at all, so a turn that flushes once is atomic.
+   * false: each write of `commit` is durable by itself, when `commit` resolves.
+   */
+  readonly atomicTurns: boolean
+
+  /** The documents with these addresses; absent ones are left out. Sees what was committed and not yet flushed. */
+  load(addresses: readonly string[]): Promise<ActorDocument[]>
+  /**
+   * Each write by itself is an atomic compare-and-set: it replaces the document if that still has the version and the commit of
+   * `base`, or inserts it if there is no `base` and no document. The answer, write by write: is the stored document exactly
+   * this attempt's? (After a doubtful outcome the adapter reads `commit` back to find out.) Rejects only if the outcome cannot be found out.
+   */
+  commit(writes: readonly Write[]): Promise<boolean[]>
+  /** Resolves when all that was committed survives a crash. */
+  flush(): Promise<void>
+
+  /** Documents of a partition whose `wakeAt` is at or before `until`, earliest first. `until` = Infinity: all that have one. */
+  waking(partition: number, until: number): Promise<Waking[]>
+  /** Documents by query, in order of address, after the cursor. */
+  find(query: Query, after: string | undefined, limit: number): Promise<ActorDocument[]>
+
+  /** Immutable side documents: payloads, history segments, key pages. Written before the document that refers to them; writing one again is harmless. */
+  putPages(pages: readonly Page[]): Promise<void>
+  getPages(ids: readonly string[]): Promise<Page[]>
+
+  /** Removes a document if it still is this one, with its pages. */
+  remove(address: string, base: Base): Promise<boolean>
+
+  /** Facts about the deployment, one value a key, compare-and-set: writes `value` if the present one equals `expected` (undefined: absent). Answers what is there afterwards. */
+  fact(key: string): Promise<unknown>
+  setFact(key: string, value: unknown, expected: unknown): Promise<unknown>
+
+  close(): Promise<void>
+}
+
+export interface Base {
+  version: number
+  commit: string
+}
+
+export interface Write {
+  doc: ActorDocument
+  /** What the write was decided on; absent for a creation. */
+  base?: Base
+}
+
+export interface Waking {
+  _id: string
+  wakeAt: number
+  version: number
+  work?: Work
+}
+
+export interface Query {
+  type?: string
+  state?: string
+  /** Addresses that begin so: members of a group. */
+  prefix?: string
+  /** Members of a group (its address). */
+  group?: string
+  labels?: Record<string, string>
+}
+
+export interface Page {
+  _id: string
+  /** Address of the document that it belongs to: it is removed with it. */
+  owner: string
+  body: unknown
+}

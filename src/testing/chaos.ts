@@ -1,0 +1,127 @@
+import type { Bus, FrameConsumer, TakenOffer, WorkPull } from '../bus/port.ts'
+import type { Clock } from '../clock.ts'
+import type { Store } from '../store/port.ts'
+
+/**
+ * Kills a host at one of the calls that it makes to bus or store: before the call has any effect, or after it had all of it and
+ * before the host learns so. From then on nothing that the host does has an effect, and nothing that it called returns.
+ */
+export interface Chaos {
+  bus(bus: Bus): Bus
+  store(store: Store): Store
+  /** Its timers stop with it. */
+  clock(clock: Clock): Clock
+  /** Places where the host could have died so far: two for each call. */
+  readonly points: number
+  /** What was called at each place. */
+  readonly trace: readonly string[]
+  readonly dead: boolean
+}
+
+/** `dieAt`: number of the place, from 1 on; undefined: only counts. `onDeath`: e.g. to disconnect it from the bus. */
+export function chaos({ dieAt, onDeath = () => {} }: { dieAt?: number; onDeath?: () => void }): Chaos {
+  let points = 0
+  let dead = false
+  const trace: string[] = []
+  const holds = new Set<() => void>()
+  const never = () => new Promise<never>(() => {})
+
+  function reached(place: string): boolean {
+    if (dead) return true
+    points++
+    trace.push(place)
+    if (points === dieAt) die()
+    return dead
+  }
+
+  function die(): void {
+    dead = true
+    for (const release of holds) release()
+    holds.clear()
+    onDeath()
+  }
+
+  /** A call that answers later. */
+  async function later<T>(name: string, call: () => Promise<T>): Promise<T> {
+    if (reached(`before ${name}`)) return never()
+    const answer = await call()
+    return reached(`after ${name}`) ? never() : answer
+  }
+  function now(name: string, call: () => void): void {
+    if (reached(`before ${name}`)) return
+    call()
+    reached(`after ${name}`)
+  }
+
+  const consumer = (inner: FrameConsumer): FrameConsumer => ({
+    more: () => dead || inner.more(),
+    acknowledge: (sequences) => now('acknowledge', () => inner.acknowledge(sequences)),
+    stop: () => later('consumer.stop', () => inner.stop()),
+  })
+  const offer = (inner: TakenOffer): TakenOffer => ({
+    ...inner,
+    acknowledge: () => now('offer.acknowledge', () => inner.acknowledge()),
+    giveBack: () => now('offer.giveBack', () => inner.giveBack()),
+  })
+  const pull = (inner: WorkPull): WorkPull => ({
+    want: (offers) => dead || inner.want(offers),
+    get empty() {
+      return inner.empty
+    },
+    stop: () => inner.stop(),
+  })
+
+  return {
+    bus: (inner) => ({
+      partitions: inner.partitions,
+      epoch: inner.epoch,
+      keepsOffers: inner.keepsOffers,
+      publish: (frames) => later(`publish ${frames.map(({ events }) => events.map(({ event }) => event.type)).join()}`, () => inner.publish(frames)),
+      consume: (partition, owner, on) => later('consume', async () => consumer(await inner.consume(partition, owner, on))),
+      lastSequence: (partition) => later('lastSequence', () => inner.lastSequence(partition)),
+      offer: (offers) => later('offer', () => inner.offer(offers)),
+      pull: async (job, on) => pull(await inner.pull(job, (taken) => dead || on(offer(taken)))),
+      signal: (subject, data) => (subject === 'host.beat' ? dead || inner.signal(subject, data) : now(`signal ${subject}`, () => inner.signal(subject, data))),
+      listen: (subject, on, queue) => inner.listen(subject, on, queue),
+      request: (subject, data, timeout) => later(`request ${subject}`, () => inner.request(subject, data, timeout)),
+      serve: (subject, answer, queue) => inner.serve(subject, answer, queue),
+      records: {
+        get: (key) => inner.records.get(key),
+        put: (key, value, revision) => later(`record ${key}`, () => inner.records.put(key, value, revision)),
+        watch: (prefix, on) => inner.records.watch(prefix, on),
+      },
+      deadLetter: (letters) => later('deadLetter', () => inner.deadLetter(letters)),
+      onConnection: (on) => inner.onConnection(on),
+      workerLives: (worker) => inner.workerLives(worker),
+      close: () => inner.close(),
+    }),
+    store: (inner) => ({
+      ...inner,
+      commit: (writes) => later(`commit ${writes.map(({ doc }) => `${doc._id}=${doc.state}`).join(' ')}`, () => inner.commit(writes)),
+      flush: () => later('flush', () => inner.flush()),
+      load: (addresses) => later('load', () => inner.load(addresses)),
+      putPages: (pages) => later('putPages', () => inner.putPages(pages)),
+      waking: (partition, until) => later('waking', () => inner.waking(partition, until)),
+    }),
+    clock: (inner) => ({
+      now: () => inner.now(),
+      monotonic: () => inner.monotonic(),
+      at: (at, fire) => inner.at(at, () => dead || fire()),
+      hold() {
+        const release = inner.hold?.() ?? (() => {})
+        if (dead) release()
+        else holds.add(release)
+        return () => {
+          if (holds.delete(release)) release()
+        }
+      },
+    }),
+    get points() {
+      return points
+    },
+    trace,
+    get dead() {
+      return dead
+    },
+  }
+}
