@@ -1,9 +1,9 @@
+import { randomBytes } from 'node:crypto'
 import { connectNats } from './bus/nats.ts'
 import { type Client, createClient } from './client.ts'
+import { systemClock } from './clock.ts'
 import { mongoStore } from './store/mongo.ts'
 import type { World } from './world.ts'
-import { systemClock } from './clock.ts'
-import { randomBytes } from 'node:crypto'
 
 export interface ClusterOptions {
   /** `nats://host:4222` */

@@ -103,7 +103,8 @@ async function play({ groups, partitions }: Scenario, deaths: readonly (number |
   for (const [id, keys] of Object.entries(groups)) {
     const expected = keys.map((key) => `${key} succeeded`).sort()
     const output = outputs.get(id)
-    if (JSON.stringify(output) !== JSON.stringify(expected)) problems.push(`${id}: output is ${output instanceof Error ? output.message : JSON.stringify(output)}`)
+    if (JSON.stringify(output) !== JSON.stringify(expected))
+      problems.push(`${id}: output is ${output instanceof Error ? output.message : JSON.stringify(output)}`)
   }
   for (const { doc } of all) if (doc.state !== 'succeeded') problems.push(`${doc._id} is ${doc.state}`)
   const count = ids.length + ids.reduce((sum, id) => sum + groups[id]!.length + 1, 0)
@@ -143,7 +144,8 @@ test('a crash at each pair of places', async () => {
       const { hosts, problems } = await play(small, [a, b])
       pairs++
       if (problems.length) bad++
-      if (problems.length && bad < 6) console.log(`crashes ${a} (${hosts[0]!.trace[a - 1]}), ${b} (${hosts[1]?.trace[b - 1]}): ${problems.join('; ')}`)
+      if (problems.length && bad < 6)
+        console.log(`crashes ${a} (${hosts[0]!.trace[a - 1]}), ${b} (${hosts[1]?.trace[b - 1]}): ${problems.join('; ')}`)
     }
   }
   console.log(`crash harness: ${pairs} pairs of places, each tried; ${bad} with problems`)

@@ -48,6 +48,7 @@ export async function connectNats(options: NatsOptions): Promise<Bus> {
       lastSequence: frames.lastSequence,
       keepsOffers: true,
       offer: work.offer,
+      offersWaiting: work.waiting,
       pull: work.pull,
       ...messages(link, namespace),
       records,
@@ -57,7 +58,7 @@ export async function connectNats(options: NatsOptions): Promise<Bus> {
       workerLives: () => undefined,
       async close() {
         frames.close()
-        work.close()
+        await work.close()
         await link.close()
       },
     }

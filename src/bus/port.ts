@@ -29,6 +29,8 @@ export interface Bus {
   readonly keepsOffers: boolean
   /** Puts offers of work where the workers that have the handler find them. Resolves when they are safe. */
   offer(offers: readonly Offer[]): Promise<void>
+  /** Offers of this job that are not acknowledged, with a worker or not. */
+  offersWaiting(job: string): Promise<number>
   /** Starts to take offers of one job. Nothing comes until `want` was called. */
   pull(job: string, on: (offer: TakenOffer) => void): Promise<WorkPull>
 

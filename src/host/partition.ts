@@ -14,6 +14,7 @@ import { createDueTimes } from './due-times.ts'
 import { createLeases, type Leases } from './leases.ts'
 import { createLosses } from './losses.ts'
 import { offersOf, type Waiting } from './offers.ts'
+import { createReconciler } from './reconcile.ts'
 import { createReplies } from './replies.ts'
 import { runTurn } from './turn.ts'
 
@@ -131,7 +132,9 @@ export async function takePartition(parts: HostParts, number: number, owner: str
     leases: createLeases(clock, parts.lease, bus.workerLives),
     noted(doc) {
       due.note(doc)
-      if (doc.type === 'job') losses.note(doc)
+      if (doc.type !== 'job') return
+      losses.note(doc)
+      reconciler.note(doc)
     },
     acknowledge(sequences) {
       if (!sequences.length) return
@@ -142,7 +145,9 @@ export async function takePartition(parts: HostParts, number: number, owner: str
     reply: replies.add,
     sendReplies: replies.send,
     claim: (address, dispatch, worker) =>
-      new Promise((answer, abandon) => partition.push({ envelope: { to: address, event: { type: 'claim', dispatch, worker } }, claim: { answer, abandon } })),
+      new Promise((answer, abandon) =>
+        partition.push({ envelope: { to: address, event: { type: 'claim', dispatch, worker } }, claim: { answer, abandon } }),
+      ),
     push(item) {
       items.push(item)
       run()
@@ -165,6 +170,7 @@ export async function takePartition(parts: HostParts, number: number, owner: str
       stopped = true
       due.stop()
       losses.stop()
+      reconciler.stop()
       await running
       abandon(items.splice(0))
       await consumer?.stop()
@@ -172,6 +178,7 @@ export async function takePartition(parts: HostParts, number: number, owner: str
   }
   const due = createDueTimes(partition)
   const losses = createLosses(partition)
+  const reconciler = createReconciler(partition)
 
   function run(): void {
     if (running || stopped) return

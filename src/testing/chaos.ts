@@ -76,12 +76,15 @@ export function chaos({ dieAt, onDeath = () => {} }: { dieAt?: number; onDeath?:
       partitions: inner.partitions,
       epoch: inner.epoch,
       keepsOffers: inner.keepsOffers,
-      publish: (frames) => later(`publish ${frames.map(({ events }) => events.map(({ event }) => event.type)).join()}`, () => inner.publish(frames)),
+      publish: (frames) =>
+        later(`publish ${frames.map(({ events }) => events.map(({ event }) => event.type)).join()}`, () => inner.publish(frames)),
       consume: (partition, owner, on) => later('consume', async () => consumer(await inner.consume(partition, owner, on))),
       lastSequence: (partition) => later('lastSequence', () => inner.lastSequence(partition)),
       offer: (offers) => later('offer', () => inner.offer(offers)),
+      offersWaiting: (job) => later('offersWaiting', () => inner.offersWaiting(job)),
       pull: async (job, on) => pull(await inner.pull(job, (taken) => dead || on(offer(taken)))),
-      signal: (subject, data) => (subject === 'host.beat' ? dead || inner.signal(subject, data) : now(`signal ${subject}`, () => inner.signal(subject, data))),
+      signal: (subject, data) =>
+        subject === 'host.beat' ? dead || inner.signal(subject, data) : now(`signal ${subject}`, () => inner.signal(subject, data)),
       listen: (subject, on, queue) => inner.listen(subject, on, queue),
       request: (subject, data, timeout) => later(`request ${subject}`, () => inner.request(subject, data, timeout)),
       serve: (subject, answer, queue) => inner.serve(subject, answer, queue),

@@ -81,6 +81,7 @@ export function connection(shared: Shared, left: () => void): Connection {
       }),
     keepsOffers: false,
     offer: (offers) => call(async () => work.offer(offers)),
+    offersWaiting: (job) => call(async () => work.waiting(job)),
     pull: (job, on) =>
       call(async () => {
         const inner = work.pull(job, ({ acknowledge, giveBack, ...offer }) =>

@@ -4,6 +4,8 @@ import type { Deferred } from './deferred.ts'
 
 export interface WorkQueues {
   offer(offers: readonly Offer[]): void
+  /** Offers that are not acknowledged. */
+  waiting(job: string): number
   pull(job: string, on: (offer: TakenOffer) => void): WorkPull & { lose(): readonly Offer[] }
 }
 
@@ -72,6 +74,11 @@ export function workQueues(defer: Deferred): WorkQueues {
         job.count++
         dispatch(job)
       }
+    },
+
+    waiting(name) {
+      const { count, takers } = jobOf(name)
+      return takers.reduce((sum, { taken }) => sum + taken.size, count)
     },
 
     pull(name, on) {

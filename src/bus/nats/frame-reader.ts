@@ -28,6 +28,8 @@ export function frameReader(options: {
   const { link, jsm, stream, consumer, epoch, decode, on } = options
   /** Told and not yet acknowledged: the subject that acknowledges each. */
   const open = new Map<number, string>()
+  /** Acknowledged while there was no connection. */
+  const late: string[] = []
   let newest = 0
   let deliveries = 0
   let wanted = false
@@ -87,6 +89,7 @@ export function frameReader(options: {
       }
     }
     checking = false
+    for (const reply of late.splice(0)) link.send(reply, acknowledgement)
     ask()
   }
 
@@ -121,7 +124,8 @@ export function frameReader(options: {
         const reply = open.get(sequence)
         if (reply === undefined) continue
         open.delete(sequence)
-        link.send(reply, acknowledgement)
+        if (link.connected) link.send(reply, acknowledgement)
+        else late.push(reply)
       }
     },
     async stop() {

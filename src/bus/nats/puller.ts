@@ -30,6 +30,8 @@ export interface Puller {
   readonly outstanding: number
   /** Forgets what is under way: what still comes of it is not heard. */
   reset(): void
+  /** Asks for no more. What is on its way is still heard. */
+  stop(): Promise<void>
 }
 
 /** A request waits so long at the server; a lost one is noticed after two heartbeats. */
@@ -52,10 +54,14 @@ export function puller(
   let heard = 0
   let watch: NodeJS.Timeout | undefined
 
-  const end = (how: PullEnd): void => {
+  const forget = (): void => {
     outstanding = 0
     clearTimeout(watch)
     watch = undefined
+  }
+
+  const end = (how: PullEnd): void => {
+    forget()
     on.ended(how, received)
   }
 
@@ -109,11 +115,13 @@ export function puller(
       guard(noWait ? answerTime : heartbeat * 2 + answerTime)
     },
     reset() {
-      outstanding = 0
-      clearTimeout(watch)
-      watch = undefined
+      forget()
       if (inbox && !link.nc.isClosed()) inbox.unsubscribe()
       inbox = undefined
+    },
+    async stop() {
+      forget()
+      if (inbox && link.connected) await link.bounded(() => inbox!.drain()).catch(() => {})
     },
   }
 }

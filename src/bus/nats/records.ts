@@ -61,8 +61,10 @@ async function watch(
     guarded(() => on(key, record))
   }
   const change = (error: unknown, msg: Msg): void => {
-    const revision = Number(msg.headers?.get('Nats-Sequence'))
-    if (!error && msg.data.length > 0) tell(decodeKey(msg.subject.slice(told.length + 1)), { value: msg.json(), revision })
+    if (error || msg.data.length === 0) return
+    const value = parse(msg)
+    if (value !== undefined)
+      tell(decodeKey(msg.subject.slice(told.length + 1)), { value, revision: Number(msg.headers?.get('Nats-Sequence')) })
   }
   const readAll = async (): Promise<void> => {
     for (const entry of await present(pattern)) tell(decodeKey(entry.key), stored(entry))
@@ -99,6 +101,15 @@ async function entries(kv: KV, pattern: string): Promise<KvEntry[]> {
 }
 
 const stored = (entry: KvEntry): StoredRecord => ({ value: entry.json(), revision: entry.revision })
+
+/** Somebody else's writing in our bucket is nothing. */
+function parse(msg: Msg): unknown {
+  try {
+    return msg.json()
+  } catch {
+    return undefined
+  }
+}
 
 const lostTheRace = (error: unknown): boolean =>
   error instanceof JetStreamApiError &&

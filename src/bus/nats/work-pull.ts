@@ -1,7 +1,7 @@
 import type { JetStreamManager } from '@nats-io/jetstream'
 import type { Msg } from 'nats'
 import { guarded } from '../guarded.ts'
-import type { WorkPull } from '../port.ts'
+import type { Offer, TakenOffer, WorkPull } from '../port.ts'
 import type { Link } from './link.ts'
 import { type Delivery, type PullEnd, type Puller, puller } from './puller.ts'
 import { explicitly } from './streams.ts'
@@ -27,6 +27,14 @@ interface Line {
   opening: boolean
 }
 
+export interface WorkTaker {
+  pull: WorkPull
+  /** The queues that there are. */
+  priorities(all: ReadonlySet<number>): void
+  /** Stops, and gives back what was taken and not acknowledged. */
+  close(): Promise<void>
+}
+
 /**
  * Takes offers of one job from the queues of its priorities: from the highest that has any, and never tells more than are wanted.
  * Queues that are empty have a bell: an offer that rings when none is wanted any more is given back at once.
@@ -37,46 +45,44 @@ export function workPull(options: {
   stream: string
   subject: string
   job: string
-  taken: (msg: Msg, settle: (how: 'acknowledge' | 'giveBack') => void) => void
-  stopped: () => void
-}): { pull: WorkPull; priorities(all: ReadonlySet<number>): void } {
-  const { link, jsm, stream, subject, job, taken } = options
+  on: (offer: TakenOffer) => void
+}): WorkTaker {
+  const { link, jsm, stream, subject, job, on } = options
   /** The highest priority first. */
   const lines: Line[] = []
+  /** Taken and neither acknowledged nor given back. */
+  const open = new Set<string>()
   let wanted = 0
   let sinceLowest = 0
   let ended = false
 
   const arrived = (line: Line, msg: Msg, { pending }: Delivery): void => {
-    line.waiting = pending
-    const reply = msg.reply!
-    if (ended || wanted <= 0) {
-      line.waiting = undefined
-      link.send(reply, '-NAK')
-      return
-    }
+    const offer = parse(msg)
+    const welcome = !ended && wanted > 0
+    line.waiting = welcome ? pending : undefined
+    // What is no offer nobody can take: it must not come again for ever.
+    if (!offer) link.send(msg.reply!, '+ACK')
+    else if (welcome) hand(line, offer, msg.reply!)
+    else link.send(msg.reply!, '-NAK')
+  }
+
+  const hand = (line: Line, offer: Offer, reply: string): void => {
     wanted--
     sinceLowest = line === lines.findLast(mayHave) ? 0 : sinceLowest + 1
-    let settled = false
-    const settle = (how: 'acknowledge' | 'giveBack') => {
-      if (settled) return
-      settled = true
-      link.send(reply, how === 'acknowledge' ? '+ACK' : '-NAK')
+    open.add(reply)
+    const settle = (answer: string) => {
+      if (open.delete(reply)) link.send(reply, answer)
     }
-    guarded(() => taken(msg, settle))
+    guarded(() => on({ ...offer, acknowledge: () => settle('+ACK'), giveBack: () => settle('-NAK') }))
   }
 
   const pullEnded = (line: Line, how: PullEnd): void => {
     if (how === 'empty' || how === 'expired') line.waiting = 0
-    if (how === 'gone') {
+    if (how === 'gone' || how === 'doubt') {
       line.ready = false
       line.waiting = undefined
-      prepare(line)
-    }
-    if (how === 'doubt') {
       line.bell.reset()
-      line.waiting = undefined
-      return void setTimeout(take, 500).unref()
+      setTimeout(() => prepare(line), how === 'gone' ? 0 : 500).unref()
     }
     take()
   }
@@ -94,7 +100,7 @@ export function workPull(options: {
 
   const add = (priority: number): void => {
     const consumer = `${job.replaceAll('.', '=')}=${priority}`
-    const on = {
+    const heard = {
       message: (msg: Msg, delivery: Delivery) => arrived(line, msg, delivery),
       ended: (how: PullEnd) => pullEnded(line, how),
     }
@@ -103,8 +109,8 @@ export function workPull(options: {
       waiting: undefined,
       ready: false,
       opening: true,
-      bell: puller(link, stream, consumer, on),
-      grab: puller(link, stream, consumer, on),
+      bell: puller(link, stream, consumer, heard),
+      grab: puller(link, stream, consumer, heard),
     }
     lines.push(line)
     lines.sort((a, b) => b.priority - a.priority)
@@ -125,7 +131,9 @@ export function workPull(options: {
       .bounded(() => jsm.consumers.add(stream, config))
       .then(
         (info) => {
+          line.opening = false
           line.ready = true
+          line.opening = false
           line.waiting = info.num_pending
           take()
         },
@@ -159,17 +167,27 @@ export function workPull(options: {
       if (ended) return
       ended = true
       connection.stop()
-      for (const { bell, grab } of lines) {
-        bell.reset()
-        grab.reset()
-      }
-      options.stopped()
+      await Promise.all(lines.flatMap(({ bell, grab }) => [bell.stop(), grab.stop()]))
     },
+  }
+  const close = async (): Promise<void> => {
+    await pull.stop()
+    for (const reply of open) link.send(reply, '-NAK')
+    open.clear()
   }
   const priorities = (all: ReadonlySet<number>): void => {
     for (const priority of all) if (!lines.some((line) => line.priority === priority)) add(priority)
   }
-  return { pull, priorities }
+  return { pull, priorities, close }
 }
 
 const mayHave = (line: Line): boolean => line.ready && line.waiting !== 0
+
+function parse(msg: Msg): Offer | undefined {
+  try {
+    const offer = msg.json<Offer>()
+    return Array.isArray(offer.jobs) ? offer : undefined
+  } catch {
+    return undefined
+  }
+}

@@ -1,15 +1,15 @@
 import type { JetStreamManager } from '@nats-io/jetstream'
-import type { Msg } from 'nats'
 import { ValidationError } from '../../errors.ts'
 import type { Listening, Offer, Records, TakenOffer, WorkPull } from '../port.ts'
 import type { Link } from './link.ts'
 import { publisher } from './publisher.ts'
-import { workPull } from './work-pull.ts'
+import { type WorkTaker, workPull } from './work-pull.ts'
 
 export interface Work {
   offer(offers: readonly Offer[]): Promise<void>
+  waiting(job: string): Promise<number>
   pull(job: string, on: (offer: TakenOffer) => void): Promise<WorkPull>
-  close(): void
+  close(): Promise<void>
 }
 
 const jobName = /^[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*$/
@@ -25,14 +25,14 @@ export function workStream(options: { link: Link; jsm: JetStreamManager; records
   const encoder = new TextEncoder()
   /** Priorities by job, as far as we know. */
   const known = new Map<string, Set<number>>()
-  const pulls = new Map<WorkPull, { job: string; priorities(all: ReadonlySet<number>): void }>()
+  const takers = new Set<WorkTaker & { job: string }>()
   let watching: Promise<Listening> | undefined
 
   const learn = (job: string, priorities: readonly number[]): void => {
     const all = known.get(job) ?? new Set()
     for (const priority of priorities) all.add(priority)
     known.set(job, all)
-    for (const pull of pulls.values()) if (pull.job === job) pull.priorities(all)
+    for (const taker of takers) if (taker.job === job) taker.priorities(all)
   }
 
   const declare = async (job: string, priority: number): Promise<void> => {
@@ -66,32 +66,24 @@ export function workStream(options: { link: Link; jsm: JetStreamManager; records
       )
     },
 
-    async pull(job, on) {
-      await watch()
-      const taken = (msg: Msg, settle: (how: 'acknowledge' | 'giveBack') => void) => on(takenOffer(msg, settle))
-      const { pull, priorities } = workPull({
-        link,
-        jsm,
-        stream,
-        subject: `${namespace}.work.${job}`,
-        job,
-        taken,
-        stopped: () => pulls.delete(pull),
-      })
-      pulls.set(pull, { job, priorities })
-      priorities(known.get(job) ?? new Set())
-      return pull
+    async waiting(job) {
+      const subjects_filter = `${namespace}.work.${job}.*`
+      const { state } = await link.bounded(() => jsm.streams.info(stream, { subjects_filter }))
+      return Object.values(state.subjects ?? {}).reduce((sum, count) => sum + count, 0)
     },
 
-    close() {
-      for (const pull of pulls.keys()) pull.stop()
+    async pull(job, on) {
+      await watch()
+      const subject = `${namespace}.work.${job}`
+      const taker = { job, ...workPull({ link, jsm, stream, subject, job, on }) }
+      takers.add(taker)
+      taker.priorities(known.get(job) ?? new Set())
+      return taker.pull
+    },
+
+    async close() {
+      await Promise.all([...takers].map((taker) => taker.close()))
       watching?.then(({ stop }) => stop()).catch(() => {})
     },
   }
 }
-
-const takenOffer = (msg: Msg, settle: (how: 'acknowledge' | 'giveBack') => void): TakenOffer => ({
-  ...msg.json<Offer>(),
-  acknowledge: () => settle('acknowledge'),
-  giveBack: () => settle('giveBack'),
-})

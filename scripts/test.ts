@@ -1,0 +1,98 @@
+import { spawn } from 'node:child_process'
+import { readdir } from 'node:fs/promises'
+import { parseArgs } from 'node:util'
+
+/**
+ * Runs every spec file in a process of its own, with both servers at hand if they can be had: NATS_URL and MONGODB_URL if set, else
+ * Docker, else what can be built (`npm run servers ensure`). Without servers, the specs that need none run, and the others are named.
+ * Under CI a skipped spec is a failure. The last line is `N passed, N failed`.
+ */
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { 'no-servers': { type: 'boolean' }, kind: { type: 'string' } },
+})
+const ci = process.env.CI === 'true'
+
+const kinds = values.kind ? [values.kind] : ['unit', 'int', 'e2e']
+const files: string[] = []
+for (const kind of kinds) files.push(...(await specs(kind)).sort())
+
+async function specs(kind: string): Promise<string[]> {
+  const all = await readdir('specs', { recursive: true })
+  return all
+    .filter((file) => file.endsWith(`.${kind}.spec.ts`) && (!positionals.length || positionals.some((part) => file.includes(part))))
+    .map((file) => `specs/${file}`)
+}
+
+const env: NodeJS.ProcessEnv = { ...process.env }
+const servers = values['no-servers'] || !needServers() ? undefined : await startServers()
+let passed = 0
+let failed = 0
+const skipped: string[] = []
+const byBackend = new Map<string, number>()
+
+for (const file of files) {
+  const started = performance.now()
+  const { code, output } = await run(file)
+  const counts = read(output)
+  passed += counts.passed
+  failed += Math.max(counts.failed, code !== 0 && counts.failed === 0 ? 1 : 0)
+  skipped.push(...counts.skipped.map((reason) => `${file}: ${reason}`))
+  const bad = code !== 0 || counts.failed > 0
+  console.log(
+    `${bad ? 'FAIL' : 'ok  '} ${file}  ${counts.passed} passed${counts.failed ? `, ${counts.failed} failed` : ''}  ${Math.round(performance.now() - started)} ms`,
+  )
+  const told = output.split('\n').filter((line) => line.startsWith('# '))
+  if (bad) console.log(output)
+  else if (told.length) console.log(told.map((line) => `     ${line}`).join('\n'))
+}
+await servers?.stop()
+
+for (const [backend, count] of [...byBackend].sort()) console.log(`${backend}: ${count} passed`)
+for (const line of skipped) console.log(`skipped ${line}`)
+if (ci) failed += skipped.length
+console.log(`${passed} passed, ${failed} failed`)
+process.exit(failed || !passed ? 1 : 0)
+
+function needServers(): boolean {
+  return files.some((file) => !file.includes('.unit.'))
+}
+
+async function startServers() {
+  try {
+    const { startServers } = await import('./servers/index.ts')
+    const servers = await startServers()
+    Object.assign(env, { NATS_URL: servers.nats?.url, MONGODB_URL: servers.mongo?.url })
+    console.log(`servers: ${servers.nats?.how}; ${servers.mongo?.how}`)
+    return servers
+  } catch (error) {
+    console.log(`no servers: ${(error as Error).message}`)
+    if (ci) process.exitCode = 1
+    return undefined
+  }
+}
+
+function run(file: string): Promise<{ code: number; output: string }> {
+  return new Promise((done) => {
+    const child = spawn(process.execPath, ['--import', 'tsx', file], { env, stdio: ['ignore', 'pipe', 'pipe'] })
+    let output = ''
+    child.stdout.on('data', (data) => (output += data))
+    child.stderr.on('data', (data) => (output += data))
+    child.on('close', (code) => done({ code: code ?? 1, output }))
+  })
+}
+
+/** uvu prints a line for each suite, `name  • • • (3 / 3)`; a suite's backend stands in brackets at the end of its name. */
+function read(output: string): { passed: number; failed: number; skipped: string[] } {
+  const text = output.replaceAll(/\u001b\[[0-9;]*m/g, '')
+  let passed = 0
+  let failed = 0
+  for (const [, name, good, all] of text.matchAll(/^(.*?)[•✘\s]*\((\d+) \/ (\d+)\)/gm)) {
+    passed += Number(good)
+    failed += Number(all) - Number(good)
+    const backend = /\[([a-z, ]+)\]/i.exec(name!)?.[1]
+    if (backend) byBackend.set(backend, (byBackend.get(backend) ?? 0) + Number(good))
+  }
+  const skipped = [...text.matchAll(/^skipped: (.*)$/gm)].map(([, reason]) => reason!)
+  return { passed, failed, skipped }
+}

@@ -1,0 +1,62 @@
+import type { Address } from '../address.ts'
+import type { ActorDocument } from '../document.ts'
+import type { Waiting } from './offers.ts'
+import type { Partition } from './partition.ts'
+
+/** How long a job is queued before its offer is looked for, and how often from then on. */
+const lookAfter = 4000
+
+/**
+ * Offers again what is queued and in no stream: a broker that was restored, or a worker that died with an offer in hand. Only looked
+ * for while something is queued for long; an offer too many is harmless, since only one claim on a dispatch is granted.
+ */
+export function createReconciler(partition: Partition) {
+  const { bus, clock } = partition
+  const queued = new Map<Address, Waiting & { since: number }>()
+  let cancel: (() => void) | undefined
+  let stopped = false
+
+  function arm(): void {
+    cancel = clock.at(clock.now() + lookAfter, () => void look().catch(partition.giveUp))
+  }
+
+  async function look(): Promise<void> {
+    const lost: Waiting[] = []
+    for (const [job, old] of byJob()) {
+      if ((await bus.offersWaiting(job)) > 0) continue
+      for (const waiting of old) {
+        if (queued.get(waiting.address) !== waiting) continue
+        waiting.since = clock.monotonic()
+        lost.push(waiting)
+      }
+    }
+    if (stopped) return
+    await partition.offer(lost)
+    cancel = undefined
+    if (queued.size) arm()
+  }
+
+  function byJob(): Map<string, (Waiting & { since: number })[]> {
+    const found = new Map<string, (Waiting & { since: number })[]>()
+    for (const waiting of queued.values()) {
+      if (clock.monotonic() - waiting.since < lookAfter) continue
+      const list = found.get(waiting.job) ?? found.set(waiting.job, []).get(waiting.job)!
+      list.push(waiting)
+    }
+    return found
+  }
+
+  return {
+    note({ _id: address, work }: Pick<ActorDocument, '_id' | 'work'>): void {
+      if (work?.state !== 'queued') return void queued.delete(address)
+      const { job, priority, dispatch } = work
+      if (queued.get(address)?.dispatch === dispatch) return
+      queued.set(address, { address, job, priority, dispatch, since: clock.monotonic() })
+      if (!cancel && !stopped) arm()
+    },
+    stop(): void {
+      stopped = true
+      cancel?.()
+    },
+  }
+}

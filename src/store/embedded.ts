@@ -1,0 +1,170 @@
+import { mkdir } from 'node:fs/promises'
+import { open, type RootDatabase } from 'lmdb'
+import type { DeadLetter, StoredRecord } from '../bus/port.ts'
+import type { ActorDocument } from '../document.ts'
+import { UnavailableError } from '../errors.ts'
+import { type Documents, documents, type Start } from './folder/documents.ts'
+import { type Journal, journal } from './folder/journal.ts'
+import { pages } from './folder/pages.ts'
+import { table } from './folder/table.ts'
+import { type Writer, writer } from './folder/writer.ts'
+import { byText, jsonCopy, matches, rangeOf, sameFact } from './match.ts'
+import type { Query, Store } from './port.ts'
+
+/**
+ * A store in one folder, for one process at a time: take `lockFolder` first. What was committed, put or removed since the last flush
+ * is seen by all readers at once, and becomes durable as one whole with the next flush.
+ */
+export interface FolderStore extends Store {
+  readonly journal: Journal
+  getRecord(key: string): Promise<StoredRecord | undefined>
+  /** Writes if the record still has this revision (0: if there is none), and resolves when it is durable: with the new revision, or undefined. */
+  putRecord(key: string, value: unknown, revision: number): Promise<number | undefined>
+  records(prefix: string): Promise<({ key: string } & StoredRecord)[]>
+  /** Durable when resolved. */
+  addDeadLetters(letters: readonly DeadLetter[]): Promise<void>
+  /** Oldest first. */
+  deadLetters(): Promise<DeadLetter[]>
+  removeDeadLetters(ids: readonly string[]): Promise<void>
+}
+
+export async function openFolder(folder: string): Promise<FolderStore> {
+  const root = await openRoot(folder)
+  const write = writer(folder, root)
+  return { ...storeOf(root, write), ...recordsOf(root, write), ...deadLettersOf(root, write), journal: journal(root, write) }
+}
+
+async function openRoot(folder: string): Promise<RootDatabase<string>> {
+  try {
+    await mkdir(folder, { recursive: true })
+    // Without the overlap of transactions and fsync a failed fsync fails its transaction; with it, nobody would be told.
+    return open({ path: folder, noSubdir: false, overlappingSync: false, pageSize: 8192, maxDbs: 16 })
+  } catch (error) {
+    throw new UnavailableError(`The folder ${folder} could not be opened: ${(error as Error).message}`, { cause: error })
+  }
+}
+
+function storeOf(root: RootDatabase<string>, write: Writer): Store {
+  const { check, flush } = write
+  const docs = documents(root, write)
+  const sides = pages(root, write)
+  const facts = table<unknown>(root, 'facts', write)
+
+  return {
+    atomicTurns: true,
+    load: async (addresses) => {
+      check()
+      return addresses.map(docs.get).filter((doc) => doc !== undefined)
+    },
+    commit: async (writes) => {
+      check()
+      return writes.map(docs.commit)
+    },
+    flush,
+    waking: async (partition, until) => {
+      check()
+      return docs.waking(partition, until)
+    },
+    find: async (query, after, limit) => {
+      check()
+      return find(docs, query, after, limit)
+    },
+    putPages: async (written) => {
+      check()
+      for (const page of written) sides.put(page)
+    },
+    getPages: async (ids) => {
+      check()
+      return ids.map(sides.get).filter((page) => page !== undefined)
+    },
+    remove: async (address, base) => {
+      check()
+      if (!docs.remove(address, base)) return false
+      sides.removeOf(address)
+      return true
+    },
+    fact: async (key) => {
+      check()
+      return facts.get(key)
+    },
+    setFact: async (key, value, expected) => {
+      check()
+      if (sameFact(facts.get(key), expected)) value === undefined ? facts.remove(key) : facts.put(key, jsonCopy(value))
+      const present = facts.get(key)
+      await flush()
+      return present
+    },
+    close: async () => {
+      await write.end()
+      await root.close()
+    },
+  }
+}
+
+const sliceSize = 500
+
+/** Lets others run between two slices: a query over all documents takes its time. */
+async function find(docs: Documents, query: Query, after: string | undefined, limit: number): Promise<ActorDocument[]> {
+  const { from, before } = rangeOf(query)
+  const headQuery = { ...query, labels: undefined }
+  const found: ActorDocument[] = []
+  let start: Start = after !== undefined && after >= from ? { after } : { from }
+  for (;;) {
+    const { rows, next } = docs.slice(start, before, sliceSize)
+    for (const { head, doc } of rows) {
+      if (found.length === limit) return found
+      if (!matches(head, headQuery)) continue
+      const whole = doc()
+      if (matches(whole, query)) found.push(whole)
+    }
+    if (next === undefined || found.length === limit) return found
+    start = { after: next }
+    await new Promise(setImmediate)
+  }
+}
+
+function recordsOf(root: RootDatabase<string>, write: Writer) {
+  const { check, flush } = write
+  const stored = table<StoredRecord>(root, 'records', write)
+  return {
+    getRecord: async (key: string) => {
+      check()
+      return stored.get(key)
+    },
+    putRecord: async (key: string, value: unknown, revision: number) => {
+      check()
+      if ((stored.get(key)?.revision ?? 0) !== revision) return undefined
+      stored.put(key, { value: jsonCopy(value), revision: revision + 1 })
+      await flush()
+      return revision + 1
+    },
+    records: async (prefix: string) => {
+      check()
+      return stored.all(prefix).map(({ key, value }) => ({ key, ...value }))
+    },
+  }
+}
+
+function deadLettersOf(root: RootDatabase<string>, write: Writer) {
+  const { check, flush } = write
+  const letters = table<DeadLetter>(root, 'dead', write)
+  return {
+    addDeadLetters: async (added: readonly DeadLetter[]) => {
+      check()
+      for (const letter of added) letters.put(letter.id, letter)
+      await flush()
+    },
+    deadLetters: async () => {
+      check()
+      return letters
+        .all()
+        .map(({ value }) => value)
+        .sort((a, b) => a.at - b.at || byText(a.id, b.id))
+    },
+    removeDeadLetters: async (ids: readonly string[]) => {
+      check()
+      for (const id of ids) letters.remove(id)
+      await flush()
+    },
+  }
+}

@@ -1,0 +1,127 @@
+import type { Database, RootDatabase } from 'lmdb'
+import { typeOf } from '../../address.ts'
+import type { ActorDocument } from '../../document.ts'
+import { afterAll, byText, byWakeAt, meets, wakingOf } from '../match.ts'
+import type { Base, Waking, Write } from '../port.ts'
+import { overlay } from './overlay.ts'
+import { checkKey } from './table.ts'
+import type { Operation, Writer } from './writer.ts'
+
+/**
+ * Documents are kept as JSON text behind a first line, their head: what the compare-and-set, the index and queries need, so that
+ * the rest is not parsed for them. Those not on disk yet are kept as they were given: a caller never changes a document that it committed.
+ */
+export interface Documents {
+  get(address: string): ActorDocument | undefined
+  commit(write: Write): boolean
+  remove(address: string, base: Base): boolean
+  waking(partition: number, until: number): Waking[]
+  /** In order, about as many as `limit`. */
+  slice(start: Start, before: string, limit: number): Slice
+}
+
+export type Start = { from: string } | { after: string }
+
+export interface Slice {
+  rows: Row[]
+  /** Address after which the next slice begins; undefined if this was the last. */
+  next: string | undefined
+}
+
+export interface Row {
+  head: Head
+  doc(): ActorDocument
+}
+
+type Head = Pick<ActorDocument, '_id' | 'version' | 'commit' | 'partition' | 'wakeAt' | 'type' | 'state' | 'group'>
+
+interface Fresh {
+  /** undefined: removed. */
+  doc: ActorDocument | undefined
+  /** What is on disk, and in the index, at the time when this gets there. */
+  was: Head | undefined
+}
+
+const textOf = (doc: ActorDocument): string => {
+  const { version, commit, partition, wakeAt = null, state, group = null } = doc
+  return `${JSON.stringify([version, commit, partition, wakeAt, state, group])}\n${JSON.stringify(doc)}`
+}
+const headIn = (_id: string, line: string): Head => {
+  const [version, commit, partition, wakeAt, state, group] = JSON.parse(line)
+  return { _id, type: typeOf(_id), version, commit, partition, wakeAt: wakeAt ?? undefined, state, group: group ?? undefined }
+}
+const docIn = (text: string): ActorDocument => JSON.parse(text.slice(text.indexOf('\n') + 1))
+const byId = (a: Row, b: Row) => byText(a.head._id, b.head._id)
+
+export function documents(root: RootDatabase<string>, writer: Writer): Documents {
+  const db: Database<string> = root.openDB('documents', { encoding: 'string' })
+  const wakes: Database<string> = root.openDB('wakes', { encoding: 'string' })
+  const fresh = overlay<Fresh>()
+
+  const operations = ([id, { doc, was }]: [string, Fresh]): Operation[] => {
+    const written: Operation[] = [{ db, key: id, value: doc && textOf(doc) }]
+    if (was?.wakeAt === doc?.wakeAt && was?.partition === doc?.partition) return written
+    if (was?.wakeAt !== undefined) written.push({ db: wakes, key: [was.partition, was.wakeAt, id], value: undefined })
+    if (doc?.wakeAt !== undefined) written.push({ db: wakes, key: [doc.partition, doc.wakeAt, id], value: '1' })
+    return written
+  }
+  writer.add({ dirty: fresh.dirty, cut: () => Array.from(fresh.cut(), operations).flat(), landed: fresh.landed })
+
+  const headOnDisk = (id: string): Head | undefined => {
+    const bytes = db.getBinaryFast(checkKey(id))
+    return bytes && headIn(id, bytes.toString('utf8', 0, bytes.indexOf(10)))
+  }
+  const present = (id: string): Head | undefined => {
+    const known = fresh.get(id)
+    return known ? known.doc : headOnDisk(id)
+  }
+  /** Sets it if the present one meets the base. */
+  const change = (id: string, base: Base | undefined, doc: ActorDocument | undefined): boolean => {
+    const head = present(id)
+    if (!meets(head, base)) return false
+    const earlier = fresh.upper(id)
+    fresh.set(id, { doc, was: earlier ? earlier.was : head })
+    return true
+  }
+  const get = (id: string): ActorDocument | undefined => {
+    const known = fresh.get(id)
+    if (known) return known.doc
+    const text = db.get(id)
+    return text === undefined ? undefined : docIn(text)
+  }
+  const freshDocs = function* (): Iterable<ActorDocument> {
+    for (const [, { doc }] of fresh.entries()) if (doc) yield doc
+  }
+
+  return {
+    get,
+    commit: ({ doc, base }) => change(doc._id, base, doc),
+    remove: (id, base) => change(id, base, undefined),
+
+    waking: (partition, until) => {
+      const found: Waking[] = []
+      for (const [, , id] of wakes.getKeys({ start: [partition], end: [partition, until, afterAll] }) as Iterable<
+        [number, number, string]
+      >) {
+        if (!fresh.has(id)) found.push(wakingOf(get(id)!))
+      }
+      for (const doc of freshDocs())
+        if (doc.partition === partition && doc.wakeAt !== undefined && doc.wakeAt <= until) found.push(wakingOf(doc))
+      return found.sort(byWakeAt)
+    },
+
+    slice: (start, before, limit) => {
+      const first = 'after' in start ? start.after : start.from
+      const stored = Array.from(db.getRange({ start: first || undefined, exclusiveStart: 'after' in start, end: before, limit }))
+      const next = stored.length < limit ? undefined : String(stored.at(-1)!.key)
+      const begun = (id: string) => ('after' in start ? id > first : id >= first)
+      const ended = (id: string) => (next === undefined ? id >= before : id > next)
+      const rows: Row[] = stored
+        .filter(({ key }) => !fresh.has(String(key)))
+
+        .map(({ key, value }) => ({ head: headIn(String(key), value.slice(0, value.indexOf('\n'))), doc: () => docIn(value) }))
+      for (const doc of freshDocs()) if (begun(doc._id) && !ended(doc._id)) rows.push({ head: doc, doc: () => doc })
+      return { rows: rows.sort(byId), next }
+    },
+  }
+}

@@ -1,0 +1,42 @@
+import type { RootDatabase } from 'lmdb'
+import { table } from './table.ts'
+import type { Writer } from './writer.ts'
+
+/** The frames of a bus inside this process, kept beside the documents: what a turn commits and what it publishes go to disk together. */
+export interface Journal {
+  /** Durable when resolved. */
+  put(entries: readonly JournalEntry[]): Promise<void>
+  /** Goes with the next transaction; until then an entry may come back after a crash. */
+  remove(ids: readonly string[]): void
+  /** By partition and sequence. */
+  all(): Promise<JournalEntry[]>
+}
+
+export interface JournalEntry {
+  id: string
+  partition: number
+  sequence: number
+  frame: unknown
+}
+
+export function journal(root: RootDatabase<string>, { add, flush, check }: Writer): Journal {
+  const entries = table<JournalEntry>(root, 'journal', { add })
+  return {
+    put: async (added) => {
+      check()
+      for (const entry of added) entries.put(entry.id, entry)
+      await flush()
+    },
+    remove: (ids) => {
+      check()
+      for (const id of ids) entries.remove(id)
+    },
+    all: async () => {
+      check()
+      return entries
+        .all()
+        .map(({ value }) => value)
+        .sort((a, b) => a.partition - b.partition || a.sequence - b.sequence)
+    },
+  }
+}

@@ -1,0 +1,104 @@
+import type { Database, RootDatabase } from 'lmdb'
+import { UnavailableError } from '../../errors.ts'
+
+export interface Operation {
+  db: Database<string>
+  key: string | (string | number)[]
+  /** undefined: remove. */
+  value: string | undefined
+}
+
+/** A part of the folder that has something to write. */
+export interface Part {
+  dirty(): boolean
+  /** What belongs to the transaction that begins now. */
+  cut(): Operation[]
+  /** What `cut` gave is on disk. */
+  landed(): void
+}
+
+export interface Writer {
+  add(part: Part): void
+  /** Resolves when all that was there at the time of the call is on disk. */
+  flush(): Promise<void>
+  /** Throws once a transaction has failed: what was answered since the last good one is not on disk, so nothing here can be believed. */
+  check(): void
+  /** Flushes, unless it has failed; after that `check` throws. */
+  end(): Promise<void>
+}
+
+/**
+ * Writes all parts in one transaction at a time, so that what is on disk is always a prefix of what was committed.
+ * Calls that come while one runs share the next. Where one transaction ends and the next begins is chosen when no microtask is left:
+ * a turn that awaits nothing but this store between its first commit and its flush is never cut in two by another turn's flush.
+ */
+export function writer(folder: string, root: RootDatabase<string>): Writer {
+  const parts: Part[] = []
+  let failed: UnavailableError | undefined
+  let running: Promise<void> = Promise.resolve()
+  let next: Promise<void> | undefined
+
+  const check = () => {
+    if (failed) throw failed
+  }
+
+  const write = async () => {
+    await noMicrotaskLeft()
+    next = undefined
+    check()
+    if (!parts.some((part) => part.dirty())) return
+    try {
+      await transaction(
+        root,
+        parts.flatMap((part) => part.cut()),
+      )
+    } catch (error) {
+      throw (failed = new UnavailableError(
+        `The folder ${folder} could not be written: ${messageOf(error)}. Free it from what prevents this, then start again.`,
+        { cause: error },
+      ))
+    }
+    for (const part of parts) part.landed()
+  }
+
+  const flush = () => (next ??= running = running.then(write))
+
+  return {
+    add: (part) => void parts.push(part),
+    flush,
+    check,
+    end: async () => {
+      try {
+        if (!failed) await flush()
+      } finally {
+        failed ??= new UnavailableError(`The folder ${folder} is closed.`)
+      }
+    },
+  }
+}
+
+const noMicrotaskLeft = () => new Promise<void>((resolve) => void setImmediate(resolve))
+
+const messageOf = (error: unknown) => (error instanceof Error ? error.message : String(error))
+
+/** All or nothing, and on disk when it resolves. It runs beside the event loop. */
+async function transaction(root: RootDatabase<string>, operations: Operation[]): Promise<void> {
+  try {
+    await root.batch(() => {
+      for (const { db, key, value } of operations) value === undefined ? db.remove(key) : db.put(key, value)
+    })
+  } catch (error) {
+    throw await reasonOf(error)
+  }
+}
+
+/** The driver rejects twice: with a general error, and with the reason in a promise that hangs on it. */
+async function reasonOf(error: unknown): Promise<unknown> {
+  const reason = (error as { commitError?: Promise<unknown> }).commitError
+  return reason
+    ? reason.then(
+        () => error,
+        (inner) => inner,
+      )
+    : error
+}

@@ -1,0 +1,100 @@
+import { type Db, MongoClient, type MongoClientOptions, MongoError, MongoNetworkError, MongoServerSelectionError } from 'mongodb'
+import { UnavailableError } from '../../errors.ts'
+
+export interface MongoServer {
+  readonly db: Db
+  /** What the driver reports as an UnavailableError, which names the server. */
+  guard<T>(call: () => Promise<T>): Promise<T>
+  /** As `guard`; repeated until the server can be reached again, for twice the time of a call. For reads, and for what is harmless to repeat. */
+  insist<T>(call: () => Promise<T>): Promise<T>
+  unavailable(error: unknown): UnavailableError
+  close(): Promise<void>
+}
+
+const pause = 100
+
+/** `patience`: of one call, in ms. A call that nobody answers is in doubt after this. */
+const optionsFor = (patience: number): MongoClientOptions => ({
+  appName: 'stellwerk',
+  serverSelectionTimeoutMS: patience,
+  connectTimeoutMS: patience,
+  socketTimeoutMS: patience,
+  waitQueueTimeoutMS: patience,
+  // What is acknowledged survives the loss of a server; what is read cannot be taken back by one.
+  writeConcern: { w: 'majority', journal: true },
+  readConcern: { level: 'majority' },
+  ignoreUndefined: true,
+})
+
+export async function connectMongo(url: string, defaultDatabase: string, patience: number): Promise<MongoServer> {
+  const client = clientFor(url, patience)
+  const name = client.options.hosts.map(String).join(',') || client.options.srvHost || 'MongoDB'
+  const db = client.db(databaseIn(url) ?? defaultDatabase)
+
+  const unavailable = (error: unknown) =>
+    error instanceof UnavailableError ? error : new UnavailableError(`MongoDB at ${name}: ${(error as Error).message}`, { cause: error })
+  const guard = async <T>(call: () => Promise<T>): Promise<T> => {
+    try {
+      return await call()
+    } catch (error) {
+      throw unavailable(error)
+    }
+  }
+  const insist = async <T>(call: () => Promise<T>): Promise<T> => {
+    const end = performance.now() + 2 * patience
+    for (let tries = 1; ; tries++) {
+      try {
+        return await call()
+      } catch (error) {
+        if (!isConnectionError(error) || (tries > 1 && performance.now() > end)) throw unavailable(error)
+        await new Promise((resolve) => setTimeout(resolve, pause))
+      }
+    }
+  }
+
+  try {
+    await guard(() => client.connect())
+    await guard(() => checkVersion(db, name))
+  } catch (error) {
+    await client.close()
+    throw error
+  }
+  return { db, guard, insist, unavailable, close: () => client.close() }
+}
+
+/** Nobody knows whether what was asked for was done; it may go well when asked again. */
+export function isConnectionError(error: unknown): boolean {
+  if (error instanceof MongoNetworkError || error instanceof MongoServerSelectionError) return true
+  return error instanceof MongoError && (error.hasErrorLabel('RetryableWriteError') || error.hasErrorLabel('RetryableReadError'))
+}
+
+/** Nothing of the url is repeated in what it complains about: it holds a password. */
+function clientFor(url: string, patience: number): MongoClient {
+  try {
+    return new MongoClient(url, optionsFor(patience))
+  } catch (error) {
+    const reason = (error as Error).message.replaceAll(/\S*@\S*/g, '…')
+    throw new UnavailableError(`The url of MongoDB cannot be used: ${reason}`)
+  }
+}
+
+const databaseIn = (url: string): string | undefined => /^mongodb(?:\+srv)?:\/\/[^/]+\/([^?]+)/.exec(url)?.[1]
+
+async function checkVersion(db: Db, name: string): Promise<void> {
+  const complaint = tooOld((await db.admin().command({ buildInfo: 1 })) as unknown as BuildInfo, name)
+  if (complaint) throw new UnavailableError(complaint)
+}
+
+export interface BuildInfo {
+  version: string
+  versionArray: number[]
+  ferretdb?: { version: string }
+}
+
+/** One line for the operator; undefined if it is new enough. */
+export function tooOld({ version, versionArray, ferretdb }: BuildInfo, name: string): string | undefined {
+  if (ferretdb && Number(/\d+/.exec(ferretdb.version)?.[0]) < 2)
+    return `FerretDB ${ferretdb.version} at ${name} is too old: 2.0 or newer is needed.`
+  if (versionArray[0]! < 5) return `MongoDB ${version} at ${name} is too old: 5.0 or newer is needed.`
+  return undefined
+}
