@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto'
+import { threadHeart } from './bus/nats/heart.ts'
 import { connectNats } from './bus/nats.ts'
 import { type Client, createClient } from './client.ts'
 import { systemClock } from './clock.ts'
@@ -28,6 +29,7 @@ export function cluster({ nats, mongo, namespace = 'stellwerk', partitions }: Cl
       return {
         bus,
         store,
+        heart: (parts) => threadHeart(nats, namespace, parts),
         async close() {
           await bus.close()
           await store.close()

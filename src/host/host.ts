@@ -10,6 +10,7 @@ import { StellwerkError, ValidationError } from '../errors.ts'
 import type { World } from '../world.ts'
 import { serveApi } from './api.ts'
 import { watchContracts } from './contracts.ts'
+import { createHeart } from './heart.ts'
 import { createOwnership } from './ownership.ts'
 import { type HostParts, type Partition, takePartition } from './partition.ts'
 import { serveRuns } from './runs-service.ts'
@@ -49,7 +50,7 @@ export async function createHost(options: HostOptions): Promise<Host> {
   const { on, handlers = [], slots = 10, clock = systemClock, log = (message) => console.error(message) } = options
   checkHandlers(handlers, slots)
   const name = `${options.name ?? 'host'}-${randomBytes(6).toString('hex')}`
-  const { bus, store, close } = await on.connect({ name, clock, log })
+  const { bus, store, heart, close } = await on.connect({ name, clock, log })
   const registry = await watchContracts(bus)
   await registry.publish(handlers)
 
@@ -65,6 +66,9 @@ export async function createHost(options: HostOptions): Promise<Host> {
     handlers,
     lease: rhythm.lease,
     beat: rhythm.runBeat,
+    heart:
+      heart ??
+      ((own) => createHeart({ ...own, now: clock.now, request: bus.request, after: (ms, then) => clock.at(clock.now() + ms, then) })),
     onNoOwner: (partition) => ownership.suspect(partition),
   })
   const parts: HostParts = {

@@ -5,9 +5,10 @@ import { type Clock, sleep } from '../clock.ts'
 import type { Handler } from '../definition.ts'
 import { JobCancelledError, StellwerkError, SupersededError } from '../errors.ts'
 import type { Store } from '../store/port.ts'
+import type { Answer, Heart, HeartParts } from './heart.ts'
 import type { OwnWorker } from './partition.ts'
 import { createResults, type Ended } from './results.ts'
-import { runHandler } from './run.ts'
+import { runHandler, timeoutGrace } from './run.ts'
 
 /**
  * The part of a host that runs handlers.
@@ -38,6 +39,7 @@ export interface WorkerParts {
   /** Length of a lease, ms, and the pause between heartbeats. */
   lease: number
   beat: number
+  heart(parts: Pick<HeartParts, 'worker' | 'beat' | 'lease' | 'onAnswer' | 'onNoOwner'>): Heart
   /** Nobody serves the partition that a heartbeat or claim was meant for: its owner may be dead. */
   onNoOwner(partition: number): void
 }
@@ -46,7 +48,6 @@ interface Run {
   address: Address
   dispatch: number
   state: 'claiming' | 'running' | 'done'
-  begun: boolean
   abort: AbortController
   over: boolean
 }
@@ -68,9 +69,22 @@ export function createWorker(parts: WorkerParts): Worker {
   let busy = 0
   let stopping = false
   let idle: (() => void) | undefined
-  let stopBeating = () => {}
 
-  const results = createResults({ bus, clock, name, onSettled: (key) => runs.delete(key) })
+  const results = createResults({ bus, clock, name, onSettled: forget })
+
+  const heart = parts.heart({ worker: name, beat: parts.beat, lease, onAnswer: obey, onNoOwner: parts.onNoOwner })
+
+  function remember(run: Run, timeout?: number): void {
+    const { address, dispatch, state } = run
+    const key = keyOf(address, dispatch)
+    runs.set(key, run)
+    const until = timeout === undefined ? undefined : clock.now() + timeout + 2 * timeoutGrace
+    heart.set(key, { partition: partitionOf(rootOf(address), bus.partitions), address, dispatch, begun: state === 'running', until })
+  }
+  function forget(key: string): void {
+    runs.delete(key)
+    heart.delete(key)
+  }
 
   // ---- slots --------------------------------------------------------------------------------------------------------
 
@@ -112,7 +126,7 @@ export function createWorker(parts: WorkerParts): Worker {
       const partition = partitionOf(rootOf(address), bus.partitions)
       const list = claims.get(partition) ?? claims.set(partition, []).get(partition)!
       list.push({ address, dispatch, from })
-      runs.set(keyOf(address, dispatch), { address, dispatch, state: 'claiming', begun: false, over: false, abort: new AbortController() })
+      remember({ address, dispatch, state: 'claiming', over: false, abort: new AbortController() })
       take()
     }
     for (const [partition, list] of claims) void claim(partition, list)
@@ -127,7 +141,7 @@ export function createWorker(parts: WorkerParts): Worker {
       if (grant && !stopping && clock.monotonic() - sent < lease) start(run, grant)
       else if (grant || !answers) giveBack(run)
       else {
-        runs.delete(key)
+        forget(key)
         free()
       }
       if (--from.open > 0) return
@@ -162,7 +176,7 @@ export function createWorker(parts: WorkerParts): Worker {
 
   function start(run: Run, grant: Grant): void {
     run.state = 'running'
-    run.begun = true
+    remember(run, grant.timeout)
     const handler = handlers.get(grant.job)!
     void runHandler({ bus, store, clock }, handler, grant, run.abort).then((ended) => end(run, ended))
   }
@@ -170,43 +184,19 @@ export function createWorker(parts: WorkerParts): Worker {
   function end(run: Run, ended: Ended): void {
     run.state = 'done'
     const key = keyOf(run.address, run.dispatch)
-    if (run.over) runs.delete(key)
+    if (run.over) forget(key)
     else results.send(key, run.address, run.dispatch, ended)
     free()
   }
 
-  // ---- heartbeats ---------------------------------------------------------------------------------------------------
+  // ---- what the heartbeats answer ----------------------------------------------------------------------------------
 
-  function beat(): void {
-    stopBeating = clock.at(clock.now() + parts.beat, () => {
-      const byPartition = new Map<number, Run[]>()
-      for (const run of runs.values()) {
-        const partition = partitionOf(rootOf(run.address), bus.partitions)
-        const list = byPartition.get(partition) ?? byPartition.set(partition, []).get(partition)!
-        list.push(run)
-      }
-      for (const [partition, list] of byPartition) void renew(partition, list)
-      beat()
-    })
-  }
-
-  async function renew(partition: number, list: Run[]): Promise<void> {
-    const listed = list.map(({ address, dispatch, begun }) => [address, dispatch, begun])
-    try {
-      const answers = (await bus.request(`beat.${partition}`, { worker: name, runs: listed }, lease)) as string[]
-      list.forEach((run, i) => obey(run, answers[i]))
-    } catch {
-      parts.onNoOwner(partition)
-    }
-  }
-
-  function obey(run: Run, answer: string | undefined): void {
-    const key = keyOf(run.address, run.dispatch)
-    if (runs.get(key) !== run || run.state === 'claiming') return
+  function obey(key: string, answer: Answer): void {
+    const run = runs.get(key)
+    if (!run || run.state === 'claiming') return
     if (answer === 'cancel') run.abort.abort(new JobCancelledError(`${run.address} was cancelled`))
     else if (answer === 'over' && run.state === 'done') {
       results.forget(key)
-      runs.delete(key)
     } else if (answer === 'over') {
       run.over = true
       run.abort.abort(new SupersededError(`run ${run.dispatch} of ${run.address} is no longer current`))
@@ -230,7 +220,6 @@ export function createWorker(parts: WorkerParts): Worker {
         address: grant.address,
         dispatch: grant.dispatch,
         state: 'running',
-        begun: false,
         over: false,
         abort: new AbortController(),
       }
@@ -241,7 +230,6 @@ export function createWorker(parts: WorkerParts): Worker {
     async start() {
       for (const job of handlers.keys()) pulls.set(job, await bus.pull(job, onOffer))
       want()
-      beat()
     },
     async stop(grace) {
       stopping = true
@@ -253,7 +241,7 @@ export function createWorker(parts: WorkerParts): Worker {
         new Promise<boolean>((done) => clock.at(clock.now() + grace, () => done(false))),
       ])
       await Promise.race([results.delivered(), new Promise<void>((done) => clock.at(clock.now() + (ended ? grace : 0), done))])
-      stopBeating()
+      await heart.stop()
       for (const pull of pulls.values()) await pull.stop()
       results.stop()
       return ended

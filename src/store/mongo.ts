@@ -19,7 +19,7 @@ export interface MongoOptions {
   timeout?: number
 }
 
-const limits: Limits = { atOnce: 2, items: 1000, bytes: Number.POSITIVE_INFINITY }
+const limits: Limits = { atOnce: 3, items: 1000, bytes: Number.POSITIVE_INFINITY }
 
 /** A store in MongoDB, or in what speaks its language: no transactions and no change streams are used. */
 export async function mongoStore({ url, namespace, timeout = 5000 }: MongoOptions): Promise<Store> {

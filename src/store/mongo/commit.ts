@@ -7,7 +7,7 @@ import { isConnectionError, type MongoServer } from './server.ts'
 import { type Stored, toStored } from './shape.ts'
 
 /** A message to the server holds 48 MB; a character takes up to 3 bytes. */
-const limits: Limits = { atOnce: 2, items: 1000, bytes: 12_000_000 }
+const limits: Limits = { atOnce: 3, items: 1000, bytes: 12_000_000 }
 /** The server takes 16 MB. One that is larger would spoil the batch for the others. */
 const longestDocument = 5_000_000
 const duplicateKey = 11000

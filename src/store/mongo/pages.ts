@@ -17,7 +17,7 @@ export interface MongoPages {
   remove(ids: string[]): Promise<void>
 }
 
-const limits: Limits = { atOnce: 2, items: 1000, bytes: 12_000_000 }
+const limits: Limits = { atOnce: 3, items: 1000, bytes: 12_000_000 }
 
 export function mongoPages(server: MongoServer, pages: Collection<StoredPage>): MongoPages {
   const put = gather(

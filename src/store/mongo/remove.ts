@@ -5,7 +5,7 @@ import type { MongoPages } from './pages.ts'
 import type { MongoServer } from './server.ts'
 import type { Stored } from './shape.ts'
 
-const limits: Limits = { atOnce: 2, items: 1000, bytes: Number.POSITIVE_INFINITY }
+const limits: Limits = { atOnce: 3, items: 1000, bytes: Number.POSITIVE_INFINITY }
 
 interface Removal {
   address: string

@@ -27,7 +27,7 @@ export function toStored(doc: ActorDocument): Stored {
 }
 
 export function toDocument({ labels, rest, ...plain }: Stored): ActorDocument {
-  return { ...plain, ...JSON.parse(rest) }
+  return Object.assign(JSON.parse(rest), plain)
 }
 
 /** The key cannot hold the sign that ends it. */
