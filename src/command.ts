@@ -1,46 +1,116 @@
 import { z } from 'zod'
-import { isAddress, isId } from './address.ts'
+import { maxIdLength } from './address.ts'
+import { ms } from './duration.ts'
 import { ValidationError } from './errors.ts'
 
 /**
  * Commands as any program may publish them to `<namespace>.command.<root>`: one, or an array of them. With an `id` a command is
  * applied once however often it is published; without one, once per publish.
  */
-const address = (type: string) =>
-  z.string().refine((to) => isAddress(to) && to.startsWith(`${type}:`), {
-    error: `must be an address ${type}:<id> (letters, digits, "_", "-", segments joined by "/")`,
-  })
+const segment = '[A-Za-z0-9_-]+'
+const grammar = 'letters, digits, "_", "-", segments joined by "/"'
+const address = (type: string, what = `an address ${type}:<id>`) =>
+  z
+    .string()
+    .regex(new RegExp(`^${type}:${segment}(/${segment})*$`), { error: `must be ${what} (${grammar})` })
+    .max(maxIdLength + type.length + 1, { error: `must have an id of ${maxIdLength} characters at most` })
 
-const common = { id: z.string().max(200).optional(), reply: z.string().optional() }
+const common = {
+  id: z
+    .string()
+    .max(200)
+    .regex(/^[ -~]+$/, { error: 'must be printable ASCII, 1 character or more' })
+    .optional()
+    .describe('Identity of the command: its target applies it once, however often it is published. Without one: once per publish.'),
+  reply: z
+    .string()
+    .max(500)
+    .regex(/^(?!\$)[!-)+-\-/-=?-~]+(\.[!-)+-\-/-=?-~]+)*$/, {
+      error: 'must be a NATS subject to publish to: no wildcards, and none that begins with "$"',
+    })
+    .optional()
+    .describe('NATS subject, e.g. an inbox: the outcome is published there once it is committed.'),
+}
+
+/** Largest number that is taken for a duration: 100 years. */
+const century = 100 * 366 * 86_400_000
+const duration = z
+  .union(
+    [
+      z.number().int().min(0).max(century),
+      z
+        .string()
+        .max(20)
+        .regex(/^\d+(\.\d+)?\s*(ms|s|m|h|d)$/),
+    ],
+    { error: "must be milliseconds, or text such as '250ms', '30s', '5m'" },
+  )
+  .transform((value) => Math.min(century, ms(value, 'duration')))
+const time = z
+  .union([z.number().int().min(0).max(8e14), z.iso.datetime({ offset: true })], {
+    error: 'must be a time: ISO 8601 with an offset, or milliseconds since 1970',
+  })
+  .transform((at) => new Date(at).getTime())
+
+const mostLabels = 32
+export const labels = z
+  .record(z.string().min(1).max(100), z.string().max(500))
+  .refine((given) => Object.keys(given).length <= mostLabels, { error: `at most ${mostLabels} labels` })
+  .optional()
+  .describe(`At most ${mostLabels}, for queries.`)
+
+const jobName = z
+  .string()
+  .max(200)
+  .regex(/^[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*$/, { error: 'must be the name of a job: letters, digits, "_", "-", segments joined by "."' })
+export const isJobName = (name: string): boolean => jobName.safeParse(name).success
+
+const named = {
+  job: jobName.describe('Name of a definition that a host has published.'),
+  input: z.unknown().describe("Checked against the published contract's JSON Schema."),
+  priority: z.int().min(0).max(9).optional().describe("0 to 9, 9 first. Default: the definition's."),
+}
 const key = z
   .string()
-  .refine((k) => isId(k) && !k.includes('/') && k !== 'output', { error: 'must be letters, digits, "_" and "-", and not "output"' })
-const duration = z.number().int().nonnegative()
-const named = { job: z.string(), input: z.unknown(), priority: z.number().int().min(0).max(9).optional() }
-const labels = z.record(z.string(), z.string()).optional()
-const time = z.union([z.number(), z.iso.datetime({ offset: true })]).transform((at) => new Date(at).getTime())
-const member = z.strictObject({ key, ...named })
+  .regex(/^(?!output$)[A-Za-z0-9_-]+$/, { error: 'must be letters, digits, "_" and "-", and not "output"' })
+  .max(maxIdLength)
+  .describe('Identity of the member in its group: adding it twice is adding it once.')
+
+/** Members that one command may bring; larger groups come in several. */
+export const mostMembers = 250
+const members = z.array(z.strictObject({ key, ...named })).max(mostMembers, {
+  error: `at most ${mostMembers} in one command: send the others by "add"`,
+})
+
+/** Last segment that is taken: it is the output of a group. */
+const isOutput = (to: string) => to.endsWith('/output')
+export const reservedId = 'an id cannot end with "/output": that is the output of a group'
 
 export const jobSubmit = z.strictObject({
   ...common,
-  to: address('job'),
+  to: address('job').refine((to) => !isOutput(to), { error: reservedId }),
   type: z.literal('submit'),
   ...named,
   labels,
-  startAt: time.optional(),
+  startAt: time.optional().describe('Not before this time: ISO 8601 with an offset, or milliseconds since 1970.'),
 })
 
 export const groupSubmit = z.strictObject({
   ...common,
   to: address('group'),
   type: z.literal('submit'),
-  members: z.array(member).max(1000).optional(),
-  output: z.strictObject(named).optional(),
-  when: z.enum(['all-finished', 'all-succeeded']).optional(),
-  onMemberFailure: z.enum(['continue', 'cancel-rest']).optional(),
-  concurrency: z.number().int().positive().optional(),
-  sealBy: duration.optional(),
-  seal: z.boolean().optional(),
+  members: members.optional(),
+  output: z.strictObject(named).optional().describe('Runs once, when all members have finished.'),
+  when: z
+    .enum(['all-finished', 'all-succeeded'])
+    .optional()
+    .describe(
+      "'all-finished' (default): the output is made and gets the failed members. 'all-succeeded': a group with a member that did not succeed ends failed, without an output.",
+    ),
+  onMemberFailure: z.enum(['continue', 'cancel-rest']).optional().describe("Default 'continue'."),
+  concurrency: z.int().min(1).optional().describe('Members that run at once. Default: as many as there are slots.'),
+  sealBy: duration.optional().describe("Sealed by itself after this time: milliseconds, or text such as '5m'."),
+  seal: z.boolean().optional().describe('false: more members may be added until a "seal". Default true.'),
   labels,
 })
 
@@ -48,15 +118,22 @@ export const groupAdd = z.strictObject({
   ...common,
   to: address('group'),
   type: z.literal('add'),
-  members: z.array(member).max(1000),
-  seal: z.boolean().optional(),
+  members,
+  seal: z.boolean().optional().describe('true: these are the last. Default false.'),
 })
 export const groupSeal = z.strictObject({ ...common, to: address('group'), type: z.literal('seal') })
-const either = z.union([address('job'), address('group')], { error: 'must be an address job:<id> or group:<id>' })
-export const cancel = z.strictObject({ ...common, to: either, type: z.literal('cancel'), reason: z.string().max(1000).optional() })
+const either = address('(job|group)', 'an address job:<id> or group:<id>')
+export const cancel = z.strictObject({
+  ...common,
+  to: either,
+  type: z.literal('cancel'),
+  reason: z.string().max(1000).optional(),
+})
 export const retry = z.strictObject({ ...common, to: address('job'), type: z.literal('retry') })
 
 export type Command = z.infer<typeof jobSubmit | typeof groupSubmit | typeof groupAdd | typeof groupSeal | typeof cancel | typeof retry>
+
+export const commandTypes = ['submit', 'add', 'seal', 'cancel', 'retry'] as const
 
 /** The schema that a body must meet, by its type and the kind of its target: an error then speaks of that command only. */
 function schemaOf(body: unknown) {
@@ -74,7 +151,7 @@ function schemaOf(body: unknown) {
     case 'retry':
       return retry
     default:
-      throw new ValidationError(`type: ${JSON.stringify(type)} is not a command. Use submit, add, seal, cancel or retry.`, [
+      throw new ValidationError(`type: ${JSON.stringify(type)?.slice(0, 100)} is not a command. Use submit, add, seal, cancel or retry.`, [
         { path: ['type'], message: 'not a command' },
       ])
   }
@@ -84,6 +161,17 @@ function schemaOf(body: unknown) {
 export function parseCommand(body: unknown): Command {
   const parsed = schemaOf(body).safeParse(body)
   if (parsed.success) return parsed.data
-  const issues = parsed.error.issues.map(({ path, message }) => ({ path: path as (string | number)[], message }))
-  throw new ValidationError(issues.map(({ path, message }) => `${path.join('.') || 'command'}: ${message}`).join('; '), issues)
+  const { issues: found } = parsed.error
+  const issues = found.slice(0, mostIssues).map(({ path, message }) => ({ path: path as (string | number)[], message }))
+  const more = found.length > mostIssues ? `; and ${found.length - mostIssues} more` : ''
+  throw new ValidationError(issues.map(({ path, message }) => `${path.join('.') || 'command'}: ${message}`).join('; ') + more, issues)
+}
+
+/** An error names so many fields: it travels to whoever waits, and into the dead letters. */
+const mostIssues = 20
+
+/** Where a body that is no valid command wants its answer, if that much of it can be read. */
+export function replyOf(body: unknown): { reply?: string; id?: string } {
+  const { reply, id } = (body ?? {}) as { reply?: unknown; id?: unknown }
+  return { reply: common.reply.safeParse(reply).data, id: common.id.safeParse(id).data }
 }

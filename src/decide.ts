@@ -1,7 +1,7 @@
 import type { ActorType, Peer } from '../actors/actor.ts'
 import { contentOf, type Grant } from '../actors/job.ts'
 import { type Address, rootOf, typeOf } from './address.ts'
-import { type ActorDocument, type Outgoing, whenTakenOver } from './document.ts'
+import { type ActorDocument, type HistoryEntry, type Outgoing, whenTakenOver } from './document.ts'
 import type { ActorEvent, Envelope } from './envelope.ts'
 import { type Action, transition } from './machine.ts'
 
@@ -68,11 +68,12 @@ export const draftOf = (doc: ActorDocument): ActorDocument => ({
 export function decide(type: ActorType, doc: ActorDocument, envelope: Envelope, facts: Facts): Outcome {
   const outcome: Outcome = { grants: [], refused: [], superseded: false, pages: [] }
   const event = withPeers(type, doc, envelope.event, facts)
-  const entry = { v: doc.version + 1, at: facts.at, event, from: envelope.from }
+  const entry: HistoryEntry = { v: doc.version + 1, at: facts.at, event, from: envelope.from }
   try {
-    const { snapshot, actions, handled } = transition(type.machine, doc.snapshot, { ...event, at: facts.at, self: doc._id })
+    const { snapshot, actions, handled, changed } = transition(type.machine, doc.snapshot, { ...event, at: facts.at, self: doc._id })
     if (!handled) {
       outcome.rejected = notAllowed(type, doc, event)
+      keepRefused(doc, envelope, outcome)
       return outcome
     }
     const fresh: Outgoing[] = []
@@ -82,21 +83,49 @@ export function decide(type: ActorType, doc: ActorDocument, envelope: Envelope, 
     for (const action of actions) perform(action, { outcome, send, timers, generation: doc.version + 1, at: facts.at })
     doc.n = n
     doc.outbox.push(...fresh)
+    keepRefused(doc, envelope, outcome)
     doc.timers = timers
     doc.snapshot = snapshot
-    const rejected = outcome.rejected as Outcome['rejected']
-    const unchanged = rejected || (outcome.refused.length > 0 && fresh.length === 0)
-    if (!unchanged) doc.history.push(outcome.superseded ? { ...entry, superseded: true } : entry)
+    const refused = outcome.rejected || outcome.refused.length > 0
+    if (changed && (!refused || fresh.length > 0)) {
+      if (outcome.superseded) entry.superseded = true
+      entry.out = followed(fresh, outcome)
+      doc.history.push(entry)
+    }
   } catch (error) {
     const reason = { code: 'MACHINE_THREW', message: String(error instanceof Error ? error.message : error) }
     doc.outbox.push({ n: ++doc.n, kind: 'dead', event: envelope.event, reason, snapshot: doc.snapshot })
-    doc.history.push({ ...entry, threw: reason.message })
+    entry.threw = reason.message
+    doc.history.push(entry)
     outcome.rejected = reason
     if (!doc.snapshot) doc.snapshot = { status: 'error', value: 'new', context: {} }
   }
   describe(type, doc, facts.at)
+  entry.state = doc.state
   return outcome
 }
+
+/** What was refused and nobody may be there to hear of goes to the dead letters. */
+function keepRefused(doc: ActorDocument, { letter, event }: Envelope, { rejected: reason }: Outcome): void {
+  if (letter && reason) doc.outbox.push({ n: ++doc.n, kind: 'dead', event, reason })
+}
+
+/** In short, for the history: see HistoryEntry. */
+function followed(fresh: readonly Outgoing[], { pages, grants, rejected }: Outcome): string | undefined {
+  let text = pages.length ? times('page', pages.length) : ''
+  for (let i = 0; i < fresh.length; ) {
+    const first = i
+    const { kind } = fresh[first]!
+    while (i < fresh.length && fresh[i]!.kind === kind) i++
+    text = joined(text, times(kind === 'event' ? 'send' : kind, i - first))
+  }
+  if (grants.length) text = joined(text, 'grant')
+  if (rejected) text = joined(text, 'reject')
+  return text || undefined
+}
+
+const times = (what: string, count: number) => (count > 1 ? `${what}*${count}` : what)
+const joined = (a: string, b: string) => (a ? `${a} ${b}` : b)
 
 type Unnumbered = { [K in Outgoing['kind']]: Omit<Extract<Outgoing, { kind: K }>, 'n'> }[Outgoing['kind']]
 

@@ -96,6 +96,10 @@ export interface HistoryEntry {
   at: number
   event: ActorEvent
   from?: string
+  /** The state after it. */
+  state?: string
+  /** What followed, in short: `page send*250`. With it a replay tells which entry decides otherwise now. */
+  out?: string
   /** It came from a run that was not current, and changed nothing. */
   superseded?: boolean
   /** Set where the machine threw: the event went to the dead letters. */

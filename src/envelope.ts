@@ -15,6 +15,11 @@ export interface Envelope {
   /** Incarnation of the sender; with `n` it makes the event unique for ever (no time window). */
   inc?: string
   n?: number
-  /** Where an answer goes once the outcome is committed: subject of an inbox, and the call that waits there. */
-  reply?: { inbox: string; call: number | string }
+  /**
+   * Where an answer goes once the outcome is committed: subject of an inbox, and the call that waits there. `outside`: the subject
+   * is another program's, as it stands, and not one of the namespace.
+   */
+  reply?: { inbox: string; call: number | string; outside?: true }
+  /** If it is refused, that is kept as a dead letter: its sender need not be there to hear it. */
+  letter?: true
 }

@@ -13,6 +13,8 @@ export interface Transition {
   actions: Action[]
   /** false: the machine has no transition for this event in this state. */
   handled: boolean
+  /** false: nothing is different, and nothing follows. */
+  changed: boolean
 }
 
 /**
@@ -27,8 +29,9 @@ export function transition(machine: AnyStateMachine, snapshot: Snapshot | undefi
   const after = machine.transition(before, event, scope as never) as AnyMachineSnapshot
   const next: Snapshot = { status: after.status, value: after.value, context: after.context }
   resolved.set(next, after)
-  const handled = after !== before || actions.length > 0 || machine.getTransitionData(before as never, event as never)!.length > 0
-  return { snapshot: next, actions: actions.slice(), handled }
+  const changed = after !== before || actions.length > 0
+  const handled = changed || machine.getTransitionData(before as never, event as never)!.length > 0
+  return { snapshot: next, actions: actions.slice(), handled, changed }
 }
 
 interface Scope {

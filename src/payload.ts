@@ -8,6 +8,12 @@ export const inlineLimit = 16 * 1024
 /** Largest piece of a value in one page. */
 const pieceLimit = 200 * 1024
 
+/** What a member of a group weighs in what its group sends, in characters of JSON: its addresses are in it several times, a large input is not. */
+export function weightOf(group: string, member: { key: string }): number {
+  const length = JSON.stringify(member).length
+  return 130 + 3 * (group.length + member.key.length) + (length > inlineLimit ? 400 : length)
+}
+
 /** The value as its document keeps it, and the pages that must be written before. The page's id names its owner and its content. */
 export function paged(owner: string, payload: Payload): { payload: Payload; pages: Page[] } {
   if (!('value' in payload) || !mayBeLarge(payload.value)) return { payload, pages: [] }

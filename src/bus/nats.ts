@@ -52,7 +52,7 @@ export async function connectNats(options: NatsOptions): Promise<Bus> {
       pull: work.pull,
       ...messages(link, namespace),
       records,
-      deadLetter: (letters) => bury(letters.map((letter) => buried(namespace, letter))),
+      deadLetter: (letters) => bury(letters.map((letter) => buried(namespace, letter, link.mostBytes))),
       onConnection: (on) => void link.onConnection(on),
       // A server knows connections, not processes.
       workerLives: () => undefined,
@@ -68,8 +68,19 @@ export async function connectNats(options: NatsOptions): Promise<Bus> {
   }
 }
 
-const buried = (namespace: string, letter: DeadLetter) => ({
-  subject: `${namespace}.dead.${letter.to?.replace(/[^A-Za-z0-9_-]+/g, '.') || 'unknown'}`,
-  id: letter.id,
-  data: new TextEncoder().encode(JSON.stringify(letter)),
-})
+/** Longest address that becomes part of a subject: what is wrong may be of any length. */
+const longestSubject = 400
+/** So many characters are kept of what is too large to be kept. */
+const cutAt = 16 * 1024
+
+function buried(namespace: string, letter: DeadLetter, mostBytes: number) {
+  const to = letter.to?.slice(0, longestSubject).replace(/[^A-Za-z0-9_-]+/g, '.')
+  const subject = `${namespace}.dead.${to?.replace(/^\.+|\.+$/g, '') || 'unknown'}`
+  const encode = (what: DeadLetter) => new TextEncoder().encode(JSON.stringify(what))
+  const data = encode(letter)
+  if (data.length <= mostBytes) return { subject, id: letter.id, data }
+  // A message that is as large as messages may be leaves no room for the reason.
+  const text = JSON.stringify(letter.body).slice(0, cutAt)
+  const cut = { ...letter, to: letter.to?.slice(0, longestSubject), body: { cut: data.length, text }, snapshot: undefined }
+  return { subject, id: letter.id, data: encode(cut) }
+}

@@ -36,6 +36,8 @@ export interface Bus {
 
   /** Fire and forget, to all who listen now. */
   signal(subject: string, data: unknown): void
+  /** The same, to a subject that another program chose: as it stands, without the namespace. */
+  tell(subject: string, data: unknown): void
   /** `subject` may end in `.>`; `queue`: only one of all listeners of that name gets each signal. */
   listen(subject: string, on: (data: unknown, subject: string) => void, queue?: string): Listening
   /** One answer from whoever serves the subject; UnavailableError at once if nobody does, or after `timeout` ms. */
@@ -72,6 +74,8 @@ export interface IncomingFrame {
   sequence: number
   /** As it came: a program in any language may have written it. One envelope, or an array of them; undefined if it was not JSON. */
   body: unknown
+  /** What came, if it was not JSON. */
+  text?: string
   /** Root that the publisher named in the subject, if it named one. */
   root?: string
 }

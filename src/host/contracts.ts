@@ -2,6 +2,7 @@ import { z } from 'zod'
 import type { Terms } from '../../actors/job.ts'
 import type { Bus, Listening } from '../bus/port.ts'
 import { type Contract, contractOf, type Handler } from '../definition.ts'
+import type { Issue } from '../errors.ts'
 import type { Contracts } from './door.ts'
 
 /**
@@ -14,13 +15,20 @@ export interface Registry extends Contracts {
 }
 
 export async function watchContracts(bus: Bus): Promise<Registry> {
-  const known = new Map<string, { contract: Contract; revision: number; issues?: (input: unknown) => string[] }>()
+  const known = new Map<string, { contract: Contract; revision: number; issues?: (input: unknown) => Issue[] }>()
   const listening: Listening = await bus.records.watch('contract.', (_, { value, revision }) => {
     const contract = value as Contract
     if ((known.get(contract.name)?.revision ?? 0) < revision) known.set(contract.name, { contract, revision })
   })
   return {
-    get(job): { terms: Terms; issues(input: unknown): string[] } | undefined {
+    async learn(jobs) {
+      for (const job of jobs) {
+        if (known.has(job)) continue
+        const record = await bus.records.get(`contract.${job}`)
+        if (record) known.set(job, { contract: record.value as Contract, revision: record.revision })
+      }
+    },
+    get(job): { terms: Terms; issues(input: unknown): Issue[] } | undefined {
       const found = known.get(job)
       if (!found) return undefined
       found.issues ??= issuesBy(found.contract.input)
@@ -43,11 +51,20 @@ async function publishOne(bus: Bus, contract: Contract): Promise<void> {
   }
 }
 
-function issuesBy(schema: unknown): (input: unknown) => string[] {
-  if (!schema) return () => []
-  const type = z.fromJSONSchema(schema as never)
+function issuesBy(schema: unknown): (input: unknown) => Issue[] {
+  const type = schemaFrom(schema)
   return (input) => {
-    const parsed = type.safeParse(input)
-    return parsed.success ? [] : parsed.error.issues.map(({ path, message }) => [path.join('.'), message].filter(Boolean).join(': '))
+    const parsed = type?.safeParse(input)
+    if (!parsed || parsed.success) return []
+    return parsed.error.issues.map(({ path, message }) => ({ path: path as Issue['path'], message }))
+  }
+}
+
+/** A published schema that cannot be read here checks nothing: the handler's own check remains. */
+export function schemaFrom(schema: unknown): z.ZodType | undefined {
+  try {
+    return schema ? z.fromJSONSchema(schema as never) : undefined
+  } catch {
+    return undefined
   }
 }

@@ -2,16 +2,21 @@ import type { JobSubmit, Payload, Terms } from '../../actors/job.ts'
 import type { Member } from '../../actors/members.ts'
 import { type Address, partitionOf, rootOf } from '../address.ts'
 import type { DeadLetter, IncomingFrame } from '../bus/port.ts'
-import { type Command, parseCommand } from '../command.ts'
+import { type Command, isJobName, mostMembers, parseCommand, replyOf } from '../command.ts'
 import type { ActorEvent, Envelope } from '../envelope.ts'
-import { paged } from '../payload.ts'
+import type { Issue } from '../errors.ts'
+import { paged, weightOf } from '../payload.ts'
 import type { Page } from '../store/port.ts'
 import type { Item } from './partition.ts'
+import type { Refusal } from './replies.ts'
+import { maxPayload } from './run.ts'
 
 /** What the host knows of definitions whose code it need not have. */
 export interface Contracts {
-  /** How a job of this definition is run, and a check of its input; undefined: no host ever published it. */
-  get(job: string): { terms: Terms; issues(input: unknown): string[] } | undefined
+  /** How a job of this definition is run, and a check of its input; undefined: no host is known to have published it. */
+  get(job: string): { terms: Terms; issues(input: unknown): Issue[] } | undefined
+  /** Asks for those that are not known: another host may have published them a moment ago. */
+  learn(jobs: Iterable<string>): Promise<void>
 }
 
 export interface Opened {
@@ -19,14 +24,18 @@ export interface Opened {
   /** What cannot be applied by anybody, with the reason. */
   letters: DeadLetter[]
   /** Answers for those who wait. */
-  refused: { envelope: Envelope; error: { code: string; message: string } }[]
+  refused: { envelope: Envelope; error: Refusal }[]
   /** Characters of JSON, about. */
   size: number
 }
 
+/** Commands that one message may bring, and about how large their members may be together: it all is one write of their group. */
+const mostCommands = 1000
+const mostWeight = 192 * 1024
+
 /**
  * Makes items of a frame. Frames of hosts and clients hold envelopes; what comes by a command subject was written by any program
- * in any language, and is checked here: address, shape, definition, input.
+ * in any language, and is checked here: address, shape, definition, input, size.
  */
 export function openFrame(
   here: { contracts: Contracts; partitions: number; now: number },
@@ -35,55 +44,91 @@ export function openFrame(
 ): Opened {
   const opened: Opened = { items: [], letters: [], refused: [], size: 0 }
   const { epoch, sequence, root, body } = frame
-  const bodies = Array.isArray(body) ? body : [body]
-  bodies.forEach((one, i) => {
+  const ours = root === undefined
+  const bodies = Array.isArray(body) && (ours || body.length <= mostCommands) ? body : [body]
+  bodies.forEach((one, place) => {
     try {
-      const envelope = root === undefined ? (one as Envelope) : fromOutside(here.contracts, root, one)
+      const envelope = ours ? (one as Envelope) : fromOutside(here.contracts, root, one)
       if (partitionOf(rootOf(envelope.to), here.partitions) !== partition)
         throw refusal('ADDRESS', `${envelope.to} is not of this partition`)
-      opened.items.push({ envelope, epoch, sequence })
-      opened.size += sizeOf(envelope.event)
+      const size = sizeOf(envelope)
+      if (!ours && opened.size + size > mostWeight && envelope.event.members) throw tooMuch(opened.size + size)
+      opened.items.push({ envelope, epoch, sequence, place })
+      opened.size += size
     } catch (error) {
-      const { code = 'VALIDATION', message, issues } = error as { code?: string; message: string; issues?: unknown }
-      const to = (one as { to?: unknown } | undefined)?.to
-      opened.letters.push({
-        id: `e${epoch}.p${partition}.${sequence}.${i}`,
-        to: typeof to === 'string' ? to : undefined,
-        reason: { code, message, issues },
-        body: one,
-        at: here.now,
-      })
-      const reply = (one as { reply?: Envelope['reply'] } | undefined)?.reply
-      if (reply && typeof to === 'string')
-        opened.refused.push({ envelope: { to, event: { type: 'refused' }, reply }, error: { code, message } })
+      const { code = 'VALIDATION', message, issues } = error as Refusal
+      const { to, reply } = (one ?? {}) as { to?: unknown; reply?: unknown }
+      const named = typeof to === 'string' ? to : undefined
+      const reason: Refusal = { code, message, ...(issues ? { issues } : {}) }
+      const id = `e${epoch}.p${partition}.${sequence}.${place}`
+      opened.letters.push({ id, to: named, reason, body: bodyOf(frame, one), at: here.now })
+      const inbox = ours ? (reply as Envelope['reply']) : inboxOf(one)
+      if (inbox?.inbox) opened.refused.push({ envelope: { to: named ?? '', event: { type: 'refused' }, reply: inbox }, error: reason })
     }
   })
   return opened
 }
 
-const refusal = (code: string, message: string) => Object.assign(new Error(message), { code })
+const refusal = (code: string, message: string, issues?: Issue[]) => Object.assign(new Error(message), { code, issues })
+const invalid = (field: string, message: string) => refusal('VALIDATION', `${field}: ${message}`, [{ path: field.split('.'), message }])
+
+const tooMuch = (size: number) =>
+  invalid('members', `${size} characters with what belongs to them; one message may bring ${mostWeight}. Send the others by "add".`)
+
+/** What is no JSON is kept as the text that it was. */
+const bodyOf = ({ text }: IncomingFrame, body: unknown): unknown => (body === undefined ? { text } : body)
+
+function inboxOf(body: unknown): Envelope['reply'] {
+  const { reply, id } = replyOf(body)
+  return reply === undefined ? undefined : { inbox: reply, call: id ?? '', outside: true }
+}
+
+/** Names of jobs that commands speak of, as far as they can be read. */
+export function jobsIn(body: unknown): Set<string> {
+  const jobs = new Set<string>()
+  const note = (one: unknown) => {
+    const { job } = (one ?? {}) as { job?: unknown }
+    if (typeof job === 'string' && isJobName(job)) jobs.add(job)
+  }
+  for (const one of Array.isArray(body) ? body.slice(0, mostCommands) : [body]) {
+    const { output, members } = (one ?? {}) as { output?: unknown; members?: unknown }
+    note(one)
+    note(output)
+    if (Array.isArray(members)) members.slice(0, mostMembers).forEach(note)
+  }
+  return jobs
+}
 
 /** A command that any program wrote, as the envelope that the client would have sent. */
-export function fromOutside(contracts: Contracts, root: string, body: unknown): Envelope {
+export function fromOutside(contracts: Contracts, root: string | undefined, body: unknown): Envelope {
   if (body === undefined) throw refusal('NOT_JSON', 'the message is not JSON')
+  if (Array.isArray(body)) throw refusal('VALIDATION', `${body.length} commands; one message may bring ${mostCommands}`)
   const command = parseCommand(body)
-  if (rootOf(command.to) !== root)
-    throw refusal('ADDRESS', `${command.to} has another root than the subject: publish it to …command.${rootOf(command.to)}`)
+  if (root !== undefined && rootOf(command.to) !== root)
+    throw refusal(
+      'ADDRESS',
+      `to: ${command.to} has another root than the subject, "${root}": publish it to <namespace>.command.${rootOf(command.to)}`,
+    )
   const { id, to, reply } = command
   const identity = id === undefined ? {} : { from: 'command', inc: `command:${id}`, n: 1 }
-  return { to, event: eventOf(contracts, command), ...identity, reply: reply ? { inbox: reply, call: id ?? to } : undefined }
+  return {
+    to,
+    event: eventOf(contracts, command),
+    ...identity,
+    reply: reply === undefined ? undefined : { inbox: reply, call: id ?? '', outside: true },
+    letter: true,
+  }
 }
 
 function eventOf(contracts: Contracts, command: Command): ActorEvent {
   switch (command.type) {
     case 'submit': {
-      if ('job' in command)
-        return { type: 'submit', ...jobOf(contracts, 'input', command), labels: command.labels, startAt: command.startAt }
+      if ('job' in command) return { type: 'submit', ...jobOf(contracts, '', command), labels: command.labels, startAt: command.startAt }
       const { output, members = [], seal = true, ...options } = command
       const { id: _id, to: _to, reply: _reply, type: _type, ...rest } = options
       return {
         type: 'submit',
-        options: { ...rest, output: output && jobOf(contracts, 'output.input', output) },
+        options: { ...rest, output: output && jobOf(contracts, 'output.', output) },
         members: members.map((member, i) => memberOf(contracts, i, member)),
         seal,
       }
@@ -103,15 +148,18 @@ interface Named {
 
 function jobOf(contracts: Contracts, path: string, { job, input, priority }: Named): Pick<JobSubmit, 'job' | 'input' | 'terms'> {
   const contract = contracts.get(job)
-  if (!contract) throw refusal('NOT_FOUND', `${path.replace('input', 'job')}: no host has published a job named "${job}"`)
-  const issues = contract.issues(input)
-  if (issues.length) throw Object.assign(refusal('VALIDATION', `${path}: ${issues.join('; ')}`), { issues })
+  if (!contract) throw Object.assign(invalid(`${path}job`, `no host has published a job named "${job}"`), { code: 'NOT_FOUND' })
+  const size = JSON.stringify(input ?? null).length
+  if (size > maxPayload)
+    throw invalid(`${path}input`, `${size} characters of JSON; at most ${maxPayload} are taken. Store it elsewhere and pass a reference.`)
+  const issues = contract.issues(input).map((issue) => ({ path: [...`${path}input`.split('.'), ...issue.path], message: issue.message }))
+  if (issues.length) throw refusal('VALIDATION', issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`).join('; '), issues)
   return { job, input: { value: input ?? null }, terms: priority === undefined ? contract.terms : { ...contract.terms, priority } }
 }
 
 const memberOf = (contracts: Contracts, i: number, member: Named & { key: string }): Member => ({
   key: member.key,
-  ...jobOf(contracts, `members.${i}.input`, member),
+  ...jobOf(contracts, `members.${i}.`, member),
 })
 
 /** Large values leave the event for pages of the actor that will keep them. */
@@ -137,5 +185,8 @@ export function pageOut(envelope: Envelope): { envelope: Envelope; pages: Page[]
   return { envelope: pages.length ? { ...envelope, event: fresh } : envelope, pages }
 }
 
-/** About how long the event is as JSON: members make it long, and large values leave it. */
-const sizeOf = (event: ActorEvent): number => (Array.isArray(event.members) ? JSON.stringify(event.members).length : 400)
+/** About how long what follows from the event is as JSON: large values leave it. */
+function sizeOf({ to, event }: Envelope): number {
+  if (!Array.isArray(event.members)) return 400
+  return (event.members as Member[]).reduce((size, member) => size + weightOf(to, member), 400)
+}

@@ -85,7 +85,7 @@ export async function createHost(options: HostOptions): Promise<Host> {
     lease: rhythm.lease,
     cacheLimit: 5000,
     deafFor: () => ownership.deafFor(),
-    mayAct: () => ownership.mayAct(),
+    confirm: () => ownership.confirm(),
     onError: (error, partition) => log(`stellwerk: partition ${partition} begins again: ${error instanceof Error ? error.message : error}`),
   }
   const ownership = createOwnership({

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import type { Bus, Listening } from '../bus/port.ts'
 import type { Clock } from '../clock.ts'
+import { UnavailableError } from '../errors.ts'
 
 /**
  * Which host runs which partition.
@@ -19,6 +20,8 @@ export interface Ownership {
   /** ms since this host heard itself. */
   deafFor(): number
   mayAct(): boolean
+  /** Resolves when this host has heard itself again: at once if it may act. An event loop that was held up is no death. */
+  confirm(): Promise<void>
   /** Nobody serves this partition: its owner may be dead. */
   suspect(partition: number): void
   /** The partition was given up: begins again, if it still is ours. */
@@ -54,6 +57,7 @@ export function createOwnership(parts: OwnershipParts): Ownership {
   const phases = new Map<number, Phase>()
   const listening: Listening[] = []
   let heardSelf = clock.monotonic()
+  const confirming: (() => void)[] = []
   let cancelBeat = () => {}
   let stopping = false
 
@@ -61,7 +65,10 @@ export function createOwnership(parts: OwnershipParts): Ownership {
 
   function hear(data: unknown): void {
     const { host, gone, hello } = data as { host: string; gone?: boolean; hello?: boolean }
-    if (host === name) heardSelf = clock.monotonic()
+    if (host === name) {
+      heardSelf = clock.monotonic()
+      for (const done of confirming.splice(0)) done()
+    }
     if (gone) heard.delete(host)
     else {
       const fresh = !heard.has(host)
@@ -230,6 +237,17 @@ export function createOwnership(parts: OwnershipParts): Ownership {
     },
     deafFor,
     mayAct,
+    async confirm() {
+      if (mayAct()) return
+      const heard = new Promise<void>((done) => confirming.push(done))
+      say({})
+      let cancel = () => {}
+      const late = new Promise<never>((_, fail) => {
+        const silent = () => fail(new UnavailableError('this host does not hear its own heartbeat: it may have been replaced'))
+        cancel = clock.at(clock.now() + ttl, silent)
+      })
+      await Promise.race([heard, late]).finally(cancel)
+    },
     suspect(partition) {
       const holder = records.get(partition)?.value.host
       if (holder && holder !== name) void probe(holder)

@@ -9,7 +9,7 @@ import type { Envelope } from '../envelope.ts'
 import { UnavailableError } from '../errors.ts'
 import type { Store } from '../store/port.ts'
 import { type Cache, createCache } from './cache.ts'
-import { type Contracts, type Opened, openFrame, pageOut } from './door.ts'
+import { type Contracts, jobsIn, type Opened, openFrame, pageOut } from './door.ts'
 import { createDueTimes } from './due-times.ts'
 import { createLeases, type Leases } from './leases.ts'
 import { createLosses } from './losses.ts'
@@ -24,6 +24,8 @@ export interface Item {
   /** From the stream. */
   epoch?: number
   sequence?: number
+  /** Which of the events of its frame it is. */
+  place?: number
   /** From a document's timer. */
   timer?: { id: string; generation: number }
   /** From an actor of this partition: its outbox entry. */
@@ -61,8 +63,8 @@ export interface HostParts {
   cacheLimit: number
   /** How long the owner has been deaf: ms since it last heard its own heartbeat. */
   deafFor(): number
-  /** The host may not act: its own liveness is not confirmed. */
-  mayAct(): boolean
+  /** Resolves when it is sure that this host is alive for the others: without that no turn begins. */
+  confirm(): Promise<void>
   onError(error: unknown, partition: number): void
 }
 
@@ -97,8 +99,8 @@ export interface Partition extends HostParts {
 
 /** Most events that one turn takes in. */
 const turnEvents = 1000
-/** Most that the frames of one turn hold, in characters of JSON: it all may pass through the outbox of one actor. */
-const turnSize = 160 * 1024
+/** Most that follows from the frames of one turn, in characters of JSON: it all may pass through the outbox of one actor. */
+const turnSize = 224 * 1024
 /** Frames that may wait in memory for their turn. */
 const framesAhead = 64
 
@@ -116,6 +118,7 @@ type ReadFrame = Opened & { sequence: number }
 export async function takePartition(parts: HostParts, number: number, owner: string, onLost: () => void): Promise<Partition> {
   const { bus, store, clock } = parts
   const items: Item[] = []
+  const arrived: IncomingFrame[] = []
   const frames: ReadFrame[] = []
   const drains: { last: number; done: () => void }[] = []
   let consumer: FrameConsumer | undefined
@@ -188,14 +191,15 @@ export async function takePartition(parts: HostParts, number: number, owner: str
       .finally(() => {
         running = undefined
         release?.()
-        if (items.length || frames.length) run()
+        if (items.length || frames.length || arrived.length) run()
       })
   }
 
   async function turns(): Promise<void> {
     await undefined // what arrives together is one turn; nothing waits for more
-    while (!stopped && (items.length || frames.length)) {
-      if (!parts.mayAct()) throw new UnavailableError('this host has not heard its own heartbeat: it may have been replaced')
+    while (!stopped && (items.length || frames.length || arrived.length)) {
+      await parts.confirm()
+      await openArrived()
       const turn = collect()
       await storePages(turn.items)
       parts.counts.turns++
@@ -205,6 +209,15 @@ export async function takePartition(parts: HostParts, number: number, owner: str
         throw error
       })
       askForFrames()
+    }
+  }
+
+  /** A job that a program names may have been published a moment ago: who is not known is asked for. */
+  async function openArrived(): Promise<void> {
+    for (const frame of arrived.splice(0)) {
+      if (frame.root !== undefined) await parts.contracts.learn(jobsIn(frame.body))
+      const here = { contracts: parts.contracts, partitions: bus.partitions, now: clock.now() }
+      frames.push({ sequence: frame.sequence, ...openFrame(here, number, frame) })
     }
   }
 
@@ -240,7 +253,7 @@ export async function takePartition(parts: HostParts, number: number, owner: str
   }
 
   function askForFrames(): void {
-    if (asked || stopped || frames.length >= framesAhead) return
+    if (asked || stopped || frames.length + arrived.length >= framesAhead) return
     asked = true
     consumer?.more()
   }
@@ -248,8 +261,7 @@ export async function takePartition(parts: HostParts, number: number, owner: str
   function receive(frame: IncomingFrame): void {
     if (stopped) return
     asked = false
-    const here = { contracts: parts.contracts, partitions: bus.partitions, now: clock.now() }
-    frames.push({ sequence: frame.sequence, ...openFrame(here, number, frame) })
+    arrived.push(frame)
     askForFrames()
     run()
   }

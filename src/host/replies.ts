@@ -3,29 +3,45 @@ import type { Outcome } from '../decide.ts'
 import type { ActorDocument } from '../document.ts'
 import type { Envelope } from '../envelope.ts'
 
+export interface Refusal {
+  code: string
+  message: string
+  /** Each field that is wrong. */
+  issues?: unknown
+}
+
 /** Answer to a command, or to a result: its outcome is committed. */
 export interface Reply {
   call: number | string
   ok: boolean
-  error?: { code: string; message: string }
+  error?: Refusal
   address: string
   state?: string
   version?: number
 }
 
-/** Gathers the answers of one turn: one message for each inbox. */
+/** Gathers the answers of one turn: one message for each inbox; for other programs one for each command. */
 export function createReplies(bus: Bus) {
   const inboxes = new Map<string, Reply[]>()
+  const outside: { subject: string; reply: Reply }[] = []
   return {
     add({ to, reply }: Envelope, outcome: Outcome | undefined, doc: ActorDocument | undefined): void {
       if (!reply) return
-      const list = inboxes.get(reply.inbox) ?? inboxes.set(reply.inbox, []).get(reply.inbox)!
       const error = outcome?.rejected
-      list.push({ call: reply.call, ok: !error, error, address: to, state: doc?.state, version: doc?.version })
+      const answer = { call: reply.call, ok: !error, error, address: to, state: doc?.state, version: doc?.version }
+      if (reply.outside) outside.push({ subject: reply.inbox, reply: answer })
+      else (inboxes.get(reply.inbox) ?? inboxes.set(reply.inbox, []).get(reply.inbox)!).push(answer)
     },
     send(): void {
       for (const [inbox, list] of inboxes) bus.signal(inbox, list)
       inboxes.clear()
+      for (const { subject, reply } of outside.splice(0)) bus.tell(subject, forOthers(reply))
     },
   }
+}
+
+/** As it is documented for programs that know nothing but NATS: `id` is the command's, if it had one. */
+function forOthers({ ok, error, call, address, state, version }: Reply) {
+  const id = call === '' ? undefined : call
+  return ok ? { ok, id, to: address, state, version } : { ok, id, to: address || undefined, error }
 }

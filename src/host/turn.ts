@@ -2,7 +2,7 @@ import type { ActorType } from '../../actors/actor.ts'
 import type { Grant } from '../../actors/job.ts'
 import { type Address, partitionOf, rootOf, typeOf } from '../address.ts'
 import type { DeadLetter, OutgoingFrame } from '../bus/port.ts'
-import { decide, draftOf, emptyDocument, type Outcome, wake } from '../decide.ts'
+import { decide, draftOf, emptyDocument, type Facts, type Outcome, wake } from '../decide.ts'
 import type { ActorDocument, Outgoing } from '../document.ts'
 import type { Envelope } from '../envelope.ts'
 import { UnavailableError } from '../errors.ts'
@@ -136,25 +136,31 @@ function apply(partition: Partition, turn: Turn, touched: Map<Address, Touched>,
     return
   }
   t.items.push(item)
-  if (isDuplicate(t, item, type.unmarked.has(envelope.event.type))) {
-    t.outcomes.push([item, saidBefore(type, t, item)])
-    if (t.cached) route(partition, turn, t.cached)
-    return
-  }
-  if (item.timer) t.draft.timers = t.draft.timers.filter((timer) => !isTimer(timer, item))
   const peer = (address: Address) => {
     const doc = touched.get(address)?.draft ?? partition.cache.get(address)?.doc
     return doc?.snapshot && partition.actors.get(doc.type)?.peer?.(doc.snapshot)
   }
+  if (isDuplicate(t, item, type.unmarked.has(envelope.event.type))) {
+    const outcome = saidBefore(type, t, item, peer)
+    t.outcomes.push([item, outcome])
+    if (outcome?.rejected) bury(partition, turn, item, outcome.rejected)
+    if (t.cached) route(partition, turn, t.cached)
+    return
+  }
+  if (item.timer) t.draft.timers = t.draft.timers.filter((timer) => !isTimer(timer, item))
   const sent = t.draft.n
   const outcome = decide(type, t.draft, envelope, { at: partition.clock.now(), peer })
   t.outcomes.push([item, outcome])
   for (const { id, body } of outcome.pages) t.pages.push({ _id: id, owner: envelope.to, body })
-  if (!t.draft.snapshot || (!t.before && outcome.rejected)) {
+  if (!t.draft.snapshot || (!t.before && !t.changed && outcome.rejected)) {
     // It would have been created by an event that it refuses: it does not exist.
     touched.delete(envelope.to)
     if (outcome.rejected?.code === 'NOT_ALLOWED') absent(partition, turn, item)
-    else turn.replies.push({ item, outcome })
+    else {
+      turn.replies.push({ item, outcome })
+      if (item.from) turn.delivered.push(item.from)
+      bury(partition, turn, item, outcome.rejected!, outcome.rejected!.code === 'MACHINE_THREW')
+    }
     return
   }
   if (item.claim && outcome.refused.length) return
@@ -187,9 +193,9 @@ function isDuplicate(t: Touched, { envelope, epoch, sequence, timer }: Item, unm
 }
 
 /** A command that came again is answered as it was the first time, as far as that can be told: refused again, or done. */
-function saidBefore(type: ActorType, t: Touched, { envelope }: Item): Outcome | undefined {
-  if (!envelope.reply || !['submit', 'add'].includes(envelope.event.type) || !t.before) return undefined
-  const { rejected } = decide(type, draftOf(t.before), envelope, { at: 0 })
+function saidBefore(type: ActorType, t: Touched, { envelope }: Item, peer: Facts['peer']): Outcome | undefined {
+  if (!(envelope.reply || envelope.letter) || !['submit', 'add'].includes(envelope.event.type) || !t.before) return undefined
+  const { rejected } = decide(type, draftOf(t.before), envelope, { at: 0, peer })
   return rejected && refusal(rejected)
 }
 
@@ -208,8 +214,21 @@ function absent(partition: Partition, turn: Turn, item: Item): void {
   turn.replies.push({ item, outcome })
   if (item.from) turn.delivered.push(item.from)
   if (item.claim || item.timer) return
-  const id = `${envelope.inc ?? partition.number}.${envelope.n ?? item.sequence ?? partition.uniqueId()}`
-  turn.letters.push({ letter: { id, to: envelope.to, reason: outcome.rejected!, body: envelope, at: partition.clock.now() } })
+  const { to } = envelope
+  turn.letters.push({ letter: { id: letterId(partition, item), to, reason: outcome.rejected!, body: envelope, at: partition.clock.now() } })
+}
+
+/** Keeps what was refused without a write: with the frame, it comes again after a crash. */
+function bury(partition: Partition, turn: Turn, item: Item, reason: { code: string; message: string }, always = false): void {
+  const { to, event: body, letter } = item.envelope
+  if (letter || always) turn.letters.push({ letter: { id: letterId(partition, item), to, reason, body, at: partition.clock.now() } })
+}
+
+/** The same for each repeat of what it is about. */
+function letterId(partition: Partition, { envelope, epoch, sequence, place = 0 }: Item): string {
+  const { inc, n, letter } = envelope
+  if (inc !== undefined && !letter) return `${inc}.${n}`
+  return sequence === undefined ? partition.uniqueId() : `e${epoch}.p${partition.number}.${sequence}.${place}`
 }
 
 /**
@@ -404,7 +423,7 @@ const historyLimit = 16 * 1024
 
 /** Moves a long history into a page of its own. */
 function spillHistory(partition: Partition, draft: ActorDocument): Page[] {
-  if (draft.history.length < 32 && !draft.history.some(({ event }) => 'members' in event)) return []
+  if (draft.history.length < 32 && !draft.history.some(({ event }) => 'members' in event || 'body' in event)) return []
   if (JSON.stringify(draft.history).length < historyLimit) return []
   const _id = `${draft._id}#history-${draft.history[0]!.v}-${partition.uniqueId()}`
   const page = { _id, owner: draft._id, body: draft.history }

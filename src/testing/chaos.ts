@@ -85,6 +85,7 @@ export function chaos({ dieAt, onDeath = () => {} }: { dieAt?: number; onDeath?:
       pull: async (job, on) => pull(await inner.pull(job, (taken) => dead || on(offer(taken)))),
       signal: (subject, data) =>
         subject === 'host.beat' ? dead || inner.signal(subject, data) : now(`signal ${subject}`, () => inner.signal(subject, data)),
+      tell: (subject, data) => now(`tell ${subject}`, () => inner.tell(subject, data)),
       listen: (subject, on, queue) => inner.listen(subject, on, queue),
       request: (subject, data, timeout) => later(`request ${subject}`, () => inner.request(subject, data, timeout)),
       serve: (subject, answer, queue) => inner.serve(subject, answer, queue),

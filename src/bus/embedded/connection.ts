@@ -98,6 +98,7 @@ export function connection(shared: Shared, left: () => void): Connection {
         }
       }),
     signal: whileOpen(messages.signal),
+    tell: whileOpen(messages.signal),
     listen: (subject, on, queue) => ({ stop: stopping(messages.listen(subject, whileOpen(on), queue).stop) }),
     request: (subject, data, timeout) => call(() => messages.request(subject, data, timeout)),
     serve: (subject, answer, queue) => ({

@@ -10,6 +10,7 @@ import { isApiError } from './streams.ts'
 const batch = 256
 const maxBytes = 1024 * 1024
 const acknowledgement = '+ACK'
+const sayAgain = 1000
 
 /**
  * Reads the frames of one partition, in order and each once, as long as its consumer is there. The consumer numbers what it delivers;
@@ -21,15 +22,15 @@ export function frameReader(options: {
   stream: string
   consumer: string
   epoch: number
-  decode: (msg: Msg) => Pick<IncomingFrame, 'body' | 'root'>
+  decode: (msg: Msg) => Pick<IncomingFrame, 'body' | 'text' | 'root'>
   on: FrameListener
   stopped: () => void
 }): FrameConsumer {
   const { link, jsm, stream, consumer, epoch, decode, on } = options
   /** Told and not yet acknowledged: the subject that acknowledges each. */
   const open = new Map<number, string>()
-  /** Acknowledged while there was no connection. */
-  const late: string[] = []
+  /** The newest acknowledgements: what a lost connection or a crash of the server swallowed is said again. */
+  const said: string[] = []
   let newest = 0
   let deliveries = 0
   let wanted = false
@@ -89,7 +90,7 @@ export function frameReader(options: {
       }
     }
     checking = false
-    for (const reply of late.splice(0)) link.send(reply, acknowledgement)
+    for (const reply of said) link.send(reply, acknowledgement)
     ask()
   }
 
@@ -124,9 +125,10 @@ export function frameReader(options: {
         const reply = open.get(sequence)
         if (reply === undefined) continue
         open.delete(sequence)
-        if (link.connected) link.send(reply, acknowledgement)
-        else late.push(reply)
+        link.send(reply, acknowledgement)
+        said.push(reply)
       }
+      if (said.length > 2 * sayAgain) said.splice(0, said.length - sayAgain)
     },
     async stop() {
       if (!ended) end()

@@ -1,7 +1,7 @@
 import type { JetStreamManager } from '@nats-io/jetstream'
 import type { Msg } from 'nats'
 import { UnavailableError } from '../../errors.ts'
-import type { FrameConsumer, FrameListener, OutgoingFrame } from '../port.ts'
+import type { FrameConsumer, FrameListener, IncomingFrame, OutgoingFrame } from '../port.ts'
 import { frameReader } from './frame-reader.ts'
 import { answerTime, type Link } from './link.ts'
 import { publisher } from './publisher.ts'
@@ -42,7 +42,7 @@ export function frameStream(options: { link: Link; jsm: JetStreamManager; namesp
       await makeConsumer(link, jsm, stream, `p${partition}-`, name, subjectOf(partition, '*'))
       const decode = (msg: Msg) => {
         const root = msg.subject.slice(msg.subject.lastIndexOf('.') + 1)
-        return { body: parse(msg), ...(root === noRoot ? {} : { root }) }
+        return { ...parse(msg), ...(root === noRoot ? {} : { root }) }
       }
       const reader = frameReader({ link, jsm, stream, consumer: name, epoch, decode, on, stopped: () => readers.delete(reader) })
       readers.add(reader)
@@ -103,10 +103,10 @@ async function consumerNames(link: Link, stream: string, prefix: string): Promis
   }
 }
 
-function parse(msg: Msg): unknown {
+function parse(msg: Msg): Pick<IncomingFrame, 'body' | 'text'> {
   try {
-    return msg.json()
+    return { body: msg.json() }
   } catch {
-    return undefined
+    return { body: undefined, text: msg.string() }
   }
 }

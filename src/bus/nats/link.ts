@@ -22,6 +22,8 @@ export interface Link {
   send(subject: string, data: Uint8Array | string, options?: { headers?: MsgHdrs; reply?: string }): void
   /** Ends with UnavailableError if the answer takes too long or the connection is lost meanwhile. */
   bounded<T>(start: () => Promise<T>, timeout?: number): Promise<T>
+  /** Most bytes that the server takes in a message, with room for headers. */
+  readonly mostBytes: number
   /** ValidationError for what no server would take. */
   checkSize(data: Uint8Array, what: string): void
   onConnection(on: (connected: boolean) => void): Listening
@@ -99,6 +101,8 @@ function link(nc: NatsConnection, server: string): Link {
     })
   }
 
+  const mostBytes = () => Math.min(largest, nc.info?.max_payload ?? largest) - roomForHeaders
+
   return {
     nc,
     server,
@@ -111,8 +115,11 @@ function link(nc: NatsConnection, server: string): Link {
       if (connected && !nc.isClosed()) nc.publish(subject, data, options)
     },
     bounded,
+    get mostBytes() {
+      return mostBytes()
+    },
     checkSize(data, what) {
-      const most = Math.min(largest, nc.info?.max_payload ?? largest) - roomForHeaders
+      const most = mostBytes()
       if (data.length <= most) return
       throw new ValidationError(`${what} has ${data.length} bytes; ${server} takes ${most}.`, [{ path: [], message: 'too large' }])
     },

@@ -8,7 +8,7 @@ import type { Link } from './link.ts'
 const errorHeader = 'Stellwerk-Error'
 
 /** Small messages between those who are there now, as JSON under the namespace. */
-export function messages(link: Link, namespace: string): Pick<Bus, 'signal' | 'listen' | 'request' | 'serve'> {
+export function messages(link: Link, namespace: string): Pick<Bus, 'signal' | 'tell' | 'listen' | 'request' | 'serve'> {
   const prefix = `${namespace}.`
 
   const subscribe = (subject: string, queue: string | undefined, on: (msg: Msg, subject: string) => void): Listening => {
@@ -34,11 +34,18 @@ export function messages(link: Link, namespace: string): Pick<Bus, 'signal' | 'l
     }
   }
 
+  const send = (subject: string, data: unknown): void => {
+    const encoded = encode(data)
+    link.checkSize(encoded, `A signal to ${subject}`)
+    link.send(subject, encoded)
+  }
+
   return {
-    signal(subject, data) {
-      const encoded = encode(data)
-      link.checkSize(encoded, `A signal to ${subject}`)
-      link.send(prefix + subject, encoded)
+    signal: (subject, data) => send(prefix + subject, data),
+
+    tell(subject, data) {
+      // What is inside the namespace is ours to say: nobody has us say it for them.
+      if (!subject.startsWith(prefix)) send(subject, data)
     },
 
     listen: (subject, on, queue) => subscribe(subject, queue, (msg, from) => on(parse(msg), from)),
