@@ -1,6 +1,7 @@
-import { type AnyMachineSnapshot, type AnyStateMachine, createActor } from 'xstate'
+import { type AnyMachineSnapshot, type AnyStateMachine, initialTransition, transition as xstateTransition } from 'xstate'
 import type { Snapshot } from './document.ts'
 import type { ActorEvent } from './envelope.ts'
+import { isPlain, walk } from './walk.ts'
 
 /** An action that a transition asks for: nothing here executes it. */
 export interface Action {
@@ -17,45 +18,29 @@ export interface Transition {
   changed: boolean
 }
 
+const plain = new WeakMap<AnyStateMachine, { initial: Snapshot } | false>()
+
 /**
- * What a machine does with an event, executing nothing: XState's `transition()`, with the scope that this makes anew for every
- * call (9/10 of its time) made once a machine. A spec holds both against each other.
+ * What a machine does with an event, executing nothing. Plain statecharts are walked (see walk.ts); all others go through XState's own
+ * `transition()`. A spec holds both against each other on long random sequences.
  */
 export function transition(machine: AnyStateMachine, snapshot: Snapshot | undefined, event: ActorEvent): Transition {
-  const { scope, actions } = scopeOf(machine)
-  actions.length = 0
-  const before = snapshot ? resolve(machine, snapshot) : machine.getInitialSnapshot(scope as never, undefined)
-  actions.length = 0
-  const after = machine.transition(before, event, scope as never) as AnyMachineSnapshot
-  const next: Snapshot = { status: after.status, value: after.value, context: after.context }
-  resolved.set(next, after)
+  let known = plain.get(machine)
+  if (known === undefined) plain.set(machine, (known = isPlain(machine) && { initial: initialOf(machine) }))
+  return known ? walk(machine, snapshot ?? known.initial, event) : interpreted(machine, snapshot, event)
+}
+
+function initialOf(machine: AnyStateMachine): Snapshot {
+  const [{ status, value, context }] = initialTransition(machine)
+  return { status, value, context }
+}
+
+/** The same by XState itself. */
+export function interpreted(machine: AnyStateMachine, snapshot: Snapshot | undefined, event: ActorEvent): Transition {
+  const before = snapshot ? machine.resolveState(snapshot as never) : initialTransition(machine)[0]
+  const [after, actions] = xstateTransition(machine, before as never, event)
+  const { status, value, context } = after as AnyMachineSnapshot
   const changed = after !== before || actions.length > 0
   const handled = changed || machine.getTransitionData(before as never, event as never)!.length > 0
-  return { snapshot: next, actions: actions.slice(), handled, changed }
-}
-
-interface Scope {
-  scope: unknown
-  actions: Action[]
-}
-
-const scopes = new WeakMap<AnyStateMachine, Scope>()
-/** Snapshots that were made here need not be resolved again. */
-const resolved = new WeakMap<Snapshot, AnyMachineSnapshot>()
-
-function resolve(machine: AnyStateMachine, snapshot: Snapshot): AnyMachineSnapshot {
-  return resolved.get(snapshot) ?? (machine.resolveState(snapshot as never) as AnyMachineSnapshot)
-}
-
-function scopeOf(machine: AnyStateMachine): Scope {
-  let found = scopes.get(machine)
-  if (!found) {
-    const self = createActor(machine)
-    const actions: Action[] = []
-    const nothing = () => {}
-    const scope = { self, system: self.system, id: '', sessionId: '', defer: nothing, logger: nothing, stopChild: nothing, emit: nothing }
-    found = { actions, scope: { ...scope, actionExecutor: ({ type, params }: Action) => actions.push({ type, params }) } }
-    scopes.set(machine, found)
-  }
-  return found
+  return { snapshot: { status, value, context }, actions: actions.map(({ type, params }) => ({ type, params })), handled, changed }
 }

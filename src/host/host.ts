@@ -9,6 +9,7 @@ import { type Duration, ms } from '../duration.ts'
 import { StellwerkError, ValidationError } from '../errors.ts'
 import type { World } from '../world.ts'
 import { serveApi } from './api.ts'
+import { serveCommands } from './command-api.ts'
 import { watchContracts } from './contracts.ts'
 import { createHeart } from './heart.ts'
 import { createOwnership } from './ownership.ts'
@@ -83,7 +84,7 @@ export async function createHost(options: HostOptions): Promise<Host> {
     offerSize: (name) => ((durations.get(name) ?? Number.POSITIVE_INFINITY) < 20 ? 20 : 1),
     noteDuration: (name, took) => durations.set(name, 0.8 * (durations.get(name) ?? took) + 0.2 * took),
     lease: rhythm.lease,
-    cacheLimit: 5000,
+    cacheLimit: 12_000,
     deafFor: () => ownership.deafFor(),
     confirm: () => ownership.confirm(),
     onError: (error, partition) => log(`stellwerk: partition ${partition} begins again: ${error instanceof Error ? error.message : error}`),
@@ -108,6 +109,7 @@ export async function createHost(options: HostOptions): Promise<Host> {
   })
   const { answerFor, silence } = serveRuns(bus, store, partitions)
   const api = serveApi({ bus, store, clock, actors: parts.actors })
+  const commands = serveCommands({ bus, clock, contracts: registry, name })
   const client = createClient({ bus, clock, name: `${name}.c` })
 
   await ownership.start()
@@ -119,6 +121,7 @@ export async function createHost(options: HostOptions): Promise<Host> {
     await ownership.stop()
     await client.close()
     api.stop()
+    commands.stop()
     registry.stop()
     await close()
     return ended

@@ -103,6 +103,13 @@ export function createWorker(parts: WorkerParts): Worker {
     for (const pull of pulls.values()) pull.want(room)
   }
 
+  /** The next free slot is for another job first: a long queue of one does not keep the others waiting. */
+  function favourOthers(job: string): void {
+    const pull = pulls.get(job)!
+    pulls.delete(job)
+    pulls.set(job, pull)
+  }
+
   // ---- claims -------------------------------------------------------------------------------------------------------
 
   function onOffer(offer: TakenOffer): void {
@@ -110,6 +117,7 @@ export function createWorker(parts: WorkerParts): Worker {
       offer.giveBack()
       return
     }
+    favourOthers(offer.job)
     const jobs = offer.jobs.filter(([address, dispatch]) => !runs.has(keyOf(address, dispatch)))
     if (jobs.length) backlog.push({ offer, jobs, open: jobs.length })
     else offer.acknowledge()
@@ -236,17 +244,23 @@ export function createWorker(parts: WorkerParts): Worker {
       want()
       for (const { offer } of backlog.splice(0)) offer.giveBack()
       for (const run of runs.values()) if (run.state === 'running') run.abort.abort(shutdownReason())
-      const ended = await Promise.race([
-        busy ? new Promise<boolean>((done) => (idle = () => done(true))) : true,
-        new Promise<boolean>((done) => clock.at(clock.now() + grace, () => done(false))),
-      ])
-      await Promise.race([results.delivered(), new Promise<void>((done) => clock.at(clock.now() + (ended ? grace : 0), done))])
+      const ended = await within(clock, grace, busy ? new Promise<void>((done) => (idle = done)) : Promise.resolve())
+      await within(clock, ended ? grace : 0, results.delivered())
       await heart.stop()
       for (const pull of pulls.values()) await pull.stop()
       results.stop()
       return ended
     },
   }
+}
+
+/** Whether it came to pass within so many ms. No timer is left, which would keep the process alive. */
+async function within(clock: Clock, ms: number, passed: Promise<void>): Promise<boolean> {
+  let cancel = () => {}
+  const late = new Promise<boolean>((done) => (cancel = clock.at(clock.now() + ms, () => done(false))))
+  const inTime = await Promise.race([passed.then(() => true), late])
+  cancel()
+  return inTime
 }
 
 /** Reason of `ctx.signal` at shutdown: a handler that throws it is queued again and loses no attempt. */
