@@ -7,23 +7,29 @@ export type Bitmap = readonly string[]
 const bits = 3072
 const bytes = bits / 8
 
-const decode = (page: string | undefined): Uint8Array => (page ? Buffer.from(page, 'base64') : new Uint8Array(bytes))
+const none = Buffer.alloc(bytes)
+/** A copy that may be written on. */
+const decode = (page: string | undefined): Buffer => (page ? Buffer.from(page, 'base64') : Buffer.alloc(bytes))
 
-function withPage(map: Bitmap, index: number, page: Uint8Array): Bitmap {
+function withPage(map: Bitmap, index: number, page: Buffer): Bitmap {
   const copy = map.slice()
   while (copy.length <= index) copy.push('')
-  copy[index] = page.every((b) => b === 0) ? '' : Buffer.from(page).toString('base64')
+  copy[index] = page.equals(none) ? '' : page.toString('base64')
   return copy
 }
 
 export function has(map: Bitmap, i: number): boolean {
   const page = map[Math.floor(i / bits)]
-  return !!page && (decode(page)[(i % bits) >> 3]! & (1 << (i & 7))) !== 0
+  if (!page) return false
+  // Four characters hold three bytes: only those are read.
+  const at = (i % bits) >> 3
+  const part = Math.floor(at / 3) * 4
+  return (Buffer.from(page.slice(part, part + 4), 'base64')[at % 3]! & (1 << (i & 7))) !== 0
 }
 
 export function set(map: Bitmap, i: number, on: boolean): Bitmap {
   const index = Math.floor(i / bits)
-  const page = Uint8Array.from(decode(map[index]))
+  const page = decode(map[index])
   const at = (i % bits) >> 3
   page[at] = on ? page[at]! | (1 << (i & 7)) : page[at]! & ~(1 << (i & 7))
   return withPage(map, index, page)
@@ -34,7 +40,7 @@ export function addRange(map: Bitmap, from: number, to: number): Bitmap {
   for (let start = from; start < to; ) {
     const index = Math.floor(start / bits)
     const end = Math.min(to, (index + 1) * bits)
-    const page = Uint8Array.from(decode(map[index]))
+    const page = decode(map[index])
     for (let i = start; i < end; i++) page[(i % bits) >> 3]! |= 1 << (i & 7)
     map = withPage(map, index, page)
     start = end

@@ -25,8 +25,8 @@ import {
  *
  *   submit ─► open ──── sealed and nothing unfinished ───► output ───► succeeded │ failed │ cancelled, as the output ended
  *     ▲        │ └───── the same, cancelled ──────────► cancelled
- *     │        └─────── the same, all-succeeded and one did not ► failed
- *   awaited (a member ended before its group was known)
+ *     │        └─────── the same, all-succeeded and one did not ► failed       │           │
+ *   awaited (a member ended before its group was known)        output ◄── an operator's retry of the output
  *
  * "Sealed and nothing unfinished" is tested in the very write that applies the last end, on the set of members, never on a
  * counter; the output is the job `<group>/output`, so there can be only one.
@@ -46,6 +46,8 @@ export interface GroupContext {
   /** Ends of members that were submitted beside the group, until it is known. */
   early?: Record<string, string>
   outputEnded?: { state: string; error?: string }
+  /** +1 for each operator's retry of the output: an end of an earlier round is not the end of this one. */
+  outputRound: number
   /** Effects of the present transition; empty in every stored snapshot. */
   out: Effect[]
 }
@@ -78,7 +80,7 @@ type Of<T extends GroupEvent['type']> = Extract<GroupEvent, { type: T }>
 
 const added = (event: GroupEvent): Member[] => ('members' in event ? event.members : [])
 const known = (event: GroupEvent) => ('known' in event && event.known) || {}
-const isOutput = ({ event }: Args) => event.type === 'ended' && event.key === outputKey
+const isOutput = ({ context, event }: Args) => event.type === 'ended' && event.key === outputKey && event.round === context.outputRound
 
 /** Runs one pure step on the members. */
 const step = (f: (args: Args) => Step | undefined) => (args: Args) => {
@@ -103,6 +105,11 @@ function makeOutput({ context }: Args) {
   return { to: jobOf(context.self, outputKey), event: { type: 'submit', job, input, terms, member, group: facts(context) } }
 }
 
+const again = ({ context }: Args) => ({
+  to: jobOf(context.self, outputKey),
+  event: { type: 'again', round: context.outputRound },
+})
+
 function conflict({ event }: Args) {
   const keys = conflicts(added(event), known(event))
   return {
@@ -116,10 +123,20 @@ const otherOptions = ({ context }: Args) => ({
   message: `${context.self} exists with other options. Use another id, or the same options.`,
 })
 
+const unknownYet = ({ event }: Args) => ({
+  code: 'NOT_ALLOWED',
+  message: `${event.self} was not submitted yet (members of it have ended already): submit it first. Nothing was changed.`,
+})
+
 const tooLate = ({ context }: Args) => ({
   code: 'NOT_ALLOWED',
   message: `${context.self} is sealed: no new members. Nothing of this was added.`,
 })
+
+/** An operator's retry of an output that ended without success: the group waits for it again. */
+const outputRetried = {
+  retry: { guard: 'retriesOutput', target: 'output', actions: ['renewOutput', { type: 'send', params: again }] },
+} as const
 
 const groupMachine = setup({
   types: { context: {} as GroupContext, events: {} as GroupEvent },
@@ -141,7 +158,7 @@ const groupMachine = setup({
     completeWithoutOutput: ({ context }) => context.sealed && !context.output && allFinished(context.members),
     outputSucceeded: (args) => isOutput(args) && (args.event as Of<'ended'>).state === 'succeeded',
     outputCancelled: (args) => isOutput(args) && (args.event as Of<'ended'>).state === 'cancelled',
-    retriesOutput: ({ event }) => event.type === 'retry' && event.key === outputKey,
+    retriesOutput: ({ context, event }) => event.type === 'retry' && event.key === outputKey && !!context.outputEnded,
     sealed: ({ context }) => context.sealed,
     hasSealTime: ({ context }) => context.sealAt !== undefined,
   },
@@ -166,24 +183,20 @@ const groupMachine = setup({
       }
     }),
     add: assign(step(({ context, event }) => add(context.self, context.members, added(event), known(event)))),
-    seal: assign(({ context, event }) => ({ sealed: context.sealed || !('seal' in event) || !!event.seal })),
+    /** What adds members seals only if it says so: a large group arrives in several pieces. */
+    seal: assign(({ context, event }) => ({
+      sealed: context.sealed || (event.type === 'submit' || event.type === 'add' ? !!event.seal : true),
+    })),
     noteEarly: assign(({ context, event }) => {
       const { self, key, state } = event as Of<'ended'>
       return { self, early: { ...context.early, [key]: state } }
     }),
     end: assign(
       step(({ context, event }) => {
+        const { self, members, onMemberFailure } = context
         const { index, round, state } = event as Of<'ended'>
-        return end(context.self, context.members, index!, round, state)
+        return end(self, members, { index: index!, round, state }, onMemberFailure === 'cancel-rest')
       }),
-    ),
-    /** The first failure of a group that then cancels its rest. */
-    react: assign(
-      step(({ context: { self, members, onMemberFailure } }) =>
-        onMemberFailure === 'cancel-rest' && members.counts.failed > 0 && members.sweeping === undefined
-          ? cancelRest(self, members)
-          : undefined,
-      ),
     ),
     retry: assign(
       step(({ context, event }) => {
@@ -203,6 +216,7 @@ const groupMachine = setup({
       const { state, error } = event as Of<'ended'>
       return { outputEnded: { state, error } }
     }),
+    renewOutput: assign(({ context }) => ({ outputEnded: undefined, outputRound: context.outputRound + 1 })),
     clear: assign({ out: [] }),
   },
 }).createMachine({
@@ -214,6 +228,7 @@ const groupMachine = setup({
     onMemberFailure: 'continue',
     sealed: false,
     cancelled: false,
+    outputRound: 0,
     members: noMembers(),
     out: [],
   },
@@ -243,7 +258,8 @@ const groupMachine = setup({
           { guard: 'conflicting', actions: { type: 'reject', params: conflict } },
           { target: 'open', actions: ['accept', 'add', 'seal', ...emit] },
         ],
-        ended: { guard: 'early', target: 'awaited', actions: 'noteEarly' },
+        // A member that has a place has one in a group that was deleted: this must not begin a new one.
+        ended: [{ guard: 'early', target: 'awaited', actions: 'noteEarly' }, { actions: { type: 'reject', params: unknownYet } }],
       },
     },
     awaited: {
@@ -253,6 +269,8 @@ const groupMachine = setup({
           { target: 'open', actions: ['accept', 'add', 'seal', ...emit] },
         ],
         ended: { guard: 'early', actions: 'noteEarly' },
+        add: { actions: { type: 'reject', params: unknownYet } },
+        seal: { actions: { type: 'reject', params: unknownYet } },
       },
     },
     open: {
@@ -261,10 +279,10 @@ const groupMachine = setup({
         { guard: 'completeAndCancelled', target: 'cancelled' },
         { guard: 'completeAndFailed', target: 'failed' },
         { guard: 'completeWithoutOutput', target: 'succeeded' },
-        { guard: 'complete', target: 'output' },
+        { guard: 'complete', target: 'output', actions: { type: 'send', params: makeOutput } },
       ],
       on: {
-        ended: { actions: ['end', 'react', ...emit] },
+        ended: { actions: ['end', ...emit] },
         retry: { actions: ['retry', ...emit] },
         page: { actions: ['turnPage', ...emit] },
         cancel: { actions: ['noteCancel', 'cancelRest', ...emit] },
@@ -297,7 +315,6 @@ const groupMachine = setup({
       },
     },
     output: {
-      entry: { type: 'send', params: makeOutput },
       on: {
         ended: [
           { guard: 'outputSucceeded', target: 'succeeded', actions: 'noteOutput' },
@@ -310,8 +327,8 @@ const groupMachine = setup({
       },
     },
     succeeded: {},
-    failed: {},
-    cancelled: {},
+    failed: { on: outputRetried },
+    cancelled: { on: outputRetried },
   },
 })
 

@@ -201,6 +201,8 @@ function isCurrent({ context: { run }, event }: Args): boolean {
   return 'worker' in event && !!run && run.dispatch === event.dispatch && run.worker === event.worker
 }
 
+const isNewRound = ({ context: { member }, event }: Args) => event.type === 'again' && !!member && event.round > member.round
+
 const outcome = (event: JobEvent) => (event.type === 'result' ? event.outcome : undefined)
 
 const end = ({ context: { member, endedAs, error } }: Args) =>
@@ -216,6 +218,12 @@ const end = ({ context: { member, endedAs, error } }: Args) =>
     },
   }
 
+/** The id is taken by other work: its group must not wait for it for ever. */
+const refusedEnd = (args: Args) => {
+  const { group, key, index, round } = (args.event as Of<'submit'>).member!
+  return { to: group, event: { type: 'ended', key, index, round, state: 'refused', error: conflict(args).message.slice(0, 200) } }
+}
+
 const askGroup = ({ context: { member } }: Args) =>
   member && { to: member.group, event: { type: 'retry', key: member.key, index: member.index } }
 
@@ -227,8 +235,12 @@ const afterRun = [
   { guard: 'current', target: '#failed', actions: 'fail' },
 ] as const
 
-/** A member's retry is decided by its group. */
+/** A member's retry is decided by its group: it says `again`. What has succeeded is never run again. */
 const retried = {
+  again: [
+    { guard: 'newRoundInWindow', target: '#waiting', actions: 'renew' },
+    { guard: 'newRound', target: '#queued', actions: 'renew' },
+  ],
   retry: [
     { guard: 'inGroup', actions: { type: 'send', params: askGroup } },
     { target: '#queued', actions: 'renew' },
@@ -245,6 +257,7 @@ export const jobMachine = setup({
     waitsForTime: ({ event }) => event.type === 'submit' && event.startAt !== undefined && event.startAt > event.at,
     waitsForWindow: ({ event }) => event.type === 'submit' && !!event.window,
     sameContent: ({ context, event }) => event.type === 'submit' && context.content === contentOf(event.job, event.input),
+    fromGroup: ({ event }) => event.type === 'submit' && event.member?.index !== undefined,
     joins: ({ context, event }) =>
       event.type === 'submit' &&
       event.member?.index !== undefined &&
@@ -265,8 +278,8 @@ export const jobMachine = setup({
     lostWithAttemptLeft: (args) =>
       isCurrent(args) && args.event.type === 'lost' && afterLoss(args.context, args.event.begun).used < args.context.terms.attempts,
     inGroup: ({ context }) => context.member?.index !== undefined,
-    newRound: ({ context, event }) => event.type === 'again' && event.round > (context.member?.round ?? 0),
-    newRoundInWindow: ({ context, event }) => event.type === 'again' && event.round > (context.member?.round ?? 0) && !!event.window,
+    newRound: isNewRound,
+    newRoundInWindow: (args) => isNewRound(args) && args.event.type === 'again' && !!args.event.window,
   },
   actions: {
     // for the host: see ActorType
@@ -281,7 +294,10 @@ export const jobMachine = setup({
       const { self, job, input, terms, member, group, labels, startAt } = event as Of<'submit'>
       return { self, job, input, terms, content: contentOf(job, input), member, group, labels, startAt }
     }),
-    join: assign(({ event }) => ({ member: (event as Of<'submit'>).member })),
+    join: assign(({ context, event }) => {
+      const { member, group } = event as Of<'submit'>
+      return { member, group: group ?? context.group }
+    }),
     queue: assign(({ context, event }) => ({ dispatch: context.dispatch + 1, queuedAt: event.at })),
     hold: assign(({ event }) => {
       const { dispatch, worker, at } = event as Of<'claim'>
@@ -303,7 +319,8 @@ export const jobMachine = setup({
     noteCancel: assign(({ event }) => ({ cancelReason: (event as Of<'cancel'>).reason })),
     renew: assign(({ context, event }) => ({
       attempts: { used: 0, unbegun: 0 },
-      run: undefined,
+      // A lost run stays current until the next one is granted; after a final state nothing of it counts.
+      run: context.endedAs ? undefined : context.run,
       error: undefined,
       cancelReason: undefined,
       endedAs: undefined,
@@ -317,7 +334,17 @@ export const jobMachine = setup({
   initial: 'new',
   on: {
     // Said again, a submit is the same job; with other content it is refused.
-    submit: [{ guard: 'sameContent' }, { actions: { type: 'reject', params: conflict } }],
+    submit: [
+      { guard: 'sameContent' },
+      {
+        guard: 'fromGroup',
+        actions: [
+          { type: 'reject', params: conflict },
+          { type: 'send', params: refusedEnd },
+        ],
+      },
+      { actions: { type: 'reject', params: conflict } },
+    ],
     claim: { actions: { type: 'refuse', params: ({ event }) => ({ dispatch: event.dispatch }) } },
     result: { actions: 'superseded' },
     lost: {},
@@ -408,10 +435,6 @@ export const jobMachine = setup({
       initial: 'succeeded',
       on: {
         submit: { guard: 'joins', actions: ['join', { type: 'send', params: end }] },
-        again: [
-          { guard: 'newRoundInWindow', target: '#waiting', actions: 'renew' },
-          { guard: 'newRound', target: '#queued', actions: 'renew' },
-        ],
       },
       states: {
         succeeded: {

@@ -12,6 +12,7 @@ import { contentOf, type Payload, type Terms } from './job.ts'
 export interface Members {
   total: number
   unfinished: Bitmap
+  /** Those that an operator may retry. */
   failed: Bitmap
   cancelled: Bitmap
   counts: { succeeded: number; failed: number; cancelled: number }
@@ -60,6 +61,9 @@ export interface Step {
 
 const pageSize = 500
 
+/** How a member ends whose id is taken by a job with other content: failed, and never to be retried, since it is not this job. */
+export const refused = 'refused'
+
 export function noMembers(concurrency?: number): Members {
   return {
     total: 0,
@@ -90,7 +94,8 @@ export function add(group: string, members: Members, added: readonly Member[], k
       input,
       terms,
       member: { group, key, index: index++, round: 0 },
-      window: members.window ? true : undefined,
+      // What is cancelled as soon as it is added must not start first.
+      window: members.window || members.sweeping !== undefined ? true : undefined,
     }
     out.push({ type: 'send', params: { to: jobOf(group, key), event } })
     if (members.sweeping !== undefined) out.push({ type: 'send', params: { to: jobOf(group, key), event: { type: 'cancel' } } })
@@ -103,11 +108,21 @@ export function add(group: string, members: Members, added: readonly Member[], k
 /** A key that another member already has; a job that was submitted beside the group is not yet one. */
 export const isKnown = (peer: unknown): boolean => !!peer && (peer as { member: boolean }).member
 
-/** Keys that are known with other content. */
-export const conflicts = (added: readonly Member[], known: Record<string, unknown>): string[] =>
-  added
-    .filter(({ key, job, input }) => known[key] && (known[key] as { content: string }).content !== contentOf(job, input))
-    .map(({ key }) => key)
+/** Keys that are known with other content, or come twice with different content. */
+export function conflicts(added: readonly Member[], known: Record<string, unknown>): string[] {
+  const seen = new Map<string, Member>()
+  const differ: string[] = []
+  for (const member of added) {
+    const { key, job, input } = member
+    const before = seen.get(key)
+    const content = known[key]
+      ? (known[key] as { content: string }).content
+      : before && before !== member && contentOf(before.job, before.input)
+    if (content && content !== contentOf(job, input)) differ.push(key)
+    seen.set(key, member)
+  }
+  return differ
+}
 
 function keepKeys(group: string, keys: Members['keys']): { keys: Members['keys']; out: Effect[] } {
   const out: Effect[] = []
@@ -125,15 +140,23 @@ function keepKeys(group: string, keys: Members['keys']): { keys: Members['keys']
   return { keys, out }
 }
 
-/** A member has ended: undefined if this is not the end of an unfinished member in its present round. */
-export function end(group: string, members: Members, index: number, round: number, state: string): Step | undefined {
+/**
+ * A member has ended: undefined if this is not the end of an unfinished member in its present round. The first failure may cancel the
+ * rest: then nothing more is begun, not even in its place.
+ */
+export function end(
+  group: string,
+  members: Members,
+  { index, round, state }: { index: number; round: number; state: string },
+  failureCancelsRest: boolean,
+): Step | undefined {
   if (!has(members.unfinished, index) || round !== (members.rounds[index] ?? 0)) return undefined
   const kind = state === 'succeeded' ? 'succeeded' : state === 'cancelled' ? 'cancelled' : 'failed'
   const next: Members = {
     ...members,
     unfinished: set(members.unfinished, index, false),
     counts: { ...members.counts, [kind]: members.counts[kind] + 1 },
-    failed: kind === 'failed' ? set(members.failed, index, true) : members.failed,
+    failed: kind === 'failed' && state !== refused ? set(members.failed, index, true) : members.failed,
     cancelled: kind === 'cancelled' ? set(members.cancelled, index, true) : members.cancelled,
   }
   if (next.window) {
@@ -146,14 +169,16 @@ export function end(group: string, members: Members, index: number, round: numbe
       again: waits ? window.again.filter((a) => a.index !== index) : window.again,
     }
   }
-  return pump(group, next)
+  return failureCancelsRest && kind === 'failed' && next.sweeping === undefined ? cancelRest(group, next) : pump(group, next)
 }
 
 /** An operator's retry: only of a failed member. */
 export function retry(group: string, members: Members, key: string, index: number): Step | undefined {
   if (!has(members.failed, index)) return undefined
   const round = (members.rounds[index] ?? 0) + 1
-  const window = members.window && { ...members.window, again: [...members.window.again, { index, key }] }
+  // One that the window has not come to yet is begun when it comes to it.
+  const waits = members.window && index < members.window.next
+  const window = waits ? { ...members.window!, again: [...members.window!.again, { index, key }] } : members.window
   const next: Members = {
     ...members,
     window,

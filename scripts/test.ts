@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
 import { readdir } from 'node:fs/promises'
-import { parseArgs } from 'node:util'
+import { parseArgs, stripVTControlCharacters } from 'node:util'
 
 /**
  * Runs every spec file in a process of its own, with both servers at hand if they can be had: NATS_URL and MONGODB_URL if set, else
@@ -84,7 +84,7 @@ function run(file: string): Promise<{ code: number; output: string }> {
 
 /** uvu prints a line for each suite, `name  • • • (3 / 3)`; a suite's backend stands in brackets at the end of its name. */
 function read(output: string): { passed: number; failed: number; skipped: string[] } {
-  const text = output.replaceAll(/\u001b\[[0-9;]*m/g, '')
+  const text = stripVTControlCharacters(output)
   let passed = 0
   let failed = 0
   for (const [, name, good, all] of text.matchAll(/^(.*?)[•✘\s]*\((\d+) \/ (\d+)\)/gm)) {

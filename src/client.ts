@@ -2,15 +2,17 @@ import { randomBytes } from 'node:crypto'
 import type { Condition } from '../actors/actor.ts'
 import type { JobSubmit, Payload, Terms } from '../actors/job.ts'
 import type { Member } from '../actors/members.ts'
-import { type Address, addressOf, checkId } from './address.ts'
+import { type Address, addressOf, checkId, idOf } from './address.ts'
 import type { Bus } from './bus/port.ts'
 import { type Clock, sleep } from './clock.ts'
+import { groupSubmit, isJobName, labels as labelsSchema, reservedId } from './command.ts'
 import { check, type JobDefinition, type MemberOf, type WithInput } from './definition.ts'
 import type { HistoryEntry, Snapshot } from './document.ts'
 import { type Duration, ms } from './duration.ts'
 import type { ActorEvent } from './envelope.ts'
 import {
   ConflictError,
+  type Issue,
   JobCancelledError,
   JobFailedError,
   NotAllowedError,
@@ -20,7 +22,10 @@ import {
   ValidationError,
 } from './errors.ts'
 import type { View } from './host/api.ts'
+import { schemaFrom } from './host/contracts.ts'
+import type { Refusal } from './host/replies.ts'
 import { maxPayload } from './host/run.ts'
+import { weightOf } from './payload.ts'
 import { createSender } from './sender.ts'
 import type { Query } from './store/port.ts'
 
@@ -93,9 +98,12 @@ export interface Client extends AsyncDisposable {
   close(): Promise<void>
 }
 
+/** How long a question waits for its answer, each time that it is asked, ms. */
+const patiences = [1500, 2500, 6000]
+
 /** Members that travel in one message, and the characters of JSON that they may have together. */
 const chunkMembers = 250
-const chunkSize = 96 * 1024
+const chunkSize = 192 * 1024
 
 export function createClient({
   bus,
@@ -112,9 +120,21 @@ export function createClient({
   let closed = false
 
   async function ask<T>(verb: string, request: unknown): Promise<T> {
-    const reply = (await bus.request(`api.${verb}`, request, 10_000)) as { ok: boolean; error?: { code: string; message: string } }
+    const reply = (await answerTo(`api.${verb}`, request)) as { ok: boolean; error?: Refusal }
     if (!reply.ok) throw errorOf(reply.error!)
     return reply as T
+  }
+
+  /** Questions change nothing: one that went to a host that hangs is asked again, and most likely goes to another. */
+  async function answerTo(subject: string, request: unknown): Promise<unknown> {
+    for (const patience of patiences) {
+      try {
+        return await bus.request(subject, request, patience)
+      } catch (error) {
+        const { code, nobody } = error as UnavailableError
+        if (code !== 'UNAVAILABLE' || nobody || patience === patiences.at(-1)) throw error
+      }
+    }
   }
 
   async function command(to: Address, event: ActorEvent, ack: 'committed' | 'queued' = 'committed'): Promise<void> {
@@ -129,38 +149,41 @@ export function createClient({
     field: string,
   ): Promise<{ job: string; input: Payload; terms: Terms }> {
     const known = typeof definition === 'string' ? await contractOf(definition) : definition
-    check(known.input, input, field)
-    const length = JSON.stringify(input ?? null).length
+    const { value, length } = asJson(input, field)
+    check(known.input, value, field)
     if (length > maxPayload)
-      throw new ValidationError(
-        `${field}: ${length} characters of JSON; at most ${maxPayload} are taken. Store it elsewhere and pass a reference.`,
-        [{ path: [field], message: 'too large' }],
-      )
-    return { job: known.name, input: { value: input ?? null }, terms: known.terms }
+      throw invalid(field, `${length} characters of JSON; at most ${maxPayload} are taken. Store it elsewhere and pass a reference.`)
+    return { job: known.name, input: { value: value ?? null }, terms: known.terms }
   }
 
   async function contractOf(job: string) {
-    const record = await bus.records.get(`contract.${job}`)
+    const record = isJobName(job) ? await bus.records.get(`contract.${job}`) : undefined
     if (!record) throw new NotFoundError(`job: no host has published a job named "${job}"`)
     const contract = record.value as { name: string; terms: Terms; input?: unknown }
-    const { z } = await import('zod')
-    return { name: contract.name, terms: contract.terms, input: contract.input ? z.fromJSONSchema(contract.input as never) : undefined }
+    return { name: contract.name, terms: contract.terms, input: schemaFrom(contract.input) }
   }
 
-  async function memberOf({ definition, input, key }: MemberOf): Promise<Member> {
+  async function memberOf(to: Address, { definition, input, key }: MemberOf): Promise<Member> {
     checkId(key, 'members.key')
-    if (key === 'output' || key.includes('/'))
-      throw new ValidationError(`members.key: "${key}" cannot be a key: one segment, and not "output".`)
+    checkId(`${idOf(to)}/${key}`, `members.key: its address has the group's id in it`)
+    if (key === 'output' || key.includes('/')) throw invalid('members.key', `"${key}" cannot be a key: one segment, and not "output".`)
     return { key, ...(await prepare(definition, input, `members.${key}`)) }
   }
 
+  /** An array is checked as a whole before anything is sent; what comes from elsewhere piece by piece. */
+  async function checked(to: Address, members: GroupSubmitOptions['members']): Promise<Iterable<Member> | AsyncIterable<Member>> {
+    if (Array.isArray(members)) return Promise.all((members as MemberOf[]).map((member) => memberOf(to, member)))
+    return (async function* () {
+      for await (const member of members) yield memberOf(to, member)
+    })()
+  }
+
   /** Members in chunks: no message, and no outbox of the group, becomes large. */
-  async function* chunks(members: Iterable<MemberOf> | AsyncIterable<MemberOf>): AsyncGenerator<Member[]> {
+  async function* chunks(to: Address, members: Iterable<Member> | AsyncIterable<Member>): AsyncGenerator<Member[]> {
     let chunk: Member[] = []
     let size = 0
-    for await (const given of members) {
-      const member = await memberOf(given)
-      const length = JSON.stringify(member).length
+    for await (const member of members) {
+      const length = Math.max(weightOf(to, member), JSON.stringify(member).length)
       if (chunk.length && (chunk.length >= chunkMembers || size + length > chunkSize)) {
         yield chunk
         chunk = []
@@ -182,7 +205,7 @@ export function createClient({
       sent = command(to, event)
       sent.catch(() => {})
     }
-    for await (const chunk of chunks(members)) {
+    for await (const chunk of chunks(to, await checked(to, members))) {
       if (pending) await send(pending.event(false))
       const make = !begun && first ? first(chunk) : { type: 'add', members: chunk }
       pending = { event: (last) => (last ? { ...make, seal: true } : make) }
@@ -285,7 +308,9 @@ export function createClient({
   }
 
   async function submit(definition: WithInput['definition'], input: unknown, options: SubmitOptions = {}): Promise<JobHandle<never>> {
-    const { id = randomBytes(12).toString('hex'), startAt, priority, labels, ack } = options
+    const { id = randomBytes(12).toString('hex'), startAt, priority, ack } = options
+    if (typeof id === 'string' && id.endsWith('/output')) throw invalid('id', reservedId)
+    const labels = check(labelsSchema, options.labels, 'labels') as Record<string, string> | undefined
     const prepared = await prepare(definition, input, 'input')
     const terms = priority === undefined ? prepared.terms : { ...prepared.terms, priority: checkPriority(priority) }
     const event: JobSubmit = { type: 'submit', ...prepared, terms, labels, startAt: startAt === undefined ? undefined : checkTime(startAt) }
@@ -302,10 +327,12 @@ export function createClient({
     },
     async submitGroup({ id = randomBytes(12).toString('hex'), members, output, seal = true, sealBy, ...rest }) {
       const address = addressOf('group', checkId(id, 'id'))
+      checkId(`${id}/output`, 'id')
       if (rest.concurrency !== undefined && (!Number.isInteger(rest.concurrency) || rest.concurrency < 1))
-        throw new ValidationError('concurrency: must be a whole number, 1 or more', [
-          { path: ['concurrency'], message: 'must be 1 or more' },
-        ])
+        throw invalid('concurrency', 'must be a whole number, 1 or more')
+      check(groupSubmit.shape.when, rest.when, 'when')
+      check(groupSubmit.shape.onMemberFailure, rest.onMemberFailure, 'onMemberFailure')
+      check(labelsSchema, rest.labels, 'labels')
       const options = {
         ...rest,
         output: output && (await prepare(output.definition, output.input, 'output')),
@@ -335,17 +362,28 @@ export function createClient({
   }
 }
 
+/** What the handler will get: the same on every bus, and nobody can change it any more. */
+function asJson(input: unknown, field: string): { value: unknown; length: number } {
+  if (input === undefined) return { value: undefined, length: 0 }
+  try {
+    const text = JSON.stringify(input)
+    return { value: JSON.parse(text), length: text.length }
+  } catch (error) {
+    throw invalid(field, `cannot be written as JSON (${(error as Error).message.split('\n')[0]})`)
+  }
+}
+
+const invalid = (field: string, message: string) => new ValidationError(`${field}: ${message}`, [{ path: field.split('.'), message }])
+
 function checkPriority(priority: number): number {
   if (Number.isInteger(priority) && priority >= 0 && priority <= 9) return priority
-  throw new ValidationError('priority: must be a whole number from 0 to 9', [{ path: ['priority'], message: 'must be 0 to 9' }])
+  throw invalid('priority', 'must be a whole number from 0 to 9')
 }
 
 function checkTime(at: Date | string | number): number {
   const time = new Date(at).getTime()
   if (Number.isFinite(time)) return time
-  throw new ValidationError(`startAt: ${JSON.stringify(at)} is not a time. Use a Date, or ISO 8601 with an offset.`, [
-    { path: ['startAt'], message: 'not a time' },
-  ])
+  throw invalid('startAt', `${JSON.stringify(at)} is not a time. Use a Date, or ISO 8601 with an offset.`)
 }
 
 function outcome(view: View): unknown {
@@ -354,7 +392,7 @@ function outcome(view: View): unknown {
   throw new JobFailedError(`${view.address} ${view.state}: ${view.error?.message ?? 'no message'}`, { cause: view.error })
 }
 
-function errorOf({ code, message }: { code: string; message: string }): StellwerkError {
+function errorOf({ code, message, issues }: Refusal): StellwerkError {
   switch (code) {
     case 'CONFLICT':
       return new ConflictError(message)
@@ -363,7 +401,7 @@ function errorOf({ code, message }: { code: string; message: string }): Stellwer
     case 'NOT_ALLOWED':
       return new NotAllowedError(message)
     case 'VALIDATION':
-      return new ValidationError(message)
+      return new ValidationError(message, issues as Issue[] | undefined)
     case 'UNAVAILABLE':
       return new UnavailableError(message)
     default:

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { maxIdLength } from './address.ts'
-import { ms } from './duration.ts'
+import { longest, ms } from './duration.ts'
 import { ValidationError } from './errors.ts'
 
 /**
@@ -9,11 +9,11 @@ import { ValidationError } from './errors.ts'
  */
 const segment = '[A-Za-z0-9_-]+'
 const grammar = 'letters, digits, "_", "-", segments joined by "/"'
-const address = (type: string, what = `an address ${type}:<id>`) =>
+const address = (type: string, what = `an address ${type}:<id>`, most = maxIdLength) =>
   z
     .string()
     .regex(new RegExp(`^${type}:${segment}(/${segment})*$`), { error: `must be ${what} (${grammar})` })
-    .max(maxIdLength + type.length + 1, { error: `must have an id of ${maxIdLength} characters at most` })
+    .max(most + type.length + 1, { error: `must have an id of ${most} characters at most` })
 
 const common = {
   id: z
@@ -32,24 +32,19 @@ const common = {
     .describe('NATS subject, e.g. an inbox: the outcome is published there once it is committed.'),
 }
 
-/** Largest number that is taken for a duration: 100 years. */
-const century = 100 * 366 * 86_400_000
+const notADuration = { error: "must be milliseconds, or text such as '250ms', '30s', '5m'" }
 const duration = z
   .union(
     [
-      z.number().int().min(0).max(century),
-      z
-        .string()
-        .max(20)
-        .regex(/^\d+(\.\d+)?\s*(ms|s|m|h|d)$/),
+      z.number(notADuration).int(notADuration).min(0, notADuration).max(longest, notADuration),
+      z.string(notADuration).regex(/^\d{1,15}(\.\d{1,3})?(ms|s|m|h|d)$/, notADuration),
     ],
-    { error: "must be milliseconds, or text such as '250ms', '30s', '5m'" },
+    notADuration,
   )
-  .transform((value) => Math.min(century, ms(value, 'duration')))
+  .transform((value) => Math.min(longest, typeof value === 'number' ? value : ms(value, 'sealBy')))
+const notATime = { error: 'must be a time: ISO 8601 with an offset, or milliseconds since 1970' }
 const time = z
-  .union([z.number().int().min(0).max(8e14), z.iso.datetime({ offset: true })], {
-    error: 'must be a time: ISO 8601 with an offset, or milliseconds since 1970',
-  })
+  .union([z.number(notATime).int(notATime).min(0, notATime).max(8e14, notATime), z.iso.datetime({ offset: true, ...notATime })], notATime)
   .transform((at) => new Date(at).getTime())
 
 const mostLabels = 32
@@ -67,7 +62,7 @@ export const isJobName = (name: string): boolean => jobName.safeParse(name).succ
 
 const named = {
   job: jobName.describe('Name of a definition that a host has published.'),
-  input: z.unknown().describe("Checked against the published contract's JSON Schema."),
+  input: z.unknown().optional().describe("Checked against the published contract's JSON Schema."),
   priority: z.int().min(0).max(9).optional().describe("0 to 9, 9 first. Default: the definition's."),
 }
 const key = z
@@ -95,9 +90,11 @@ export const jobSubmit = z.strictObject({
   startAt: time.optional().describe('Not before this time: ISO 8601 with an offset, or milliseconds since 1970.'),
 })
 
+/** The address of its output is an address too. */
+const groupAddress = address('group', undefined, maxIdLength - '/output'.length)
 export const groupSubmit = z.strictObject({
   ...common,
-  to: address('group'),
+  to: groupAddress,
   type: z.literal('submit'),
   members: members.optional(),
   output: z.strictObject(named).optional().describe('Runs once, when all members have finished.'),
@@ -116,12 +113,12 @@ export const groupSubmit = z.strictObject({
 
 export const groupAdd = z.strictObject({
   ...common,
-  to: address('group'),
+  to: groupAddress,
   type: z.literal('add'),
   members,
   seal: z.boolean().optional().describe('true: these are the last. Default false.'),
 })
-export const groupSeal = z.strictObject({ ...common, to: address('group'), type: z.literal('seal') })
+export const groupSeal = z.strictObject({ ...common, to: groupAddress, type: z.literal('seal') })
 const either = address('(job|group)', 'an address job:<id> or group:<id>')
 export const cancel = z.strictObject({
   ...common,

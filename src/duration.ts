@@ -5,11 +5,14 @@ export type Duration = number | string
 
 const units: Record<string, number> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 }
 
+/** 100 years: a time so far ahead can still be written as a date. */
+export const longest = 100 * 366 * 86_400_000
+
 /** In ms, or a ValidationError that names the field. */
 export function ms(duration: Duration, field: string): number {
-  if (typeof duration === 'number' && Number.isFinite(duration) && duration >= 0) return duration
+  if (typeof duration === 'number' && duration >= 0 && duration <= longest) return duration
   const [, amount, unit] = (typeof duration === 'string' && /^(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)$/.exec(duration)) || []
-  if (amount && unit) return Number(amount) * units[unit]!
+  if (amount && unit && Number(amount) * units[unit]! <= longest) return Number(amount) * units[unit]!
   throw new ValidationError(
     `${field}: ${JSON.stringify(duration)} is not a duration. Use milliseconds, or text such as '250ms', '30s', '5m'.`,
     [{ path: [field], message: 'not a duration' }],

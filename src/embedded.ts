@@ -17,7 +17,9 @@ function inFolder(folder: string): World {
     async connect({ name, clock, log }) {
       const unlock = await lockFolder(folder, { onWait: log })
       const store = await openFolder(folder)
-      const bus = embeddedBus({ clock, journal: store.journal as FrameJournal, knowsTheDead: true }).connect(name)
+      const bus = embeddedBus({ clock, journal: store.journal as FrameJournal, keep: store.addDeadLetters, knowsTheDead: true }).connect(
+        name,
+      )
       return {
         bus,
         store,

@@ -1,12 +1,12 @@
 import { createHash } from 'node:crypto'
-import type { Payload } from '../actors/job.ts'
+import { canonical, type Payload } from '../actors/job.ts'
 import { StellwerkError } from './errors.ts'
 import type { Page, Store } from './store/port.ts'
 
 /** Values above this many characters of JSON live in pages of their own, so that documents stay small. */
 export const inlineLimit = 16 * 1024
-/** Largest piece of a value in one page. */
-const pieceLimit = 200 * 1024
+/** Largest piece of a value in one page, in characters: as bytes it may be three times as much. */
+const pieceLimit = 80 * 1024
 
 /** What a member of a group weighs in what its group sends, in characters of JSON: its addresses are in it several times, a large input is not. */
 export function weightOf(group: string, member: { key: string }): number {
@@ -19,7 +19,7 @@ export function paged(owner: string, payload: Payload): { payload: Payload; page
   if (!('value' in payload) || !mayBeLarge(payload.value)) return { payload, pages: [] }
   const text = JSON.stringify(payload.value)
   if (text === undefined || text.length <= inlineLimit) return { payload, pages: [] }
-  const id = `${owner}#value-${createHash('sha1').update(text).digest('base64url')}`
+  const id = `${owner}#value-${createHash('sha1').update(canonical(payload.value)).digest('base64url')}`
   const pieces: string[] = []
   for (let at = 0; at < text.length; at += pieceLimit) pieces.push(text.slice(at, at + pieceLimit))
   const pages = pieces.map((body, i) => ({ _id: `${id}.${i}`, owner, body }))

@@ -10,6 +10,8 @@ interface Call {
   ack: 'committed' | 'queued'
   settle(reply: Pick<Reply, 'error'>): void
   fail(error: unknown): void
+  /** Ends the watch over its answer: a timer would keep the process alive. */
+  unwatch?: () => void
 }
 
 /** Most commands in one frame, and about how many characters of JSON: it is one turn's work for its partition. */
@@ -35,9 +37,14 @@ export function createSender(bus: Bus, clock: Clock, name: string) {
   const listening = bus.listen(inbox, (replies) => {
     for (const reply of replies as Reply[]) {
       calls.get(Number(reply.call))?.settle(reply)
-      calls.delete(Number(reply.call))
+      forget(Number(reply.call))
     }
   })
+
+  function forget(id: number): void {
+    calls.get(id)?.unwatch?.()
+    calls.delete(id)
+  }
 
   async function sendAll(): Promise<void> {
     if (sending) return
@@ -56,7 +63,7 @@ export function createSender(bus: Bus, clock: Clock, name: string) {
       for (const id of batch) {
         const call = calls.get(id)
         if (call?.ack !== 'queued') continue
-        calls.delete(id)
+        forget(id)
         call.settle({})
       }
     }
@@ -90,17 +97,19 @@ export function createSender(bus: Bus, clock: Clock, name: string) {
     if (code === 'UNAVAILABLE') return false
     for (const id of batch) {
       calls.get(id)?.fail(error)
-      calls.delete(id)
+      forget(id)
     }
     return true
   }
 
   function watch(id: number, since: number): void {
-    clock.at(clock.now() + repeatAfter, () => {
+    const watched = calls.get(id)
+    if (!watched) return
+    watched.unwatch = clock.at(clock.now() + repeatAfter, () => {
       const call = calls.get(id)
       if (!call || stopped) return
       if (clock.now() - since >= giveUpAfter) {
-        calls.delete(id)
+        forget(id)
         call.fail(
           new UnavailableError(
             `${call.envelope.event.type} of ${call.envelope.to} was not answered within ${giveUpAfter} ms. It may still be applied; submitting it again is safe.`,
@@ -118,7 +127,14 @@ export function createSender(bus: Bus, clock: Clock, name: string) {
     send(to: Address, event: ActorEvent, ack: Call['ack']): Promise<Pick<Reply, 'error'>> {
       return new Promise((settle, fail) => {
         const id = ++n
-        const envelope: Envelope = { to, event, from: name, inc: name, n: id, reply: ack === 'queued' ? undefined : { inbox, call: id } }
+        const envelope: Envelope = {
+          to,
+          event,
+          from: name,
+          inc: name,
+          n: id,
+          ...(ack === 'queued' ? { letter: true } : { reply: { inbox, call: id } }),
+        }
         calls.set(id, { envelope, ack, settle, fail })
         unsent.push(id)
         void sendAll()
@@ -128,7 +144,10 @@ export function createSender(bus: Bus, clock: Clock, name: string) {
     stop(): void {
       stopped = true
       listening.stop()
-      for (const { fail } of calls.values()) fail(new UnavailableError('the client was closed'))
+      for (const { fail, unwatch } of calls.values()) {
+        unwatch?.()
+        fail(new UnavailableError('the client was closed'))
+      }
       calls.clear()
     },
   }

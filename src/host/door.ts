@@ -1,6 +1,6 @@
 import type { JobSubmit, Payload, Terms } from '../../actors/job.ts'
 import type { Member } from '../../actors/members.ts'
-import { type Address, partitionOf, rootOf } from '../address.ts'
+import { type Address, idOf, isId, maxIdLength, partitionOf, rootOf } from '../address.ts'
 import type { DeadLetter, IncomingFrame } from '../bus/port.ts'
 import { type Command, isJobName, mostMembers, parseCommand, replyOf } from '../command.ts'
 import type { ActorEvent, Envelope } from '../envelope.ts'
@@ -125,16 +125,16 @@ function eventOf(contracts: Contracts, command: Command): ActorEvent {
     case 'submit': {
       if ('job' in command) return { type: 'submit', ...jobOf(contracts, '', command), labels: command.labels, startAt: command.startAt }
       const { output, members = [], seal = true, ...options } = command
-      const { id: _id, to: _to, reply: _reply, type: _type, ...rest } = options
+      const { id: _id, to, reply: _reply, type: _type, ...rest } = options
       return {
         type: 'submit',
         options: { ...rest, output: output && jobOf(contracts, 'output.', output) },
-        members: members.map((member, i) => memberOf(contracts, i, member)),
+        members: members.map((member, i) => memberOf(contracts, to, i, member)),
         seal,
       }
     }
     case 'add':
-      return { type: 'add', members: command.members.map((member, i) => memberOf(contracts, i, member)), seal: command.seal }
+      return { type: 'add', members: command.members.map((member, i) => memberOf(contracts, command.to, i, member)), seal: command.seal }
     default:
       return command.type === 'cancel' ? { type: 'cancel', reason: command.reason } : { type: command.type }
   }
@@ -157,10 +157,11 @@ function jobOf(contracts: Contracts, path: string, { job, input, priority }: Nam
   return { job, input: { value: input ?? null }, terms: priority === undefined ? contract.terms : { ...contract.terms, priority } }
 }
 
-const memberOf = (contracts: Contracts, i: number, member: Named & { key: string }): Member => ({
-  key: member.key,
-  ...jobOf(contracts, `members.${i}.`, member),
-})
+function memberOf(contracts: Contracts, to: Address, i: number, { key, ...named }: Named & { key: string }): Member {
+  if (!isId(`${idOf(to)}/${key}`))
+    throw invalid(`members.${i}.key`, `its address, with the id of the group, has more than ${maxIdLength} characters`)
+  return { key, ...jobOf(contracts, `members.${i}.`, named) }
+}
 
 /** Large values leave the event for pages of the actor that will keep them. */
 export function pageOut(envelope: Envelope): { envelope: Envelope; pages: Page[] } {

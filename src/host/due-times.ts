@@ -5,11 +5,11 @@ import type { Partition } from './partition.ts'
 import { createTimers } from './timers.ts'
 
 /** How far ahead due times are held in memory; later ones are found by a scan. */
-const horizon = 90_000
+const soon = 90_000
 /** How often the index of due times is read: that and the leases are all that an idle owner does. */
 const scanEvery = 60_000
 /** A late owner's write may be under way for so long. */
-const lateWrite = 15_000
+const lateWrite = 30_000
 
 /** When the owner of a partition has to act by itself: timers that are due, and what a crash left to be delivered. */
 export function createDueTimes(partition: Partition) {
@@ -25,7 +25,7 @@ export function createDueTimes(partition: Partition) {
     const stored = missing.length ? await store.load(missing) : []
     const docs = [...addresses.map((address) => cache.get(address)?.doc), ...stored].filter((doc) => doc !== undefined)
     for (const doc of docs) {
-      const due = doc.timers.filter(({ at }) => at <= clock.now())
+      const due = doc.timers.filter(({ at }) => at <= clock.now()).sort((a, b) => a.at - b.at)
       for (const { id, generation, event } of due) partition.push({ envelope: { to: doc._id, event }, timer: { id, generation } })
       if (due.length) continue
       if (doc.wakeAt === 0)
@@ -34,32 +34,36 @@ export function createDueTimes(partition: Partition) {
     }
   }
 
-  async function scan(until: number): Promise<void> {
+  async function scan(until: number): Promise<Waiting[]> {
     const queued: Waiting[] = []
     for (const { _id, wakeAt, version, work } of await store.waking(partition.number, until)) {
+      const cached = cache.get(_id)?.doc.version ?? version
+      // Written while the scan was under way: what it has read is older.
+      if (version < cached) continue
       // A late owner's write: what is cached is older than what is stored.
-      if (version > (cache.get(_id)?.doc.version ?? version)) cache.evict(_id)
+      if (version > cached) cache.evict(_id)
       timers.note({ _id, wakeAt })
       if (until !== Number.POSITIVE_INFINITY || typeOf(_id) !== 'job') continue
       partition.noted({ _id, wakeAt, type: 'job', work } as ActorDocument)
       if (work?.state === 'queued') queued.push({ address: _id, ...work })
     }
-    // An offer that is there already is harmless: only one claim on a dispatch is granted.
-    if (!partition.bus.keepsOffers) await partition.offer(queued)
+    return queued
   }
 
-  function scanEachMinute(after: number): void {
+  function scanLater(after: number, horizon: number): void {
+    if (stopped) return
     cancelScan = clock.at(clock.now() + after, () => {
-      if (stopped) return
-      scan(clock.now() + horizon).then(() => scanEachMinute(scanEvery), partition.giveUp)
+      if (!stopped) scan(clock.now() + horizon).then(() => scanLater(scanEvery, soon), partition.giveUp)
     })
   }
 
   return {
     note: timers.note,
     async takeOver(): Promise<void> {
-      await scan(Number.POSITIVE_INFINITY)
-      scanEachMinute(lateWrite)
+      const queued = await scan(Number.POSITIVE_INFINITY)
+      // An offer that is there already is harmless: only one claim on a dispatch is granted.
+      if (!partition.bus.keepsOffers) await partition.offer(queued)
+      scanLater(lateWrite, Number.POSITIVE_INFINITY)
     },
     stop(): void {
       stopped = true

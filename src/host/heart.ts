@@ -30,7 +30,8 @@ export interface HeartParts {
   /** Calls back after so many ms. */
   after(ms: number, then: () => void): () => void
   request(subject: string, data: unknown, timeout: number): Promise<unknown>
-  onAnswer(key: string, answer: Answer): void
+  /** `begun`: as it was listed in what is answered. */
+  onAnswer(key: string, answer: Answer, begun: boolean): void
   /** Nobody answered for this partition. */
   onNoOwner(partition: number): void
 }
@@ -63,7 +64,7 @@ export function createHeart({ worker, beat, lease, now, after, request, onAnswer
     const data = { worker, runs: listed.map(([, { address, dispatch, begun }]) => [address, dispatch, begun]) }
     try {
       const answers = (await request(`beat.${partition}`, data, lease)) as Answer[]
-      listed.forEach(([key], i) => onAnswer(key, answers[i]!))
+      listed.forEach(([key, { begun }], i) => onAnswer(key, answers[i]!, begun))
     } catch {
       onNoOwner(partition)
     }

@@ -85,7 +85,7 @@ export async function createHost(options: HostOptions): Promise<Host> {
     noteDuration: (name, took) => durations.set(name, 0.8 * (durations.get(name) ?? took) + 0.2 * took),
     lease: rhythm.lease,
     cacheLimit: 12_000,
-    deafFor: () => ownership.deafFor(),
+    steadyFor: () => ownership.steadyFor(),
     confirm: () => ownership.confirm(),
     onError: (error, partition) => log(`stellwerk: partition ${partition} begins again: ${error instanceof Error ? error.message : error}`),
   }

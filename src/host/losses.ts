@@ -19,7 +19,7 @@ export function createLosses(partition: Partition) {
   }
 
   async function check(): Promise<void> {
-    if (partition.deafFor() > partition.lease / 2) leases.renewAll()
+    if (partition.steadyFor() < partition.lease) leases.renewAll()
     const ended = leases.ended()
     if (ended.length && !stopped) {
       await partition.drained()

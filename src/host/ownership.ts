@@ -11,14 +11,15 @@ import { UnavailableError } from '../errors.ts'
  * has not heard itself for `ttl` does nothing more. A record is written only when an owner changes: a lease costs no message beside
  * the heartbeat, and losing it does no harm, since the store refuses what a late owner writes.
  *
- * A host is dead if it was silent for `ttl`; or at once, if it was silent for longer than a beat and nobody answers in its name.
+ * A host is dead if it was silent for `ttl`; or at once, if it was silent for longer than a beat and nobody answers in its name. Who
+ * finds that out tells the others, and each of them asks for itself.
  */
 export interface Ownership {
   start(): Promise<void>
   /** Hands all partitions over, and takes no more. */
   stop(): Promise<void>
-  /** ms since this host heard itself. */
-  deafFor(): number
+  /** ms for which this host has heard itself without a gap; 0 while it does not. What it did not hear of others before says nothing. */
+  steadyFor(): number
   mayAct(): boolean
   /** Resolves when this host has heard itself again: at once if it may act. An event loop that was held up is no death. */
   confirm(): Promise<void>
@@ -53,10 +54,14 @@ export function createOwnership(parts: OwnershipParts): Ownership {
   const { bus, clock, name, beat, ttl } = parts
   const heard = new Map<string, number>()
   const probing = new Set<string>()
+  /** Hosts that were found dead and have not been heard since. */
+  const dead = new Set<string>()
+  const watches = new Map<string, () => void>()
   const records = new Map<number, { value: OwnerRecord; revision: number }>()
   const phases = new Map<number, Phase>()
   const listening: Listening[] = []
   let heardSelf = clock.monotonic()
+  let steadySince = Number.NEGATIVE_INFINITY
   const confirming: (() => void)[] = []
   let cancelBeat = () => {}
   let stopping = false
@@ -64,8 +69,13 @@ export function createOwnership(parts: OwnershipParts): Ownership {
   // ---- who lives ----------------------------------------------------------------------------------------------------
 
   function hear(data: unknown): void {
-    const { host, gone, hello } = data as { host: string; gone?: boolean; hello?: boolean }
+    const { host, gone, hello, suspect } = data as { host: string; gone?: boolean; hello?: boolean; suspect?: boolean }
+    if (suspect) {
+      if (heard.has(host)) void probe(host)
+      return
+    }
     if (host === name) {
+      if (deafFor() > gap) steadySince = clock.monotonic()
       heardSelf = clock.monotonic()
       for (const done of confirming.splice(0)) done()
     }
@@ -73,6 +83,8 @@ export function createOwnership(parts: OwnershipParts): Ownership {
     else {
       const fresh = !heard.has(host)
       heard.set(host, clock.monotonic())
+      dead.delete(host)
+      watch(host)
       if (hello && host !== name && !stopping) say({})
       if (!fresh) return
     }
@@ -84,11 +96,23 @@ export function createOwnership(parts: OwnershipParts): Ownership {
   function tick(): void {
     cancelBeat = clock.at(clock.now() + beat, () => {
       say({})
-      const now = clock.monotonic()
-      // A host that was deaf itself knows nothing of the others.
-      if (now - heardSelf < 2 * beat) for (const [host, at] of heard) if (host !== name && now - at > 1.5 * beat) void probe(host)
       tick()
     })
+  }
+
+  /** Asks after a host that should have said something by now. */
+  function watch(host: string): void {
+    watches.get(host)?.()
+    watches.delete(host)
+    if (host === name || stopping) return
+    const late = clock.at(clock.now() + 1.3 * beat, () => {
+      watches.delete(host)
+      if (!heard.has(host)) return
+      // A host that was deaf itself knows nothing of the others.
+      if (deafFor() < 2 * beat) void probe(host)
+      else watch(host)
+    })
+    watches.set(host, late)
   }
 
   async function probe(host: string): Promise<void> {
@@ -100,9 +124,14 @@ export function createOwnership(parts: OwnershipParts): Ownership {
     } catch (error) {
       const nobody = (error as { nobody?: boolean }).nobody
       const silent = clock.monotonic() - (heard.get(host) ?? 0)
-      if (mayAct() && (nobody || silent > ttl)) heard.delete(host)
+      if (mayAct() && (nobody || silent > ttl) && heard.delete(host)) {
+        dead.add(host)
+        // The others need not wait until they miss it.
+        bus.signal('host.beat', { host, suspect: true })
+      }
     } finally {
       probing.delete(host)
+      if (heard.has(host)) watch(host)
       settle()
     }
   }
@@ -139,6 +168,7 @@ export function createOwnership(parts: OwnershipParts): Ownership {
 
   /** A holder that was never heard may be about to say something. */
   async function isDead(holder: string): Promise<boolean> {
+    if (dead.has(holder)) return true
     try {
       await bus.request(`host.${holder}.ping`, {}, ttl)
       heard.set(holder, clock.monotonic())
@@ -206,6 +236,7 @@ export function createOwnership(parts: OwnershipParts): Ownership {
     })
   }
 
+  const gap = 1.2 * beat
   const deafFor = () => clock.monotonic() - heardSelf
   const mayAct = () => deafFor() < ttl
 
@@ -233,9 +264,10 @@ export function createOwnership(parts: OwnershipParts): Ownership {
         if (open().length) await new Promise<void>((done) => clock.at(clock.now() + 20, done))
       }
       cancelBeat()
+      for (const unwatch of watches.values()) unwatch()
       for (const one of listening) one.stop()
     },
-    deafFor,
+    steadyFor: () => (deafFor() > gap ? 0 : clock.monotonic() - steadySince),
     mayAct,
     async confirm() {
       if (mayAct()) return

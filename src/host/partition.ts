@@ -42,7 +42,8 @@ export interface OwnWorker {
   /** A slot for this job, if one is free and no offer of this job waits for it. */
   reserve(job: string): boolean
   release(job: string): void
-  begin(grant: Grant): void
+  /** `since`: when the write that granted it was sent. Like every run it begins within its lease, or is given back. */
+  begin(grant: Grant, since: number): void
 }
 
 /** What all partitions of a host share. */
@@ -61,8 +62,8 @@ export interface HostParts {
   /** Length of a lease, ms. */
   lease: number
   cacheLimit: number
-  /** How long the owner has been deaf: ms since it last heard its own heartbeat. */
-  deafFor(): number
+  /** ms for which the owner has heard its own heartbeat without a gap; 0 while it does not. */
+  steadyFor(): number
   /** Resolves when it is sure that this host is alive for the others: without that no turn begins. */
   confirm(): Promise<void>
   onError(error: unknown, partition: number): void
@@ -266,8 +267,14 @@ export async function takePartition(parts: HostParts, number: number, owner: str
     run()
   }
 
-  consumer = await bus.consume(number, owner, { frame: receive, lost: (reason) => partition.giveUp(new UnavailableError(reason)) })
-  await due.takeOver()
+  try {
+    consumer = await bus.consume(number, owner, { frame: receive, lost: (reason) => partition.giveUp(new UnavailableError(reason)) })
+    await due.takeOver()
+    if (stopped) throw new UnavailableError(`partition ${number} was lost while it was taken over`)
+  } catch (error) {
+    await partition.stop()
+    throw error
+  }
   askForFrames()
   return partition
 }

@@ -90,7 +90,7 @@ export function createResults(parts: { bus: Bus; clock: Clock; name: string; onS
     /** The run is still open though its result was sent: once more, if that was a while ago. */
     repeat(key: string): void {
       const result = kept.get(key)
-      if (!result?.sentAt || clock.monotonic() - result.sentAt < 2000) return
+      if (result?.sentAt === undefined || clock.monotonic() - result.sentAt < 2000) return
       result.sentAt = undefined
       unsent.push(key)
       void sendAll()

@@ -25,7 +25,7 @@ export async function runHandler(parts: Parts, handler: Handler, grant: Grant, a
   const timed = { job: grant.job, ms: 0 }
   const timeout = grant.timeout === undefined ? undefined : timeLimit(parts.clock, grant, abort)
   try {
-    const input = check(handler.definition.input, await readPayload(parts.store, grant.input), 'input')
+    const input = inputOf(handler, await readPayload(parts.store, grant.input))
     const work = (async () => handler.handle(input as never, contextOf(parts, grant, abort.signal)))()
     const output = await (timeout ? Promise.race([work, timeout.passed]) : work)
     timed.ms = clock.monotonic() - started
@@ -46,6 +46,13 @@ export async function runHandler(parts: Parts, handler: Handler, grant: Grant, a
   } finally {
     timeout?.cancel()
   }
+}
+
+/** What was not given is null in JSON: where a schema allows nothing and not null, nothing was given. */
+function inputOf({ definition }: Handler, value: unknown): unknown {
+  if (value === null && definition.input?.safeParse(undefined).success && !definition.input.safeParse(null).success)
+    return check(definition.input, undefined, 'input')
+  return check(definition.input, value, 'input')
 }
 
 /** JSON as it will be read: what cannot be written fails here, with the handler's name on it. */

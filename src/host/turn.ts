@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import type { ActorType } from '../../actors/actor.ts'
 import type { Grant } from '../../actors/job.ts'
 import { type Address, partitionOf, rootOf, typeOf } from '../address.ts'
@@ -50,7 +51,7 @@ interface Turn {
   offers: Waiting[]
   letters: { letter: DeadLetter; from?: [Address, number] }[]
   /** Granted at once to the worker of this host, and the slots that were reserved for that. */
-  grants: Grant[]
+  grants: { grant: Grant; since: number }[]
   reserved: string[]
   replies: { item: Item; outcome?: Outcome; doc?: ActorDocument }[]
   changes: ActorDocument[]
@@ -213,8 +214,10 @@ function absent(partition: Partition, turn: Turn, item: Item): void {
   const outcome = refusal({ code: 'NOT_FOUND', message: `${envelope.to} does not exist` })
   turn.replies.push({ item, outcome })
   if (item.from) turn.delivered.push(item.from)
-  if (item.claim || item.timer) return
-  const { to } = envelope
+  const { to, reply, letter, event } = envelope
+  // Whoever waits is told. A result is kept all the same: somebody has worked for it.
+  const told = reply && !letter && event.type !== 'result'
+  if (item.claim || item.timer || told) return
   turn.letters.push({ letter: { id: letterId(partition, item), to, reason: outcome.rejected!, body: envelope, at: partition.clock.now() } })
 }
 
@@ -251,12 +254,13 @@ async function commit(partition: Partition, turn: Turn, touched: Touched[]): Pro
   const pages = changed.flatMap((t) => [...t.pages, ...spillHistory(partition, t.draft)])
   if (pages.length) await partition.store.putPages(pages)
   const writes = changed.map((t): Write => seal(partition, turn, t))
+  const since = partition.clock.monotonic()
   const answers = writes.length ? await partition.store.commit(writes) : []
   partition.counts.writes += writes.length
   const mine = new Map(changed.map((t, i) => [t, answers[i]]))
   for (const t of touched) {
     if (mine.get(t) === false) redo(partition, turn, t)
-    else done(partition, turn, t)
+    else done(partition, turn, t, since)
   }
 }
 
@@ -281,12 +285,12 @@ function redo(partition: Partition, turn: Turn, t: Touched): void {
   turn.items.push(...t.items)
 }
 
-function done(partition: Partition, turn: Turn, t: Touched): void {
+function done(partition: Partition, turn: Turn, t: Touched, since: number): void {
   if (t.changed) {
     t.cached = partition.cache.put(t.draft)
     partition.noted(t.draft)
     turn.touched.add(t.address)
-    turn.grants.push(...t.grants)
+    for (const grant of t.grants) turn.grants.push({ grant, since })
     if (t.draft.state !== t.before?.state) turn.changes.push(t.draft)
     route(partition, turn, t.cached)
   }
@@ -339,7 +343,7 @@ function routeEntry(partition: Partition, turn: Turn, doc: ActorDocument, entry:
 
 /** Tells those who wait, once all is committed. */
 function answer(partition: Partition, turn: Turn): void {
-  for (const grant of turn.grants) partition.worker!.begin(grant)
+  for (const { grant, since } of turn.grants) partition.worker!.begin(grant, since)
   for (const { item, outcome, doc } of turn.replies) {
     if (item.claim) item.claim.answer(outcome?.grants[0])
     else if (item.envelope.reply) partition.reply(item.envelope, outcome, doc)
@@ -374,13 +378,16 @@ async function publish(partition: Partition, turn: Turn): Promise<void> {
 /** Largest frame between partitions, in characters of JSON. */
 const frameLimit = 1024 * 1024
 
-/** Frames are named by their first event, so that a repeat has the same name. */
+/**
+ * Frames are named by all that they hold: a repeat has the same name, and what goes out again together with something new has another
+ * one, or the stream would drop the new with the old.
+ */
 function cut(partition: number, envelopes: Envelope[]): OutgoingFrame[] {
   const frames: OutgoingFrame[] = []
   let events: Envelope[] = []
   let size = 0
   const close = () => {
-    if (events.length) frames.push({ partition, id: `${events[0]!.inc}.${events[0]!.n}`, events })
+    if (events.length) frames.push({ partition, id: nameOf(events), events })
     events = []
     size = 0
   }
@@ -393,6 +400,11 @@ function cut(partition: number, envelopes: Envelope[]): OutgoingFrame[] {
   close()
   return frames
 }
+
+const nameOf = (events: Envelope[]): string =>
+  createHash('sha1')
+    .update(events.map(({ to, inc, n }) => `${to} ${inc} ${n}`).join())
+    .digest('base64url')
 
 /**
  * Documents that a timer made this host write were kept due (`wakeAt` 0) until what they sent had arrived: it has, so one more write

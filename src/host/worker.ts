@@ -48,6 +48,7 @@ interface Run {
   address: Address
   dispatch: number
   state: 'claiming' | 'running' | 'done'
+  begun: boolean
   abort: AbortController
   over: boolean
 }
@@ -75,11 +76,11 @@ export function createWorker(parts: WorkerParts): Worker {
   const heart = parts.heart({ worker: name, beat: parts.beat, lease, onAnswer: obey, onNoOwner: parts.onNoOwner })
 
   function remember(run: Run, timeout?: number): void {
-    const { address, dispatch, state } = run
+    const { address, dispatch, begun } = run
     const key = keyOf(address, dispatch)
     runs.set(key, run)
     const until = timeout === undefined ? undefined : clock.now() + timeout + 2 * timeoutGrace
-    heart.set(key, { partition: partitionOf(rootOf(address), bus.partitions), address, dispatch, begun: state === 'running', until })
+    heart.set(key, { partition: partitionOf(rootOf(address), bus.partitions), address, dispatch, begun, until })
   }
   function forget(key: string): void {
     runs.delete(key)
@@ -134,7 +135,7 @@ export function createWorker(parts: WorkerParts): Worker {
       const partition = partitionOf(rootOf(address), bus.partitions)
       const list = claims.get(partition) ?? claims.set(partition, []).get(partition)!
       list.push({ address, dispatch, from })
-      remember({ address, dispatch, state: 'claiming', over: false, abort: new AbortController() })
+      remember({ address, dispatch, state: 'claiming', begun: false, over: false, abort: new AbortController() })
       take()
     }
     for (const [partition, list] of claims) void claim(partition, list)
@@ -184,6 +185,7 @@ export function createWorker(parts: WorkerParts): Worker {
 
   function start(run: Run, grant: Grant): void {
     run.state = 'running'
+    run.begun = true
     remember(run, grant.timeout)
     const handler = handlers.get(grant.job)!
     void runHandler({ bus, store, clock }, handler, grant, run.abort).then((ended) => end(run, ended))
@@ -199,9 +201,10 @@ export function createWorker(parts: WorkerParts): Worker {
 
   // ---- what the heartbeats answer ----------------------------------------------------------------------------------
 
-  function obey(key: string, answer: Answer): void {
+  /** What was said of a claim does not count for the run that was granted meanwhile. */
+  function obey(key: string, answer: Answer, begun: boolean): void {
     const run = runs.get(key)
-    if (!run || run.state === 'claiming') return
+    if (!run || run.state === 'claiming' || run.begun !== begun) return
     if (answer === 'cancel') run.abort.abort(new JobCancelledError(`${run.address} was cancelled`))
     else if (answer === 'over' && run.state === 'done') {
       results.forget(key)
@@ -223,16 +226,17 @@ export function createWorker(parts: WorkerParts): Worker {
       return true
     },
     release: () => free(),
-    begin(grant) {
+    begin(grant, since) {
       const run: Run = {
         address: grant.address,
         dispatch: grant.dispatch,
         state: 'running',
+        begun: false,
         over: false,
         abort: new AbortController(),
       }
       runs.set(keyOf(grant.address, grant.dispatch), run)
-      if (stopping) giveBack(run)
+      if (stopping || clock.monotonic() - since >= lease) giveBack(run)
       else start(run, grant)
     },
     async start() {

@@ -16,6 +16,8 @@ export interface Chaos {
   /** What was called at each place. */
   readonly trace: readonly string[]
   readonly dead: boolean
+  /** Kills it now, wherever it is. */
+  kill(): void
 }
 
 /** `dieAt`: number of the place, from 1 on; undefined: only counts. `onDeath`: e.g. to disconnect it from the bus. */
@@ -35,6 +37,7 @@ export function chaos({ dieAt, onDeath = () => {} }: { dieAt?: number; onDeath?:
   }
 
   function die(): void {
+    if (dead) return
     dead = true
     for (const release of holds) release()
     holds.clear()
@@ -127,5 +130,6 @@ export function chaos({ dieAt, onDeath = () => {} }: { dieAt?: number; onDeath?:
     get dead() {
       return dead
     },
+    kill: die,
   }
 }

@@ -34,7 +34,7 @@ const heart = createHeart({
     const nc = await connecting
     return (await nc.request(`${namespace}.${subject}`, JSON.stringify(data), { timeout })).json()
   },
-  onAnswer: (key, answer) => tell({ key, answer }),
+  onAnswer: (key, answer, begun) => tell({ key, answer, begun }),
   onNoOwner: (partition) => tell({ partition }),
 })
 

@@ -6,7 +6,7 @@ export interface Changes {
   gone?: string[]
   stop?: boolean
 }
-export type Told = { key: string; answer: Answer } | { partition: number }
+export type Told = { key: string; answer: Answer; begun: boolean } | { partition: number }
 
 type Parts = Pick<HeartParts, 'worker' | 'beat' | 'lease' | 'onAnswer' | 'onNoOwner'>
 
@@ -26,7 +26,7 @@ export function threadHeart(url: string, namespace: string, { worker, beat, leas
   const thread = startThread({ url, namespace, worker, beat, lease })
   thread.unref()
   const ended = new Promise<void>((done) => thread.once('exit', () => done()))
-  thread.on('message', (told: Told) => ('key' in told ? onAnswer(told.key, told.answer) : onNoOwner(told.partition)))
+  thread.on('message', (told: Told) => ('key' in told ? onAnswer(told.key, told.answer, told.begun) : onNoOwner(told.partition)))
   let set: [string, Listed][] = []
   let gone: string[] = []
 

@@ -6,8 +6,11 @@ import type { Link } from './link.ts'
 import { type Delivery, type PullEnd, type Puller, puller } from './puller.ts'
 import { explicitly } from './streams.ts'
 
-/** An offer belongs to who took it for so long. */
-const ackWait = 30_000
+/**
+ * An offer belongs to who took it for so long: what a worker had taken when it died is with others by then. A worker that is slower
+ * shares it, which is harmless: only one claim is granted.
+ */
+const ackWait = 4000
 /** So many workers can wait for one queue. */
 const maxWaiting = 4096
 const mostAtOnce = 256

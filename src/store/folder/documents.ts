@@ -118,7 +118,6 @@ export function documents(root: RootDatabase<string>, writer: Writer): Documents
       const ended = (id: string) => (next === undefined ? id >= before : id > next)
       const rows: Row[] = stored
         .filter(({ key }) => !fresh.has(String(key)))
-
         .map(({ key, value }) => ({ head: headIn(String(key), value.slice(0, value.indexOf('\n'))), doc: () => docIn(value) }))
       for (const doc of freshDocs()) if (begun(doc._id) && !ended(doc._id)) rows.push({ head: doc, doc: () => doc })
       return { rows: rows.sort(byId), next }

@@ -1,0 +1,140 @@
+import { readFileSync, writeFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { z } from 'zod'
+import { cancel, groupAdd, groupSeal, groupSubmit, jobSubmit, retry } from '../src/command.ts'
+
+/** Writes docs/commands.md from the schemas that the door checks commands with; a spec holds the file against this. */
+interface Described {
+  title: string
+  says: string
+  schema: z.ZodType
+  root: string
+  example: Record<string, unknown>
+}
+
+const invoice = (number: string) => ({ key: number, job: 'invoice.print', input: { number } })
+
+const commands: Described[] = [
+  {
+    title: 'Submit a job',
+    says: 'The same address with the same job and input is the same job, however often it is said; with other content it is a `CONFLICT`.',
+    schema: jobSubmit,
+    root: 'a1',
+    example: { to: 'job:a1', type: 'submit', job: 'invoice.print', input: { number: '4711' } },
+  },
+  {
+    title: 'Submit a group',
+    says: 'Members finish together; the output runs once, when all have finished. Adding a key twice is adding it once.',
+    schema: groupSubmit,
+    root: 'march',
+    example: {
+      to: 'group:march',
+      type: 'submit',
+      members: [invoice('1'), invoice('2')],
+      output: { job: 'invoice.bind', input: { title: 'March' } },
+      seal: false,
+    },
+  },
+  {
+    title: 'Add members to a group',
+    says: 'As long as it is not sealed. Known keys are no error; new ones after the seal are `NOT_ALLOWED`.',
+    schema: groupAdd,
+    root: 'march',
+    example: { to: 'group:march', type: 'add', members: [invoice('3')] },
+  },
+  {
+    title: 'Seal a group',
+    says: 'No more members come. A group without `sealBy` that nobody seals stays open.',
+    schema: groupSeal,
+    root: 'march',
+    example: { to: 'group:march', type: 'seal' },
+  },
+  {
+    title: 'Cancel a job or a group',
+    says: 'What waits is cancelled at once; a running handler is told, and the job is `cancelling` until it reacts. What has ended is `NOT_ALLOWED`.',
+    schema: cancel,
+    root: 'march',
+    example: { to: 'group:march', type: 'cancel', reason: 'not wanted' },
+  },
+  {
+    title: 'Retry a job',
+    says: 'One that failed, was cancelled or aborted, or is held. A member is retried only while its group is open.',
+    schema: retry,
+    root: 'a1',
+    example: { id: 'retry-a1-1', to: 'job:a1', type: 'retry' },
+  },
+]
+
+const intro = `# Commands over NATS
+
+<!-- Made by scripts/commands-doc.ts from src/command.ts: change those, not this. -->
+
+Any program that can publish to NATS can submit work. Nothing of this package is needed for it, and no host need be up: a command that
+the stream has is applied when one is. The namespace is \`stellwerk\` here, as it is by default.
+
+Publish to \`stellwerk.command.<root>\`, where the root is the first segment of the id in \`to\`: \`job:a1\`, \`group:a1\` and \`job:a1/3\` all
+have the root \`a1\`. The message is JSON: one command, or an array of them that all have this root.
+
+- **Is it safe?** Publish with a reply subject (\`nats request\` does): the stream answers \`{"stream":…,"seq":…}\` once the command is on disk.
+  Without one, a message that no stream takes is lost without a word.
+- **Once.** With an \`id\`, its target applies a command once, however often it is published. Without one it is applied once per publish:
+  harmless for submit, add and seal, which say what is to be.
+- **The outcome.** With \`reply\`, a NATS subject such as an inbox, the outcome is published there once it is committed:
+  \`{"ok":true,"id":…,"to":…,"state":…,"version":…}\` or \`{"ok":false,"id":…,"to":…,"error":{"code":…,"message":…,"issues":[…]}}\`.
+  It is said once, and only to who listens then.
+- **Refused.** What is wrong is stored nowhere but in the stream \`stellwerk-dead\`, on \`stellwerk.dead.<type>.<id>\`, with the reason:
+  \`NOT_JSON\`, \`VALIDATION\` (the message and \`issues\` name each field), \`ADDRESS\` (another root than the subject), \`CONFLICT\` (the id exists
+  with other content), \`NOT_FOUND\` (no such job is published, or no such actor), \`NOT_ALLOWED\` (not in this state).
+- **Sizes.** An input has at most 512 KB. A message brings at most 1000 commands, a command at most 250 members, and all members of one
+  message together at most about 190 KB (inputs of more than 16 KB hardly count): send larger groups with \`seal: false\` and \`add\`.
+
+## As requests
+
+\`stellwerk.api.submit\`, \`.add\`, \`.seal\`, \`.cancel\` and \`.retry\` take the same body (the \`type\` may be left out) as a NATS request, and answer
+\`{"ok":true,"to":…,"state":…}\` or \`{"ok":false,"error":{…}}\` once the outcome is committed, or with code \`TIMEOUT\` after 10 s: then it may still
+be applied. A host must be up. \`stellwerk.api.get\`, \`.why\` and \`.history\` take \`{"address":"job:a1"}\`, \`.find\` takes
+\`{"query":{"type":"job","state":"failed"}}\`.
+
+\`\`\`sh
+nats request stellwerk.api.submit '{"to":"job:a1","job":"invoice.print","input":{"number":"4711"}}'
+nats request stellwerk.api.get '{"address":"job:a1"}'
+\`\`\`
+
+## From Python
+
+Nothing has to be installed (\`docs/command.py\`):
+
+`
+
+const python = '```python\n{program}```\n\n```sh\n{example}\n```\n'
+
+const one = ({ title, says, schema, root, example }: Described): string => {
+  const { $schema: _, ...plain } = z.toJSONSchema(schema, { io: 'input' })
+  return `## ${title}
+
+${says}
+
+\`\`\`sh
+nats request stellwerk.command.${root} '${JSON.stringify(example)}'
+\`\`\`
+
+<details><summary>JSON Schema</summary>
+
+\`\`\`json
+${JSON.stringify(plain, null, 2)}
+\`\`\`
+
+</details>
+`
+}
+
+/** Examples in the document that are commands: a spec checks that the door takes them. */
+export const examples = commands.map(({ example }) => example)
+
+export function commandsDoc(): string {
+  const program = readFileSync(new URL('../docs/command.py', import.meta.url), 'utf8')
+  const example = `echo '${JSON.stringify(examples[0])}' | python3 command.py nats://localhost:4222 stellwerk.command.a1`
+  return [intro + python.replace('{program}', () => program).replace('{example}', () => example), ...commands.map(one)].join('\n')
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) writeFileSync(new URL('../docs/commands.md', import.meta.url), commandsDoc())

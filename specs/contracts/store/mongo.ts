@@ -1,0 +1,154 @@
+import { suite } from 'uvu'
+import * as assert from 'uvu/assert'
+import { isStellwerkError } from '../../../src/errors.ts'
+import { tooOld } from '../../../src/store/mongo/server.ts'
+import { mongoStore } from '../../../src/store/mongo.ts'
+import type { Store } from '../../../src/store/port.ts'
+import { newNamespace } from './factories.ts'
+import { type BrokenLine, proxyTo } from './proxy.ts'
+import { aDocument, change, creation, loaded, stored, upTo } from './world.ts'
+
+/** What holds beyond the contract where a server and a line to it may fail. */
+export function mongoSpecs(url: string): void {
+  outage(url)
+  several(url)
+  refusals()
+}
+
+const failure = (call: Promise<unknown>): Promise<unknown> =>
+  call.then(
+    () => undefined,
+    (error) => error,
+  )
+
+function outage(url: string) {
+  const test = suite<{ proxy: BrokenLine; store: Store }>('store in MongoDB: a line that breaks')
+  test.before.each(async (context) => {
+    context.proxy = await proxyTo(url)
+    context.store = await mongoStore({ url: context.proxy.url, namespace: newNamespace(), timeout: 1000 })
+  })
+  test.after.each(async ({ proxy, store }) => {
+    await store.close()
+    await proxy.close()
+  })
+
+  test('a creation whose answer was lost is known to be stored', async ({ proxy, store }) => {
+    const doc = aDocument('job:born')
+    proxy.loseAnswerTo(doc.commit)
+    assert.equal(await store.commit([creation(doc)]), [true])
+    assert.equal(await loaded(store, doc._id), doc)
+  })
+
+  test('a change whose answer was lost is known to be stored', async ({ proxy, store }) => {
+    const doc = aDocument('job:changed')
+    await stored(store, doc)
+    const next = change(doc)
+    proxy.loseAnswerTo(next.doc.commit)
+    assert.equal(await store.commit([next]), [true])
+    assert.equal(await loaded(store, doc._id), next.doc)
+  })
+
+  test('a change that did not arrive is answered as it is', async ({ proxy, store }) => {
+    const doc = aDocument('job:lost')
+    await stored(store, doc)
+    const next = change(doc)
+    proxy.loseRequest(next.doc.commit)
+    const [answer] = await store.commit([next])
+    assert.is((await loaded(store, doc._id))?.commit === next.doc.commit, answer)
+  })
+
+  test('what another one changed meanwhile is not taken for this attempt', async ({ proxy, store }) => {
+    const doc = aDocument('job:taken')
+    await stored(store, doc)
+    const theirs = change(doc)
+    assert.equal(await store.commit([theirs]), [true])
+    const mine = change(doc)
+    proxy.loseAnswerTo(mine.doc.commit)
+    assert.equal(await store.commit([mine]), [false])
+  })
+
+  test('without a server every call ends, and names it; later all is well again', async ({ proxy, store }) => {
+    const doc = aDocument('job:away')
+    await stored(store, doc)
+    proxy.cut()
+    const next = change(doc)
+    const calls = [
+      store.load([doc._id]),
+      store.commit([next]),
+      store.setFact('x', 1, undefined),
+      store.waking(1, 1),
+      store.putPages([{ _id: 'p', owner: 'o', body: 1 }]),
+    ]
+    for (const error of await Promise.all(calls.map(failure))) {
+      assert.ok(isStellwerkError(error, 'UNAVAILABLE'), String(error))
+      assert.ok((error as Error).message.includes(new URL(proxy.url).host), String(error))
+    }
+    proxy.mend()
+    assert.equal(await loaded(store, doc._id), doc)
+    assert.equal(await store.commit([next]), [true])
+  })
+  test.run()
+}
+
+function several(url: string) {
+  const test = suite<{ stores: Store[] }>('store in MongoDB: several hosts')
+  test.before(async (context) => {
+    const namespace = newNamespace()
+    context.stores = await Promise.all(upTo(4).map(() => mongoStore({ url, namespace })))
+  })
+  test.after(async ({ stores }) => {
+    await Promise.all(stores.map((store) => store.close()))
+  })
+
+  test('batches that overlap, in any order: each document has one winner, who knows it', async ({ stores }) => {
+    const docs = upTo(100).map((i) => aDocument(`job:overlap/${i}`))
+    const created = await Promise.all(stores.map((store) => store.commit(docs.map((doc) => creation(aDocument(doc._id))))))
+    const present = await stores[0]!.load(docs.map(({ _id }) => _id))
+    assert.equal(
+      upTo(100).map((i) => created.filter((answers) => answers[i]).length),
+      upTo(100).map(() => 1),
+    )
+
+    const writes = stores.map((_, k) => (k % 2 ? [...present].reverse() : present).map((doc) => change(doc)))
+    const answers = await Promise.all(stores.map((store, k) => store.commit(writes[k]!)))
+    const won = writes.flatMap((list, k) => list.filter((_, i) => answers[k]![i])).map(({ doc }) => doc)
+    const after = await stores[0]!.load(docs.map(({ _id }) => _id))
+    assert.equal(won.map(({ commit }) => commit).sort(), after.map(({ commit }) => commit).sort())
+  })
+
+  test('of many that set a fact, exactly one wins', async ({ stores }) => {
+    const answers = await Promise.all(upTo(20).map((i) => stores[i % 4]!.setFact('leader', { host: i }, undefined)))
+    assert.is(new Set(answers.map((value) => JSON.stringify(value))).size, 1)
+    assert.equal(await stores[1]!.fact('leader'), answers[0])
+  })
+  test.run()
+}
+
+function refusals() {
+  const test = suite('store in MongoDB: refused in one line')
+
+  test('a server that cannot be reached is named without credentials', async () => {
+    const error = await failure(mongoStore({ url: 'mongodb://someone:secret@127.0.0.1:1/x', namespace: 'x', timeout: 300 }))
+    assert.ok(isStellwerkError(error, 'UNAVAILABLE'))
+    const { message } = error as Error
+    assert.ok(message.includes('127.0.0.1:1') && !message.includes('secret') && !message.includes('someone'), message)
+  })
+
+  test('a url that is none', async () => {
+    const error = await failure(mongoStore({ url: 'mongo://someone:secret@host', namespace: 'x' }))
+    assert.ok(isStellwerkError(error, 'UNAVAILABLE'))
+    assert.not.ok((error as Error).message.includes('secret'))
+  })
+
+  test('a server that is too old', () => {
+    assert.is(
+      tooOld({ version: '4.4.29', versionArray: [4, 4, 29, 0] }, 'h:1'),
+      'MongoDB 4.4.29 at h:1 is too old: 5.0 or newer is needed.',
+    )
+    const old = { version: '7.0.42', versionArray: [7, 0, 42, 0], ferretdb: { version: 'v1.24.0' } }
+    assert.is(tooOld(old, 'h:1'), 'FerretDB v1.24.0 at h:1 is too old: 2.0 or newer is needed.')
+    assert.is(tooOld({ ...old, ferretdb: { version: 'v2.7.0' } }, 'h:1'), undefined)
+    assert.is(tooOld({ version: '5.0.0', versionArray: [5, 0, 0, 0] }, 'h:1'), undefined)
+  })
+  test.run()
+}

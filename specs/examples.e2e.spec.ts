@@ -1,0 +1,44 @@
+import { execFile } from 'node:child_process'
+import { readdirSync } from 'node:fs'
+import { promisify } from 'node:util'
+import { suite } from 'uvu'
+import * as assert from 'uvu/assert'
+
+/** What each example prints, as its comments promise it. */
+const prints: Record<string, string[]> = {
+  '01-one-job.ts': [
+    'printing 4711, attempt 1, run 1',
+    'printing 4711, attempt 2, run 2',
+    'printed 4 pages',
+    'submitted again: succeeded, 4 pages',
+  ],
+  '02-a-group-with-output.ts': [
+    'binding 4 reports: 3 succeeded, 1 failed',
+    "bound { pages: 12, missing: [ 'Atlantis (no such city)' ] }",
+    'ended succeeded { total: 4, succeeded: 3, failed: 1, cancelled: 0 }',
+  ],
+  '03-two-services.ts': ["shipped { by: 'warehouse', after: [ 'charge by billing', 'pack by warehouse' ] }", "charged { by: 'billing' }"],
+  '04-replay.ts': ['replayed 6 events of job:flaky-1: every decision as recorded', 'another record: state differs'],
+}
+
+const run = promisify(execFile)
+const examples = suite('examples: each runs by itself and prints what it promises (R3, R5, E1) [embedded]')
+
+examples('none is without a spec', () => {
+  assert.equal(
+    readdirSync('examples').filter((file) => file.endsWith('.ts')),
+    Object.keys(prints),
+  )
+})
+
+for (const [file, lines] of Object.entries(prints))
+  examples(file, async () => {
+    const { stdout, stderr } = await run(process.execPath, ['--import', 'tsx', `examples/${file}`])
+    assert.is(stderr, '')
+    assert.is(oneLine(stdout), oneLine(lines.join('\n')))
+  })
+
+/** How wide an object is printed depends on the version of Node. */
+const oneLine = (text: string) => text.trim().replaceAll(/\s+/g, ' ')
+
+examples.run()

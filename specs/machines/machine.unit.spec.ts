@@ -1,0 +1,129 @@
+import { suite } from 'uvu'
+import * as assert from 'uvu/assert'
+import { group } from '../../actors/group.ts'
+import { job } from '../../actors/job.ts'
+import type { Snapshot } from '../../src/document.ts'
+import type { ActorEvent } from '../../src/envelope.ts'
+import { interpreted, transition } from '../../src/machine.ts'
+import { isPlain } from '../../src/walk.ts'
+import {
+  type Chance,
+  cancel,
+  chanceOf,
+  claim,
+  ended,
+  lost,
+  member,
+  memberOf,
+  members,
+  outputEnded,
+  result,
+  retry,
+  seedOf,
+  submit,
+  submitGroup,
+} from './events.ts'
+
+const test = suite('the machines as they are walked, against XState itself: G1 G2')
+
+type Make = (chance: Chance, snapshot: Snapshot | undefined) => ActorEvent
+
+const jobEvent: Make = (chance, snapshot) => {
+  const current = (snapshot?.context as { dispatch?: number } | undefined)?.dispatch ?? 1
+  const d = chance.pick([current, current, current, Math.max(1, current - 1), current + 1])
+  const w = chance.pick(['w', 'w', 'v'])
+  return chance.pick<ActorEvent>([
+    claim(d, w),
+    claim(d, w),
+    result(chance.pick(['ok', 'fail', 'fail', 'back', 'unbegun']), d, w, { terminal: chance.below(10) === 0 || undefined }),
+    lost(d, w, chance.below(2) === 0),
+    chance.pick<ActorEvent>([cancel, retry, { type: 'again', round: chance.below(3), window: chance.below(2) === 0 }]),
+    chance.pick<ActorEvent>([
+      submit({}, { member: memberOf('j', 2) }),
+      submit(),
+      submit({}, { input: { value: chance.below(3) } }),
+      { type: 'begin' },
+      { type: 'reconcile' },
+    ]),
+    { type: `xstate.after.${chance.pick(['untilStart.job.pending.planned', 'untilRetry.job.pending.backoff'])}` },
+    { type: 'no such event' },
+  ])
+}
+const jobSubmit: Make = (chance) =>
+  submit(
+    { attempts: 1 + chance.below(4), onLost: chance.pick(['retry', 'hold', 'abort']) },
+    {
+      startAt: chance.pick([undefined, 50, 5000]),
+      window: chance.pick([undefined, true]),
+      member: chance.pick([undefined, memberOf('j', 0), { group: 'group:g', key: 'j', round: 0 }]),
+    },
+  )
+
+const groupEvent: Make = (chance, snapshot) => {
+  const total = (snapshot?.context as { members?: { total: number } } | undefined)?.members?.total ?? 0
+  const index = chance.below(Math.max(1, total))
+  const state = chance.pick(['succeeded', 'failed', 'cancelled', 'aborted'])
+  return chance.pick<ActorEvent>([
+    ended(`k${index}`, index, state, chance.below(5) ? 0 : 1),
+    ended(`k${index}`, index),
+    chance.pick<ActorEvent>([ended('x', undefined), outputEnded(state, chance.below(2)), outputEnded('failed', 0)]),
+    { type: 'retry', key: `k${index}`, index },
+    chance.pick<ActorEvent>([{ type: 'seal' }, cancel, { type: 'retry', key: 'output', index: -1 }]),
+    { type: 'add', members: members(1 + chance.below(3), total), seal: chance.below(12) === 0 || undefined },
+    chance.pick<ActorEvent>([
+      { type: 'add', members: [member('k0')], known: { k0: { content: 'other', member: true } } },
+      submitGroup(members(2), {}, false),
+      { type: 'xstate.after.untilSealed.group.open.fillingUntil' },
+      { type: 'no such event' },
+    ]),
+  ])
+}
+const groupSubmit: Make = (chance) =>
+  submitGroup(
+    members(chance.below(4)),
+    {
+      sealBy: chance.pick([undefined, 100]),
+      when: chance.pick([undefined, 'all-succeeded']),
+      onMemberFailure: chance.pick([undefined, 'cancel-rest']),
+      concurrency: chance.pick([undefined, 1, 2]),
+    },
+    chance.below(3) === 0,
+  )
+
+for (const [type, first, make] of [
+  [job, jobSubmit, jobEvent],
+  [group, groupSubmit, groupEvent],
+] as const) {
+  test(`${type.name}: 20,000 random events: the same snapshots, the same actions`, () => {
+    const seed = seedOf(`${type.name}, walked and interpreted`)
+    const states = new Map<string, number>()
+    assert.ok(isPlain(type.machine))
+    for (let round = 0; round < 500; round++) {
+      const chance = chanceOf(seed + round)
+      let snapshot: Snapshot | undefined
+      const trace: string[] = []
+      for (let i = 0; i < 40; i++) {
+        const given = i === 0 && chance.below(10) ? first(chance, snapshot) : make(chance, snapshot)
+        const event = { ...given, at: i * 10, self: `${type.name}:g` }
+        const walked = transition(type.machine, snapshot, event)
+        const real = interpreted(type.machine, snapshot, event)
+        trace.push(`${JSON.stringify(given)} → ${JSON.stringify(real.snapshot.value)}`)
+        const say = `seed ${seed}, round ${round}:\n${trace.join('\n')}`
+        assert.equal(plain(walked.snapshot), plain(real.snapshot), say)
+        assert.equal(plain(walked.actions), plain(real.actions), say)
+        assert.is(walked.handled, real.handled, say)
+        assert.is(walked.changed, real.changed, say)
+        const state = JSON.stringify(real.snapshot.value)
+        states.set(state, (states.get(state) ?? 0) + 1)
+        // Now and then as it comes back from a store.
+        snapshot = chance.below(3) ? walked.snapshot : (plain(walked.snapshot) as Snapshot)
+      }
+    }
+    console.log(`# ${type.name}: ${states.size} states met`)
+    assert.ok(states.size >= (type === job ? 12 : 9), [...states.keys()].join())
+  })
+}
+
+const plain = (value: unknown): unknown => JSON.parse(JSON.stringify(value))
+
+test.run()

@@ -1,0 +1,385 @@
+/** A rule, switched off: what is replaced in which file, and the specs that must fail then (`file: beginning of the test's name`). */
+export interface Mutation {
+  rule: string
+  edits: readonly Edit[]
+  specs: readonly string[]
+}
+
+interface Edit {
+  file: string
+  find: string
+  replace: string
+}
+
+const turn = 'src/host/turn.ts'
+const dueTimes = 'src/host/due-times.ts'
+const partition = 'src/host/partition.ts'
+const worker = 'src/host/worker.ts'
+const losses = 'src/host/losses.ts'
+const ownership = 'src/host/ownership.ts'
+const job = 'actors/job.ts'
+const group = 'actors/group.ts'
+const members = 'actors/members.ts'
+
+const off = (rule: string, file: string, find: string, replace: string, ...specs: string[]): Mutation => ({
+  rule,
+  edits: [{ file, find, replace }],
+  specs,
+})
+
+const delivery: Mutation[] = [
+  off(
+    'F1 marks are numbers of events, not versions',
+    turn,
+    'inc: doc.inc, n: entry.n }',
+    'inc: doc.inc, n: doc.version }',
+    'duplicates: F1',
+  ),
+  off('F2 a sequence counts for a whole frame', turn, 'const inbox = t.before?.inbox', 'const inbox = t.draft.inbox', 'duplicates: F2'),
+  off(
+    'F3 the path depends on the addresses only',
+    turn,
+    'if (target === partition.number)',
+    'if (target === partition.number || (partition as unknown as { owned: Map<number, unknown> }).owned.has(target))',
+    'order: F3',
+  ),
+  off(
+    'F4 what a timer made stays due until it has arrived',
+    turn,
+    'wake(draft, !partition.store.atomicTurns && (turn.frameless || before?.wakeAt === 0))',
+    'wake(draft, false)',
+    'takeover: F4 a timer',
+    'takeover: F4 the same',
+    'everywhere: a death',
+  ),
+  off('P12 and not for ever', turn, '  await clearStranded(partition, turn)\n', '', 'takeover: F4 a timer'),
+  {
+    rule: 'F5 the older first',
+    edits: [
+      {
+        file: turn,
+        find: '    turn.touched.add(doc._id)\n    route(partition, turn, cached)\n',
+        replace: '    turn.touched.add(doc._id)\n',
+      },
+      {
+        file: turn,
+        find: '    route(partition, turn, t.cached)\n  }\n  for (const [item, outcome]',
+        replace: `    const old = (n: number) => Number(n <= (t.before?.n ?? 0))
+    const outbox = [...t.draft.outbox].sort((one, other) => old(one.n) - old(other.n))
+    route(partition, turn, { ...t.cached, doc: { ...t.draft, outbox } })
+  }
+  for (const [item, outcome]`,
+      },
+      { file: turn, find: '    if (t.cached) route(partition, turn, t.cached)\n', replace: '' },
+    ],
+    specs: ['order: F5 a document'],
+  },
+  off(
+    'F5 a frame is named by all that it holds',
+    turn,
+    'id: nameOf(events)',
+    // biome-ignore lint/suspicious/noTemplateCurlyInString: source text
+    'id: `${events[0]!.inc}.${events[0]!.n}`',
+    'order: F5 a document',
+    'order: F5 an event',
+    'everywhere: a death',
+  ),
+  off(
+    'F6 nothing is known delivered before the turn is complete',
+    turn,
+    'for (const [item, outcome] of t.outcomes) {\n',
+    'for (const [item, outcome] of t.outcomes) {\n    if (item.from) partition.cache.delivered(...item.from)\n',
+    'order: F6',
+    'everywhere: a death',
+  ),
+  off(
+    'F7 each entry at most once a turn',
+    turn,
+    'if (known.has(entry.n) || turn.routed.has(key)) continue',
+    'if (known.has(entry.n)) continue',
+    'order: F7',
+  ),
+  off(
+    'F8 a refusal is written',
+    turn,
+    'if (item.claim && outcome.refused.length) return',
+    'if (outcome.refused.length || outcome.rejected) return',
+    'duplicates: F8',
+    'duplicates: P5 what changes nothing',
+  ),
+  off(
+    'F9 a throw is recorded as applied',
+    turn,
+    '  if (item.claim && outcome.refused.length) return\n',
+    `  if (outcome.rejected?.code === 'MACHINE_THREW') {
+    const letter = { id: 'threw', to: envelope.to, reason: outcome.rejected, body: envelope, at: 0 }
+    return void turn.letters.push({ letter })
+  }
+  if (item.claim && outcome.refused.length) return
+`,
+    'duplicates: F9 an event that broke',
+  ),
+  off(
+    'P5 a refusal after the creation is not one of the creation',
+    turn,
+    '!t.before && !t.changed && outcome.rejected',
+    '!t.before && outcome.rejected',
+    'duplicates: P5 an event after',
+  ),
+  off(
+    'F10 a publish that fails ends the turn',
+    turn,
+    'await partition.bus.publish(frames)',
+    'await partition.bus.publish(frames).catch(() => {})',
+    'order: F10 a publish',
+  ),
+  off('F10 for clients', 'src/sender.ts', 'unsent.unshift(...batch)', 'unsent.push(...batch)', 'order: F10 a client'),
+  off(
+    'F11 numbers of clients',
+    turn,
+    'return mark !== undefined && envelope.n! <= mark',
+    'return false',
+    'duplicates: F11',
+    'everywhere: a death',
+  ),
+  {
+    rule: 'F13 marks by incarnation',
+    edits: [
+      { file: turn, find: 't.draft.inbox.marks[envelope.inc]', replace: 't.draft.inbox.marks[envelope.from!]' },
+      { file: turn, find: ') draft.inbox.marks[envelope.inc]', replace: ') draft.inbox.marks[envelope.from!]' },
+    ],
+    specs: ['duplicates: F13'],
+  },
+  off(
+    'F14 a commit id for every attempt',
+    turn,
+    'draft.commit = partition.uniqueId()',
+    'draft.commit = ((turn as unknown as { id?: string }).id ??= partition.uniqueId()) + draft._id',
+    'duplicates: F14',
+  ),
+  off('F15 version and commit', 'src/store/match.ts', ' && present.commit === base.commit', '', 'duplicates: F15'),
+  off('P2 a write that was not mine is void', turn, 'if (mine.get(t) === false)', 'if (!mine)', 'everywhere: a host that stands still'),
+  off(
+    'P3 sequences by epoch',
+    turn,
+    '(epoch! < inbox.epoch || (epoch === inbox.epoch && sequence <= inbox.sequence))',
+    'sequence <= inbox.sequence',
+    'duplicates: P3',
+  ),
+  off('P4 timers by generation', turn, ' && candidate.generation === timer.generation', '', 'takeover: P4'),
+  off('P6 what is delivered is left out', turn, 'if (cached?.known.size)', 'if (!cached)', 'order: P6'),
+  {
+    rule: 'P7 what is met is sent on',
+    edits: [
+      {
+        file: turn,
+        find: '    turn.touched.add(doc._id)\n    route(partition, turn, cached)\n',
+        replace: '    turn.touched.add(doc._id)\n',
+      },
+      { file: turn, find: '    if (t.cached) route(partition, turn, t.cached)\n', replace: '' },
+    ],
+    specs: ['order: P11', 'order: F6', 'everywhere: a death'],
+  },
+  off(
+    'P11 acknowledged last',
+    turn,
+    '  await publish(partition, turn)\n',
+    '  partition.acknowledge(collected.sequences)\n  await publish(partition, turn)\n',
+    'order: P11',
+    'everywhere: a second death',
+  ),
+  off(
+    'F16 a second scan',
+    dueTimes,
+    '      scanLater(lateWrite, Number.POSITIVE_INFINITY)\n',
+    '',
+    "takeover: F16 a late owner's timer lands after",
+  ),
+  off(
+    'F16 what is cached may be older',
+    dueTimes,
+    'if (version > cached) cache.evict(_id)',
+    '',
+    "takeover: F16 a late owner's timer lands on",
+  ),
+  off(
+    'F16 of open work as well',
+    dueTimes,
+    'scanLater(lateWrite, Number.POSITIVE_INFINITY)',
+    'scanLater(lateWrite, soon)',
+    "takeover: F16 a late owner's grant",
+  ),
+  off('P13 what a scan has read may be older', dueTimes, 'if (version < cached) continue', '', 'takeover: P13 a scan'),
+  off('P13 due times in order', dueTimes, '.sort((a, b) => a.at - b.at)', '', 'takeover: P13 timers'),
+  off(
+    'P13 a takeover that fails ends',
+    partition,
+    '    await partition.stop()\n    throw error\n',
+    '    throw error\n',
+    'takeover: P13 a takeover',
+  ),
+  off(
+    'P14 without its consumer a partition stops',
+    partition,
+    'lost: (reason) => partition.giveUp(new UnavailableError(reason))',
+    'lost: () => {}',
+    'takeover: P14 a consumer that is gone stops',
+  ),
+  off(
+    'P14 during the takeover as well',
+    partition,
+    'if (stopped) throw new',
+    'if (!number && !bus) throw new',
+    'takeover: P14 a consumer that is gone before',
+  ),
+  off(
+    'F17 an earlier consumer cannot acknowledge',
+    'src/bus/embedded/frames.ts',
+    'if (partition.consumer === consumer) acknowledge(',
+    'acknowledge(',
+    'takeover: F17',
+  ),
+]
+
+const runs: Mutation[] = [
+  off('F18 Q1 one claim is granted', job, "args.event.type === 'claim' && isCurrent(args)", "args.event.type === 'claim'", 'runs: F18'),
+  off(
+    'Q1 told once committed',
+    turn,
+    '  t.changed = true\n',
+    '  t.changed = true\n  item.claim?.answer(outcome.grants[0])\n',
+    'runs: Q1 a grant',
+    'runs: Q1 a late owner',
+  ),
+  off(
+    'Q2 acknowledged once answered',
+    worker,
+    '    if (jobs.length) backlog.push',
+    '    offer.acknowledge()\n    if (jobs.length) backlog.push',
+    'runs: Q2 an offer',
+  ),
+  off(
+    'Q2 remembered',
+    worker,
+    '.filter(([address, dispatch]) => !runs.has(keyOf(address, dispatch)))',
+    '.slice()',
+    'runs: Q2 a second copy',
+  ),
+  off('Q3 within the lease', worker, ' && clock.monotonic() - sent < lease', '', 'runs: Q3 a grant'),
+  off('Q3 also if granted at once', worker, 'if (stopping || clock.monotonic() - since >= lease)', 'if (stopping)', 'runs: Q3 a run'),
+  off('Q4 given back', worker, 'else if (grant || !answers) giveBack(run)', 'else if (!answers) giveBack(run)', 'runs: Q4'),
+  off(
+    'Q5 a number for every queueing',
+    job,
+    'dispatch: context.dispatch + 1',
+    'dispatch: context.dispatch || 1',
+    'runs: Q5 every',
+    'runs: F21',
+  ),
+  off('Q5 from the holder', job, ' && run.worker === event.worker', '', 'runs: Q5 a refused'),
+  off('F21 results by dispatch', job, ' && run.dispatch === event.dispatch', '', 'runs: F21'),
+  off(
+    'Q6 a full lease from a new owner',
+    'src/host/leases.ts',
+    '? 0 : clock.monotonic() + length',
+    '? 0 : work.at + length',
+    'runs: Q6 a new owner',
+  ),
+  off(
+    'Q6 claims are listed',
+    worker,
+    'begun, until })\n',
+    "begun, until })\n    if (state === 'claiming') heart.delete(key)\n",
+    'runs: Q6 a claimed',
+  ),
+  off('Q6 leases stand still', losses, 'leases.renewAll()', '{}', 'runs: Q6 while'),
+  off('Q6 also after the outage', ownership, 'clock.monotonic() - steadySince)', 'Number.POSITIVE_INFINITY)', 'steady: Q6 an outage'),
+  off('Q6 a beat is no outage', ownership, 'const gap = 1.2 * beat', 'const gap = 0.8 * beat', 'steady: Q6 a healthy'),
+  off('Q7 after what is in the stream', losses, 'await partition.drained()', '', 'runs: Q7'),
+  off(
+    'Q8 the last run stays current',
+    job,
+    'run: context.run && { ...context.run, lapsed: true }',
+    'run: undefined',
+    'runs: Q8 a success after its loss was recorded, nothing newer granted: queued',
+    'runs: Q8 a success after its loss was recorded, nothing newer granted: held',
+  ),
+  off(
+    'Q8 a late failure changes nothing',
+    job,
+    "{ guard: 'current', actions: 'forgetRun' },\n            ],\n            reconcile",
+    '...afterRun,\n            ],\n            reconcile',
+    'runs: Q8 a failure',
+  ),
+  off('Q9 kept', 'src/host/results.ts', 'unsent.unshift(...keys)', '', 'runs: Q9 a result that cannot'),
+  off('Q9 sent again', worker, 'results.repeat(key)', '{}', 'runs: Q9 a result that was lost'),
+  off('Q9 answers to what was listed', worker, ' || run.begun !== begun', '', 'runs: Q9 a heartbeat'),
+]
+
+const groups: Mutation[] = [
+  off('F19 ends by round', members, ' || round !== (members.rounds[index] ?? 0)', '', 'groups: F19'),
+  off('Q40 by key', members, 'if (!isKnown(known[member.key])) fresh.set', 'fresh.set', 'groups: Q40'),
+  off(
+    'Q40 also while sealed',
+    group,
+    'context.sealed && !added(event).every(({ key }) => isKnown(known(event)[key]))',
+    'context.sealed',
+    'groups: Q40',
+  ),
+  off('Q41 an end creates its group', group, "creates: new Set(['submit', 'ended'])", "creates: new Set(['submit'])", 'groups: Q41'),
+  off(
+    'Q41 who has ended says so again',
+    job,
+    "submit: { guard: 'joins', actions: ['join', { type: 'send', params: end }] }",
+    "submit: { guard: 'joins', actions: 'join' }",
+    'groups: Q41',
+  ),
+  off(
+    'Q42 decided by the group',
+    job,
+    "    { guard: 'inGroup', actions: { type: 'send', params: askGroup } },\n",
+    '',
+    'groups: Q42 a member is retried',
+  ),
+  off('Q42 not while cancelling', group, 'context.members.sweeping === undefined ? retry(', 'true ? retry(', 'groups: Q42 no member'),
+  off('Q42 in the window', members, 'window: window ? true : undefined', 'window: undefined', 'groups: Q42 Q45'),
+  off(
+    'Q43 in the write of the last end',
+    group,
+    'complete: ({ context }) => context.sealed',
+    "complete: ({ context, event }) => event.type !== 'ended' && context.sealed",
+    'groups: Q43 the last end',
+    'groups: F19',
+  ),
+  off(
+    'Q43 not before the seal',
+    group,
+    'complete: ({ context }) => context.sealed && allFinished',
+    'complete: ({ context }) => allFinished',
+    'groups: Q43 the write',
+  ),
+  off(
+    'Q44 added to be cancelled',
+    members,
+    'members.window || members.sweeping !== undefined ? true',
+    'members.window ? true',
+    'groups: Q44',
+  ),
+  off('Q45 a place is given back', members, 'active: window.active - (begun ? 1 : 0)', 'active: window.active', 'groups: Q45'),
+  off(
+    'Q45 no more than allowed',
+    members,
+    'while (window.active < window.concurrency)',
+    'while (window.active <= window.concurrency)',
+    'groups: Q45',
+  ),
+  off(
+    'Q46 the group cancels who has not begun',
+    members,
+    'within(members.unfinished, first, first + keys.length).map',
+    'within(members.unfinished, first, first + keys.length).filter((i) => !members.window || i < members.window.next).map',
+    'groups: Q46',
+  ),
+]
+
+export const mutations: readonly Mutation[] = [...delivery, ...runs, ...groups]

@@ -1,0 +1,74 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { parseArgs } from 'node:util'
+import { cluster } from '../../src/cluster.ts'
+import type { Context, Handler } from '../../src/definition.ts'
+import { createHost } from '../../src/host/host.ts'
+import { appendEffect } from './effect-log.ts'
+import { bind, once, work } from './jobs.ts'
+
+/**
+ * A host as a program of its own, to be killed, stopped and continued. It says `ready <name>` when it runs. SIGTERM is an orderly end.
+ */
+const { values } = parseArgs({
+  options: {
+    nats: { type: 'string' },
+    mongo: { type: 'string' },
+    namespace: { type: 'string' },
+    log: { type: 'string' },
+    slots: { type: 'string', default: '5' },
+    name: { type: 'string', default: 'host' },
+    jobs: { type: 'string', default: 'work,bind,once' },
+  },
+})
+const { nats, mongo, namespace, log, slots, name, jobs } = values
+
+async function run<T>(ctx: Context, ms: number, result: () => T | Promise<T>, signal: AbortSignal | undefined = ctx.signal): Promise<T> {
+  appendEffect(log!, 'start', ctx)
+  await sleep(ms, undefined, { signal }).catch(() => {
+    throw ctx.signal.reason
+  })
+  const value = await result()
+  appendEffect(log!, 'end', ctx)
+  return value
+}
+
+const handlers: Record<string, Handler> = {
+  work: work.handler(({ ms, number, failFirst, deaf }, ctx) =>
+    run(
+      ctx,
+      ms,
+      () => {
+        if (failFirst && ctx.attempt === 1) throw new Error('the first attempt fails')
+        return number
+      },
+      deaf ? new AbortController().signal : ctx.signal,
+    ),
+  ),
+  once: once.handler(({ ms }, ctx) => run(ctx, ms, () => process.pid)),
+  bind: bind.handler(({ ms }, ctx) =>
+    run(ctx, ms, async () => {
+      let members = 0
+      let sum = 0
+      for await (const { state, output } of ctx.group!.members()) {
+        if (state !== 'succeeded') continue
+        members++
+        sum += output as number
+      }
+      return { members, sum }
+    }),
+  ),
+}
+
+const host = await createHost({
+  on: cluster({ nats: nats!, mongo: mongo!, namespace: namespace! }),
+  name,
+  slots: Number(slots),
+  handlers: jobs
+    .split(',')
+    .filter((job) => job in handlers)
+    .map((job) => handlers[job]!),
+})
+process.once('SIGTERM', () => void host.stop({ grace: '5s' }).then((all) => process.exit(all ? 0 : 1)))
+// Whoever started it is gone: so is the reason to run.
+process.stdin.on('end', () => process.exit(2)).resume()
+console.log(`ready ${host.name}`)

@@ -1,0 +1,160 @@
+import { z } from 'zod'
+import { embeddedBus } from '../../src/bus/embedded.ts'
+import { createClient } from '../../src/client.ts'
+import { type Context, defineJob, type Handler } from '../../src/definition.ts'
+import type { ActorDocument } from '../../src/document.ts'
+import { RetryAt, TerminalError } from '../../src/errors.ts'
+import { historyOf } from '../../src/host/api.ts'
+import { createHost, type Host } from '../../src/host/host.ts'
+import { memoryStore } from '../../src/store/memory.ts'
+import { chaos } from '../../src/testing/chaos.ts'
+import { virtualClock } from '../../src/testing/virtual-clock.ts'
+import { type Effect, startsNotAllowed } from './effects.ts'
+
+const behaviour = z.object({
+  /** Virtual time that it takes. */
+  ms: z.number().default(10),
+  /** Attempts that fail, counted over all runs of the job. */
+  fails: z.number().default(0),
+  how: z.enum(['error', 'terminal', 'retry-at']).default('error'),
+  at: z.number().optional(),
+  /** Goes on although it is told to end. */
+  deaf: z.boolean().default(false),
+})
+
+/** One job that does what its input says, in several kinds of terms. */
+const input = behaviour
+const retry = { attempts: 3, backoff: 1000, factor: 2, jitter: 0 }
+export const work = defineJob({ name: 'work', input, retry })
+export const once = defineJob({ name: 'once', input, retry: { attempts: 1 } })
+export const short = defineJob({ name: 'short', input, retry, timeout: 100 })
+export const held = defineJob({ name: 'held', input, retry: { attempts: 1 }, onLost: 'hold' })
+export const aborts = defineJob({ name: 'aborts', input, retry, onLost: 'abort' })
+/** An output: lists what it is given. */
+export const bind = defineJob({ name: 'bind', input, retry })
+
+export interface Start {
+  job: string
+  at: number
+  attempt: number
+  run: number
+  where: string
+}
+
+/** Hosts in virtual time over one memory bus and one memory store; any of them can die. */
+export function virtualWorld({ partitions = 1 } = {}) {
+  const clock = virtualClock('2026-11-23T00:00:00Z')
+  const store = memoryStore()
+  const bus = embeddedBus({ clock, partitions })
+  const client = createClient({ bus: bus.connect('client'), clock, name: 'client' })
+  const effects: Effect[] = []
+  const starts: Start[] = []
+  const active = new Set<string>()
+  const reasons: string[] = []
+  let most = 0
+  let hosts = 0
+
+  async function run(ctx: Context, given: z.output<typeof behaviour>, dead: () => boolean, where: string): Promise<unknown> {
+    if (dead()) return
+    const { id, run, attempt } = ctx
+    effects.push({ job: id, run, attempt, what: 'start', where })
+    starts.push({ job: id, at: clock.now(), attempt, run, where })
+    active.add(`${id} ${run}`)
+    most = Math.max(most, active.size)
+    try {
+      const told = new Promise<never>((_, fail) => ctx.signal.addEventListener('abort', () => fail(ctx.signal.reason)))
+      told.catch(() => {})
+      await (given.deaf ? clock.sleep(given.ms) : Promise.race([clock.sleep(given.ms), told]))
+    } catch (reason) {
+      reasons.push(`${id} ${(reason as { code: string }).code}`)
+      throw reason
+    } finally {
+      active.delete(`${id} ${run}`)
+      if (!dead()) effects.push({ job: id, run, attempt, what: 'end', where })
+    }
+    const before = starts.filter(({ job }) => job === id).length
+    if (before <= given.fails) {
+      if (given.how === 'terminal') throw new TerminalError('never again')
+      if (given.how === 'retry-at') throw new RetryAt(given.at!, 'later')
+      throw new Error(`failure ${before}`)
+    }
+    if (!ctx.group) return { key: ctx.key ?? null }
+    const members: string[] = []
+    for await (const { key, state, error } of ctx.group.members())
+      members.push(error ? `${key} ${state}: ${error.message}` : `${key} ${state}`)
+    const { total, succeeded, failed, cancelled } = ctx.group
+    return { total, succeeded, failed, cancelled, members }
+  }
+
+  async function host({
+    slots = 10,
+    handlers = [work, once, short, held, aborts, bind],
+  } = {}): Promise<Host & { die(): void; trace: readonly string[] }> {
+    const where = `h${++hosts}`
+    let connection = ''
+    let killed = false
+    const faults = chaos({})
+    const made = await createHost({
+      name: where,
+      clock: {
+        ...clock,
+        at: (at, fire) => clock.at(at, () => killed || fire()),
+      },
+      slots,
+      log: () => {},
+      handlers: handlers.map((definition): Handler => definition.handler((given, ctx) => run(ctx, given, () => killed, where))),
+      on: {
+        async connect({ name }) {
+          connection = name
+          const own = bus.connect(name)
+          return { bus: faults.bus(own), store: faults.store(store), close: () => own.close() }
+        },
+      },
+    })
+    // As the others see it: it hears nothing more, and nothing that it does has an effect.
+    const die = () => {
+      killed = true
+      for (const run of [...active]) active.delete(run)
+      bus.disconnect(connection)
+    }
+    return Object.assign(made, { die, trace: faults.trace })
+  }
+
+  const docs = () => store.find({}, undefined, 100_000)
+  return {
+    clock,
+    store,
+    bus,
+    client,
+    effects,
+    starts,
+    reasons,
+    host,
+    docs,
+    /** Most handlers that ran at once. */
+    get most() {
+      return most
+    },
+    async doc(address: string): Promise<ActorDocument> {
+      const [doc] = await store.load([address])
+      if (!doc) throw new Error(`${address} is not stored`)
+      return doc
+    },
+    startsOf: (job: string) => starts.filter((start) => start.job === job),
+    /** In virtual time, until what is asked for is so. */
+    async until(what: string, ask: () => boolean | Promise<boolean>, limit = 600_000): Promise<void> {
+      const end = clock.now() + limit
+      await clock.settled()
+      while (!(await ask())) {
+        if (clock.now() >= end) throw new Error(`${what}: not within ${limit} ms`)
+        await clock.step('1s')
+      }
+    },
+    /** What is wrong with what happened: see effects.ts. */
+    async problems(): Promise<string[]> {
+      const all = await Promise.all((await docs()).map(async (doc) => ({ doc, history: await historyOf(store, doc) })))
+      return startsNotAllowed(effects, all)
+    },
+  }
+}
+export type VirtualWorld = ReturnType<typeof virtualWorld>

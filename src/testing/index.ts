@@ -1,0 +1,8 @@
+export type { ActorType } from '../../actors/actor.ts'
+export type { HistoryEntry, Snapshot } from '../document.ts'
+export type { ActorEvent } from '../envelope.ts'
+export { type Chaos, chaos } from './chaos.ts'
+export { type Expected, type Given, given, type Result } from './given.ts'
+export { assertReplays, type Difference, type Recorded, type Replayed, replay } from './replay.ts'
+export type { Effects } from './step.ts'
+export { type VirtualClock, virtualClock } from './virtual-clock.ts'
