@@ -1,16 +1,18 @@
-export type ErrorCode =
-  | 'VALIDATION'
-  | 'CONFLICT'
-  | 'NOT_FOUND'
-  | 'NOT_ALLOWED'
-  | 'JOB_FAILED'
-  | 'JOB_CANCELLED'
-  | 'TIMEOUT'
-  | 'SUPERSEDED'
-  | 'UNAVAILABLE'
-  | 'TERMINAL'
-  | 'RETRY_AT'
-  | 'SHUTDOWN'
+const codes = [
+  'VALIDATION',
+  'CONFLICT',
+  'NOT_FOUND',
+  'NOT_ALLOWED',
+  'JOB_FAILED',
+  'JOB_CANCELLED',
+  'TIMEOUT',
+  'SUPERSEDED',
+  'UNAVAILABLE',
+  'TERMINAL',
+  'RETRY_AT',
+  'SHUTDOWN',
+] as const
+export type ErrorCode = (typeof codes)[number]
 
 /** Base of all errors of this package. Test with `isStellwerkError(e, code)`: two copies of a package break instanceof. */
 export class StellwerkError extends Error {
@@ -108,10 +110,8 @@ export class RetryAt extends StellwerkError {
   }
 }
 
+/** Is it an error of this package (of any copy of it), and of this code? */
 export function isStellwerkError(e: unknown, code?: ErrorCode): e is StellwerkError {
-  return (
-    e instanceof Error &&
-    typeof (e as { code?: unknown }).code === 'string' &&
-    (code ? (e as StellwerkError).code === code : e.name.endsWith('Error') || e.name === 'RetryAt')
-  )
+  const found = e instanceof Error ? (e as { code?: unknown }).code : undefined
+  return code ? found === code : codes.includes(found as ErrorCode)
 }
