@@ -23,9 +23,13 @@ export async function runHandler(parts: Parts, handler: Handler, grant: Grant, a
   const { clock } = parts
   const started = clock.monotonic()
   const timed = { job: grant.job, ms: 0 }
+  let entered = false
   const timeout = grant.timeout === undefined ? undefined : timeLimit(parts.clock, grant, abort)
   try {
-    const input = inputOf(handler, await readPayload(parts.store, grant.input))
+    const given = await readPayload(parts.store, grant.input)
+    abort.signal.throwIfAborted() // told to stop while a large input was being read: the handler is not entered
+    const input = inputOf(handler, given)
+    entered = true
     const work = (async () => handler.handle(input as never, contextOf(parts, grant, abort.signal)))()
     const output = await (timeout ? Promise.race([work, timeout.passed]) : work)
     timed.ms = clock.monotonic() - started
@@ -36,6 +40,8 @@ export async function runHandler(parts: Parts, handler: Handler, grant: Grant, a
     if (abort.signal.aborted && error === abort.signal.reason && (error as { code?: string }).code === 'SHUTDOWN')
       return { outcome: 'back', ...timed }
     const code = (error as { code?: string } | undefined)?.code
+    // The store was away: that is not the handler's failure, and uses no attempt.
+    if (!entered && code === 'UNAVAILABLE') return { outcome: 'unbegun' }
     return {
       outcome: 'fail',
       error: errorOf(error),
