@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 import { assign, setup } from 'xstate'
 import type { Address } from '../src/address.ts'
 import type { ActorEvent } from '../src/envelope.ts'
@@ -135,8 +135,7 @@ export interface Grant {
 /** Losses in a row that use no attempt because nothing was seen to begin; after that each uses one. */
 const freeLosses = 3
 
-export const contentOf = (job: string, input: Payload): string =>
-  createHash('sha1').update(job).update('\0').update(canonical(input)).digest('base64url')
+export const contentOf = (job: string, input: Payload): string => hash('sha1', `${job}\0${canonical(input)}`, 'base64url')
 
 /** JSON with sorted keys: the order in which a program writes fields is not content. */
 export function canonical(value: unknown): string {
@@ -152,7 +151,7 @@ export function canonical(value: unknown): string {
 /** Backoff before the next attempt, ms. */
 export function backoff({ self, terms, attempts }: Pick<JobContext, 'self' | 'terms' | 'attempts'>): number {
   const full = terms.backoff * terms.factor ** Math.max(0, attempts.used - 1)
-  const chance = createHash('sha1').update(`${self} ${attempts.used}`).digest().readUInt32LE() / 2 ** 32
+  const chance = hash('sha1', `${self} ${attempts.used}`, 'buffer').readUInt32LE() / 2 ** 32
   return Math.round(full * (1 + terms.jitter * (2 * chance - 1)))
 }
 

@@ -28,6 +28,7 @@ export function workerOn(
   const { clock, store } = world
   const bus = wrap(world.bus.connect(name))
   return createWorker({
+    offerSize: () => 1,
     bus,
     store,
     clock,

@@ -58,6 +58,8 @@ export async function createHost(options: HostOptions): Promise<Host> {
   const partitions = new Map<number, Partition>()
   const durations = new Map<string, number>()
   let ids = 0
+  /** Jobs that are known to be short travel several to an offer. */
+  const offerSize = (name: string) => ((durations.get(name) ?? Number.POSITIVE_INFINITY) < 20 ? 20 : 1)
   const worker = createWorker({
     bus,
     store,
@@ -67,6 +69,7 @@ export async function createHost(options: HostOptions): Promise<Host> {
     handlers,
     lease: rhythm.lease,
     beat: rhythm.runBeat,
+    offerSize,
     heart:
       heart ??
       ((own) => createHeart({ ...own, now: clock.now, request: bus.request, after: (ms, then) => clock.at(clock.now() + ms, then) })),
@@ -81,8 +84,9 @@ export async function createHost(options: HostOptions): Promise<Host> {
     contracts: registry,
     counts: { turns: 0, events: 0, writes: 0, conflicts: 0, lost: 0 },
     uniqueId: () => `${name}.${ids++}`,
-    offerSize: (name) => ((durations.get(name) ?? Number.POSITIVE_INFINITY) < 20 ? 20 : 1),
-    noteDuration: (name, took) => durations.set(name, 0.8 * (durations.get(name) ?? took) + 0.2 * took),
+    offerSize,
+    // What is measured on a busy event loop is too long: it counts only slowly.
+    noteDuration: (name, took) => durations.set(name, Math.min(took, 1.05 * (durations.get(name) ?? took) + 0.1)),
     lease: rhythm.lease,
     cacheLimit: 12_000,
     steadyFor: () => ownership.steadyFor(),

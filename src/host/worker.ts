@@ -40,6 +40,8 @@ export interface WorkerParts {
   lease: number
   beat: number
   heart(parts: Pick<HeartParts, 'worker' | 'beat' | 'lease' | 'onAnswer' | 'onNoOwner'>): Heart
+  /** Jobs of this definition that travel together in one offer. */
+  offerSize(job: string): number
   /** Nobody serves the partition that a heartbeat or claim was meant for: its owner may be dead. */
   onNoOwner(partition: number): void
 }
@@ -69,6 +71,7 @@ export function createWorker(parts: WorkerParts): Worker {
   const backlog: Backlog[] = []
   let busy = 0
   let stopping = false
+  let refilling = false
   let idle: (() => void) | undefined
 
   const results = createResults({ bus, clock, name, onSettled: forget })
@@ -94,14 +97,23 @@ export function createWorker(parts: WorkerParts): Worker {
   }
   function free(): void {
     busy--
-    if (backlog.length) claimBacklog()
-    want()
+    refill()
     if (!busy) idle?.()
+  }
+  /** Slots that become free together are filled by one request, not by one each. */
+  function refill(): void {
+    if (refilling) return
+    refilling = true
+    setImmediate(() => {
+      refilling = false
+      claimBacklog()
+      want()
+    })
   }
   /** Never more offers than free slots; what is waiting in the backlog comes first. */
   function want(): void {
     const room = stopping || backlog.length ? 0 : Math.max(0, slots - busy)
-    for (const pull of pulls.values()) pull.want(room)
+    for (const [job, pull] of pulls) pull.want(Math.ceil(room / parts.offerSize(job)))
   }
 
   /** The next free slot is for another job first: a long queue of one does not keep the others waiting. */
