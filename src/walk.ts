@@ -23,15 +23,37 @@ interface Place {
   moved: boolean
 }
 
-/** Can this machine be walked? Asked once a machine. */
+/** Can this machine be walked? Asked once a machine: whatever is not known to be walked right is left to XState. */
 export function isPlain(machine: AnyStateMachine): boolean {
-  const plain = (node: Node): boolean =>
+  const { actions, guards } = machine.implementations
+  return (
+    isPlainNode(machine.root as never) &&
+    Object.values(actions).every(isPlainAction) &&
+    Object.values(guards).every((guard) => isPlainGuard(guard))
+  )
+}
+
+function isPlainNode(node: Node): boolean {
+  const transitions = [...node.transitions].flatMap(([event, candidates]) => (event.includes('*') ? [undefined] : candidates))
+  return (
     (node.type === 'atomic' || node.type === 'compound') &&
     !node.config.invoke &&
     !node.config.onDone &&
-    Object.values(node.states).every((state) => plain(state as Node))
-  return plain(machine.root as never)
+    [...node.entry, ...node.exit].every(isPlainAction) &&
+    [...transitions, ...(node.always ?? [])].every((t) => t && isPlainGuard(t.guard) && t.actions.every(isPlainAction)) &&
+    Object.values(node.states).every((state) => isPlainNode(state as Node))
+  )
 }
+
+/** Named, or a builtin that `performOne` knows. */
+function isPlainAction(action: unknown): boolean {
+  const { type, delay } = action as Builtin
+  if (typeof action !== 'function') return true
+  return type === undefined || type === 'xstate.assign' || type === 'xstate.cancel' || (type === 'xstate.raise' && delay !== undefined)
+}
+
+/** Combined guards (`and`, `or`, `not`, `stateIn`) have a check of their own. */
+const isPlainGuard = (guard: unknown): boolean => typeof guard !== 'function' || !('check' in guard)
 
 export function walk(machine: AnyStateMachine, snapshot: Snapshot, event: ActorEvent): Transition {
   const leaf = leafOf(machine, snapshot.value)

@@ -1,6 +1,6 @@
 import type { JobError, Outcome } from '../../actors/job.ts'
 import { type Address, partitionOf, rootOf } from '../address.ts'
-import type { Bus } from '../bus/port.ts'
+import type { Bus, OutgoingFrame } from '../bus/port.ts'
 import { type Clock, sleep } from '../clock.ts'
 import type { Envelope } from '../envelope.ts'
 import type { Reply } from './replies.ts'
@@ -15,13 +15,22 @@ export interface Ended {
   /** Name of the job and how long the handler ran: for the size of its offers. */
   job?: string
   ms?: number
+  /** Characters of JSON of the output. */
+  size?: number
 }
 
 interface Kept {
   envelope: Envelope
   partition: number
+  /** Characters of JSON, about. */
+  size: number
   sentAt?: number
 }
+
+/** Results that are published together, and how large they and each frame of them may be, in characters of JSON. */
+const mostResults = 500
+const publishSize = 4 * 1024 * 1024
+const frameSize = 256 * 1024
 
 /**
  * Keeps each result until its job's actor has settled it, and delivers it for as long as the worker lives: a handler that has
@@ -46,27 +55,47 @@ export function createResults(parts: { bus: Bus; clock: Clock; name: string; onS
     if (!kept.size) empty?.()
   }
 
-  /** All that waits goes in one publish, one frame a partition; meanwhile more gathers. */
+  /** What comes next: as many as may travel together. */
+  function next(): string[] {
+    let size = 0
+    let count = 0
+    while (count < unsent.length && count < mostResults && (count === 0 || size < publishSize))
+      size += kept.get(unsent[count++]!)?.size ?? 0
+    return unsent.splice(0, count).filter((key) => kept.has(key))
+  }
+
+  /** One frame a partition; large results have frames of their own. */
+  function framesOf(keys: readonly string[]): OutgoingFrame[] {
+    const open = new Map<number, { keys: string[]; size: number }>()
+    const frames: { partition: number; keys: string[] }[] = []
+    for (const key of keys) {
+      const { partition, size } = kept.get(key)!
+      let frame = open.get(partition)
+      if (!frame || frame.size + size > frameSize) {
+        frame = { keys: [], size: 0 }
+        open.set(partition, frame)
+        frames.push({ partition, keys: frame.keys })
+      }
+      frame.keys.push(key)
+      frame.size += size
+    }
+    return frames.map(({ partition, keys }) => ({
+      partition,
+      id: `${name} ${keys[0]} ${clock.monotonic()}`,
+      events: keys.map((key) => kept.get(key)!.envelope),
+      kept: true,
+    }))
+  }
+
+  /** All that waits goes in one publish; meanwhile more gathers. */
   async function sendAll(): Promise<void> {
     if (sending) return
     sending = true
     await undefined
     while (unsent.length && !stopped) {
-      const keys = unsent.splice(0, 500).filter((key) => kept.has(key))
-      const frames = new Map<number, string[]>()
-      for (const key of keys) {
-        const { partition } = kept.get(key)!
-        frames.set(partition, [...(frames.get(partition) ?? []), key])
-      }
+      const keys = next()
       try {
-        await bus.publish(
-          [...frames].map(([partition, inFrame]) => ({
-            partition,
-            id: `${name} ${inFrame[0]} ${clock.monotonic()}`,
-            events: inFrame.map((key) => kept.get(key)!.envelope),
-            kept: true,
-          })),
-        )
+        await bus.publish(framesOf(keys))
         for (const key of keys) {
           const result = kept.get(key)
           if (result) result.sentAt = clock.monotonic()
@@ -80,10 +109,10 @@ export function createResults(parts: { bus: Bus; clock: Clock; name: string; onS
   }
 
   return {
-    send(key: string, address: Address, dispatch: number, ended: Ended): void {
+    send(key: string, address: Address, dispatch: number, { size = 0, ...ended }: Ended): void {
       const event = { type: 'result', dispatch, worker: name, ...ended }
       const partition = partitionOf(rootOf(address), bus.partitions)
-      kept.set(key, { envelope: { to: address, event, from: name, reply: { inbox, call: key } }, partition })
+      kept.set(key, { envelope: { to: address, event, from: name, reply: { inbox, call: key } }, partition, size: size + 500 })
       unsent.push(key)
       void sendAll()
     },

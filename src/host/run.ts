@@ -34,7 +34,7 @@ export async function runHandler(parts: Parts, handler: Handler, grant: Grant, a
     const output = await (timeout ? Promise.race([work, timeout.passed]) : work)
     timed.ms = clock.monotonic() - started
     check(handler.definition.output, output, 'output')
-    return { outcome: 'ok', output: { value: output === undefined ? null : plain(output) }, ...timed }
+    return { outcome: 'ok', output: { value: output ?? null }, size: sizeOf(output), ...timed }
   } catch (error) {
     timed.ms = clock.monotonic() - started
     if (abort.signal.aborted && error === abort.signal.reason && (error as { code?: string }).code === 'SHUTDOWN')
@@ -61,12 +61,11 @@ function inputOf({ definition }: Handler, value: unknown): unknown {
   return check(definition.input, value, 'input')
 }
 
-/** JSON as it will be read: what cannot be written fails here, with the handler's name on it. */
-function plain(output: unknown): unknown {
-  const text = JSON.stringify(output)
-  if (text.length > maxPayload)
-    throw new StellwerkError('TERMINAL', `output: ${text.length} characters of JSON; at most ${maxPayload} are kept`)
-  return output
+/** Characters of JSON: what cannot be written, or is too large, fails here. */
+function sizeOf(output: unknown): number {
+  const { length } = JSON.stringify(output ?? null) ?? ''
+  if (length > maxPayload) throw new StellwerkError('TERMINAL', `output: ${length} characters of JSON; at most ${maxPayload} are kept`)
+  return length
 }
 
 /** Largest input or output, in characters of JSON. */
