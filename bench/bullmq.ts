@@ -68,7 +68,8 @@ export async function openPeer(opening: Opening): Promise<Side> {
     },
     async groups(round, work, { groups, members }) {
       const all = more('outputs', groups)
-      await Promise.all(Array.from({ length: groups }, (_, g) => flows.add(flowOf(`r${round}-g${g}`, work, members))))
+      // The faster of its two ways: a fifth more than `add` for each.
+      await flows.addBulk(Array.from({ length: groups }, (_, g) => flowOf(`r${round}-g${g}`, work, members)))
       await all
     },
     async latencies(_round, sizes) {

@@ -4,10 +4,11 @@ import { join } from 'node:path'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { z } from 'zod'
+import type { Client } from '../src/client.ts'
 import { type ClusterOptions, cluster } from '../src/cluster.ts'
 import { defineJob, type MemberOf } from '../src/definition.ts'
 import { embedded } from '../src/embedded.ts'
-import { createHost } from '../src/host/host.ts'
+import { createHost, type Host } from '../src/host/host.ts'
 import type { World } from '../src/world.ts'
 import { type Sizes, sizesInFolder, sizesInMongo } from './support/stored-sizes.ts'
 
@@ -80,8 +81,12 @@ process.on('exit', () => console.log(figures.join('\n')))
 
 for (const { name, world, many, sizes, remove } of backends) {
   const test = suite(`large outputs, large groups: R2 R3 R7 E11 [${name}]`)
-  const host = await createHost({ on: world, handlers, slots: 30 })
-  const { client } = host
+  let host: Host
+  let client: Client
+  test.before(async () => {
+    host = await createHost({ on: world, handlers, slots: 30 })
+    client = host.client
+  })
 
   test('30 members with 400 KB outputs', async () => {
     const members = Array.from({ length: 30 }, (_, i) => produce.with({ letter: i % 2 ? 'a' : 'ü', kb: 400 }, { key: `m${i}` }))
@@ -114,7 +119,7 @@ for (const { name, world, many, sizes, remove } of backends) {
 
   test('an output of 1.2 MB fails its job, and says why', async () => {
     const job = await client.submit(produce, { letter: 'a', kb: 1200 })
-    const error = await job.result().catch((thrown) => thrown)
+    const error = (await job.result().catch((thrown) => thrown)) as { code: string; message: string }
     assert.is(error.code, 'JOB_FAILED')
     assert.match(error.message, /output: \d+ characters of JSON; at most 524288 are kept/)
   })
@@ -143,7 +148,7 @@ for (const { name, world, many, sizes, remove } of backends) {
   test('a submitter that dies after 3 of 10 chunks, and submits the same group again: exactly the right total', async () => {
     const all = 2500
     const member = (n: number): MemberOf => count.with({ n }, { key: `m${n}` })
-    const id = 'again'
+    const id = name === 'embedded' ? 'again' : 'again-there'
     async function* dying() {
       for (let n = 0; n < all; n++) {
         if (n === 800) throw new Error('the submitter died')

@@ -4,6 +4,7 @@ import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { startServers } from '../../scripts/servers/index.ts'
 import { effectLog } from '../support/effect-log.ts'
+import { figure } from '../support/figures.ts'
 import { type HostProcess, hostProcesses } from '../support/hosts.ts'
 import { mongoCommands, natsMessages } from '../support/protocols.ts'
 import { tcpProxy } from '../support/tcp-proxy.ts'
@@ -51,10 +52,10 @@ test(`an idle host sends and gets at most 5 messages/s, and asks the store for u
     }
     await sleep(window)
     const rates = lines.map(({ messages }) => (messages.total() * 1000) / window)
-    console.log(`# idle for ${window / 1000} s: ${rates.map((rate) => rate.toFixed(2)).join(', ')} NATS messages/s a host`)
+    figure(`idle for ${window / 1000} s: ${rates.map((rate) => rate.toFixed(2)).join(', ')} NATS messages/s a host`)
     for (const [i, { messages, commands }] of lines.entries()) {
-      if (i === 0) console.log(`# of these, host 1: ${shown(messages.counts())}`)
-      console.log(`# store commands of host ${i + 1}: ${shown(commands.counts()) || 'none'}`)
+      if (i === 0) figure(`of these, host 1: ${shown(messages.counts())}`)
+      figure(`store commands of host ${i + 1}: ${shown(commands.counts()) || 'none'}`)
     }
     for (const rate of rates) assert.ok(rate <= 5, `${rate} messages/s`)
     for (const { commands } of lines)
