@@ -28,7 +28,7 @@ export async function runEmbedded({ folder, pace, slots, fresh }: DemoOptions & 
   const weather = bookOf(data)
   const group = host.client.group<Book>(weather.id)
   const before = await viewIfAny(group)
-  if (before?.final) return tellDone(folder, group, before)
+  if (before?.final) return await tellDone(folder, group, before) // the host must outlive it
   tellBeginning(before, data.months.size)
 
   const interrupt = interruptible()
