@@ -1,6 +1,6 @@
 import type { Bus } from './bus/port.ts'
 import type { Clock } from './clock.ts'
-import type { Heart, HeartParts } from './host/heart.ts'
+import type { Heart, Wearer } from './host/heart.ts'
 import type { Store } from './store/port.ts'
 
 /** Where hosts and clients live: a folder, this process's memory, or servers. Made by `embedded(…)` and `cluster(…)`. */
@@ -13,6 +13,6 @@ export interface Connection {
   bus: Bus
   store: Store
   /** A heart that beats whatever the event loop does. Without one, heartbeats are sent from the event loop. */
-  heart?(parts: Pick<HeartParts, 'worker' | 'beat' | 'lease' | 'onAnswer' | 'onNoOwner'>): Heart
+  heart?(parts: Wearer): Heart
   close(): Promise<void>
 }

@@ -36,6 +36,9 @@ export interface HeartParts {
   onNoOwner(partition: number): void
 }
 
+/** What a worker says of itself; the rest of the parts is where the heart beats. */
+export type Wearer = Pick<HeartParts, 'worker' | 'beat' | 'lease' | 'onAnswer' | 'onNoOwner'>
+
 export function createHeart({ worker, beat, lease, now, after, request, onAnswer, onNoOwner }: HeartParts): Heart {
   const runs = new Map<string, Listed>()
   let cancel = () => {}

@@ -1,7 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { group } from '../../actors/group.ts'
 import { job } from '../../actors/job.ts'
-import type { Address } from '../address.ts'
 import { type Client, createClient } from '../client.ts'
 import { type Clock, systemClock } from '../clock.ts'
 import type { Handler } from '../definition.ts'
@@ -153,5 +152,3 @@ function checkHandlers(handlers: readonly Handler[], slots: number): void {
     names.add(definition.name)
   }
 }
-
-export type { Address }

@@ -5,7 +5,7 @@ import { type Clock, sleep } from '../clock.ts'
 import type { Handler } from '../definition.ts'
 import { JobCancelledError, StellwerkError, SupersededError } from '../errors.ts'
 import type { Store } from '../store/port.ts'
-import type { Answer, Heart, HeartParts } from './heart.ts'
+import type { Answer, Heart, Wearer } from './heart.ts'
 import type { OwnWorker } from './partition.ts'
 import { createResults, type Ended } from './results.ts'
 import { runHandler, timeoutGrace } from './run.ts'
@@ -39,7 +39,7 @@ export interface WorkerParts {
   /** Length of a lease, ms, and the pause between heartbeats. */
   lease: number
   beat: number
-  heart(parts: Pick<HeartParts, 'worker' | 'beat' | 'lease' | 'onAnswer' | 'onNoOwner'>): Heart
+  heart(parts: Wearer): Heart
   /** Jobs of this definition that travel together in one offer. */
   offerSize(job: string): number
   /** Nobody serves the partition that a heartbeat or claim was meant for: its owner may be dead. */

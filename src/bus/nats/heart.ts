@@ -1,5 +1,5 @@
 import { Worker } from 'node:worker_threads'
-import type { Answer, Heart, HeartParts, Listed } from '../../host/heart.ts'
+import type { Answer, Heart, Listed, Wearer } from '../../host/heart.ts'
 
 export interface Changes {
   set?: [string, Listed][]
@@ -7,8 +7,6 @@ export interface Changes {
   stop?: boolean
 }
 export type Told = { key: string; answer: Answer; begun: boolean } | { partition: number }
-
-type Parts = Pick<HeartParts, 'worker' | 'beat' | 'lease' | 'onAnswer' | 'onNoOwner'>
 
 /** From source, the thread loads the loader first that this process was started with. */
 function startThread(workerData: unknown): Worker {
@@ -22,7 +20,7 @@ function startThread(workerData: unknown): Worker {
  * A heart in a thread of its own. What begins is told in the microtask before its handler is entered: a handler that blocks from its
  * first line on is listed all the same. What has ended is told when there is time.
  */
-export function threadHeart(url: string, namespace: string, { worker, beat, lease, onAnswer, onNoOwner }: Parts): Heart {
+export function threadHeart(url: string, namespace: string, { worker, beat, lease, onAnswer, onNoOwner }: Wearer): Heart {
   const thread = startThread({ url, namespace, worker, beat, lease })
   thread.unref()
   const ended = new Promise<void>((done) => thread.once('exit', () => done()))
