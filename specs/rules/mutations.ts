@@ -16,6 +16,7 @@ const dueTimes = 'src/host/due-times.ts'
 const partition = 'src/host/partition.ts'
 const worker = 'src/host/worker.ts'
 const losses = 'src/host/losses.ts'
+const liveness = 'src/host/liveness.ts'
 const ownership = 'src/host/ownership.ts'
 const job = 'actors/job.ts'
 const group = 'actors/group.ts'
@@ -293,8 +294,10 @@ const runs: Mutation[] = [
     'runs: Q6 a claimed',
   ),
   off('Q6 leases stand still', losses, 'leases.renewAll()', '{}', 'runs: Q6 while'),
-  off('Q6 also after the outage', ownership, 'clock.monotonic() - steadySince)', 'Number.POSITIVE_INFINITY)', 'steady: Q6 an outage'),
-  off('Q6 a beat is no outage', ownership, 'const gap = 1.2 * beat', 'const gap = 0.8 * beat', 'steady: Q6 a healthy'),
+  off('Q6 also after the outage', liveness, 'clock.monotonic() - steadySince)', 'Number.POSITIVE_INFINITY)', 'steady: Q6 an outage'),
+  off('Q6 a beat is no outage', liveness, 'const gap = 1.2 * beat', 'const gap = 0.8 * beat', 'steady: Q6 a healthy'),
+  off('P13 what was learnt meanwhile', ownership, '      look(partition)\n    } catch', '    } catch', 'ownership: four hosts'),
+  off('P13 a hand-over that failed', ownership, 'else if (holder === name) during(partition, release)', '', 'ownership: hosts that'),
   off('Q7 after what is in the stream', losses, 'await partition.drained()', '', 'runs: Q7'),
   off(
     'Q8 the last run stays current',

@@ -11,6 +11,7 @@ import { serveApi } from './api.ts'
 import { serveCommands } from './command-api.ts'
 import { watchContracts } from './contracts.ts'
 import { createHeart } from './heart.ts'
+import { createLiveness } from './liveness.ts'
 import { createOwnership } from './ownership.ts'
 import { type HostParts, type Partition, takePartition } from './partition.ts'
 import { serveRuns } from './runs-service.ts'
@@ -43,7 +44,7 @@ export interface Host extends AsyncDisposable {
 }
 
 /** Time of a heartbeat, of a silence that is a death, and of a run's lease, ms. */
-const rhythm = { beat: 1200, ttl: 3000, lease: 2000, runBeat: 500 }
+const rhythm = { beat: 1200, ttl: 2500, lease: 2000, runBeat: 500 }
 
 /** A running host. Disposal stops it. */
 export async function createHost(options: HostOptions): Promise<Host> {
@@ -88,16 +89,16 @@ export async function createHost(options: HostOptions): Promise<Host> {
     noteDuration: (name, took) => durations.set(name, Math.min(took, 1.05 * (durations.get(name) ?? took) + 0.1)),
     lease: rhythm.lease,
     cacheLimit: 12_000,
-    steadyFor: () => ownership.steadyFor(),
-    confirm: () => ownership.confirm(),
+    steadyFor: () => liveness.steadyFor(),
+    confirm: () => liveness.confirm(),
     onError: (error, partition) => log(`stellwerk: partition ${partition} begins again: ${error instanceof Error ? error.message : error}`),
   }
+  const liveness = createLiveness({ bus, clock, name, beat: rhythm.beat, ttl: rhythm.ttl, changed: () => ownership.settle() })
   const ownership = createOwnership({
     bus,
     clock,
     name,
-    beat: rhythm.beat,
-    ttl: rhythm.ttl,
+    liveness,
     async take(number, owner) {
       partitions.set(number, await takePartition(parts, number, owner, () => ownership.lost(number)))
       answerFor(number)
@@ -116,12 +117,15 @@ export async function createHost(options: HostOptions): Promise<Host> {
   const client = createClient({ bus, clock, name: `${name}.c` })
 
   await ownership.start()
+  liveness.start()
   await worker.start()
 
   let stopped: Promise<boolean> | undefined
   async function stop(grace: number): Promise<boolean> {
     const ended = await worker.stop(grace)
+    liveness.leave()
     await ownership.stop()
+    liveness.stop()
     await client.close()
     api.stop()
     commands.stop()
