@@ -71,6 +71,16 @@ function compareAndSet(test: Test) {
     assert.equal(await store.commit([]), [])
   })
 
+  test('a late change and a good one of the same document keep apart in a batch', async ({ store }) => {
+    const docs = upTo(6).map((i) => aDocument(`job:apart/${i}`))
+    await stored(store, ...docs)
+    const late = { ...change(docs[2]!), base: { version: 1, commit: 'another' } }
+    const good = change(docs[2]!)
+    const others = [0, 1, 3, 4, 5].map((i) => change(docs[i]!))
+    assert.equal(await store.commit([late, good, ...others]), [false, true, true, true, true, true, true])
+    assert.equal(await loaded(store, docs[2]!._id), good.doc)
+  })
+
   test('a later version of the same document may follow before a flush', async ({ store }) => {
     const doc = aDocument('job:twice')
     const second = change(doc)
