@@ -266,7 +266,7 @@ const runs: Mutation[] = [
     '.slice()',
     'runs: Q2 a second copy',
   ),
-  off('Q3 within the lease', worker, ' && clock.monotonic() - sent < lease', '', 'runs: Q3 a grant'),
+  off('Q3 within the lease', worker, 'if (stopping || clock.monotonic() - since >= lease)', 'if (stopping)', 'runs: Q3 a grant'),
   off('Q3 also if granted at once', worker, 'if (stopping || clock.monotonic() - since >= lease)', 'if (stopping)', 'runs: Q3 a run'),
   off('Q4 given back', worker, 'else if (grant || !answers) giveBack(run)', 'else if (!answers) giveBack(run)', 'runs: Q4'),
   off(
@@ -296,6 +296,9 @@ const runs: Mutation[] = [
   off('Q6 leases stand still', losses, 'leases.renewAll()', '{}', 'runs: Q6 while'),
   off('Q6 also after the outage', liveness, 'clock.monotonic() - steadySince)', 'Number.POSITIVE_INFINITY)', 'steady: Q6 an outage'),
   off('Q6 a beat is no outage', liveness, 'const gap = 1.2 * beat', 'const gap = 0.8 * beat', 'steady: Q6 a healthy'),
+  off('Q5 claimed ahead, not for long', worker, 'clock.at(clock.now() + patience, giveBackOld)', '() => {}', 'ahead: what was claimed'),
+  off('Q5 no more handlers than slots', worker, '(slots.free || stopping)', 'true', 'ahead: there are never'),
+  off('Q5 ahead only of what is quick', 'src/host/slots.ts', 'clock.monotonic() - lastFree)', '0)', 'ahead: nothing'),
   off('P13 what was learnt meanwhile', ownership, '      look(partition)\n    } catch', '    } catch', 'ownership: four hosts'),
   off('P13 a hand-over that failed', ownership, 'else if (holder === name) during(partition, release)', '', 'ownership: hosts that'),
   off('Q7 after what is in the stream', losses, 'await partition.drained()', '', 'runs: Q7'),

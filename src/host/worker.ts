@@ -9,13 +9,14 @@ import type { Answer, Heart, Wearer } from './heart.ts'
 import type { OwnWorker } from './partition.ts'
 import { createResults, type Ended } from './results.ts'
 import { runHandler, timeoutGrace } from './run.ts'
+import { createSlots } from './slots.ts'
 
 /**
  * The part of a host that runs handlers.
  *
- *   offer ─► claiming ─── granted in time ───► running ─── returned, threw ───► done ─── settled ───► (forgotten)
- *              │  └────── refused ► (forgotten)                                   ▲
- *              └───────── granted late, shutdown ► given back: 'unbegun' ─────────┘
+ *   offer ─► claiming ─── granted in time ─► ready ─── a slot ───► running ─── returned, threw ─► done ─── settled ─► (forgotten)
+ *              │  └────── refused ► (forgotten) │                                                    ▲
+ *              └─ granted late, shutdown ───────┴─ no slot came ► given back: 'unbegun' ─────────────┘
  *
  * A handler starts only after the job's actor has granted the claim and committed it, and only while the lease, counted from the
  * sending of the very request that was answered, still runs. A run is remembered until it is settled, and never claimed twice.
@@ -49,7 +50,7 @@ export interface WorkerParts {
 interface Run {
   address: Address
   dispatch: number
-  state: 'claiming' | 'running' | 'done'
+  state: 'claiming' | 'ready' | 'running' | 'done'
   begun: boolean
   abort: AbortController
   over: boolean
@@ -61,15 +62,28 @@ interface Backlog {
   open: number
 }
 
+/** Granted, and waits for a slot. */
+interface Ready {
+  run: Run
+  grant: Grant
+  /** When the request was sent by which the lease began. */
+  since: number
+}
+
+/** What was granted ahead and found no slot for so long goes back, ms: another worker may have one. */
+const patience = 500
+
 const keyOf = (address: Address, dispatch: number) => `${address} ${dispatch}`
 
 export function createWorker(parts: WorkerParts): Worker {
-  const { bus, store, clock, name, slots, lease } = parts
+  const { bus, store, clock, name, lease } = parts
   const handlers = new Map(parts.handlers.map((handler) => [handler.definition.name, handler]))
   const pulls = new Map<string, WorkPull>()
   const runs = new Map<string, Run>()
   const backlog: Backlog[] = []
-  let busy = 0
+  const slots = createSlots(clock, parts.slots)
+  const ready: Ready[] = []
+  let impatient: (() => void) | undefined
   let stopping = false
   let refilling = false
   let idle: (() => void) | undefined
@@ -92,13 +106,37 @@ export function createWorker(parts: WorkerParts): Worker {
 
   // ---- slots --------------------------------------------------------------------------------------------------------
 
-  function take(): void {
-    busy++
+  function admit(granted: Ready): void {
+    granted.run.state = 'ready'
+    ready.push(granted)
+    startReady()
   }
-  function free(): void {
-    busy--
+
+  function startReady(): void {
+    while (ready.length && (slots.free || stopping)) {
+      const { run, grant, since } = ready.shift()!
+      if (stopping || clock.monotonic() - since >= lease) giveBack(run)
+      else start(run, grant)
+    }
+    if (ready.length && !impatient) impatient = clock.at(clock.now() + patience, giveBackOld)
+    else if (!ready.length) disarm()
+  }
+
+  function giveBackOld(): void {
+    impatient = undefined
+    while (ready.length && clock.monotonic() - ready[0]!.since >= patience) giveBack(ready.shift()!.run)
+    startReady()
+  }
+
+  function disarm(): void {
+    impatient?.()
+    impatient = undefined
+  }
+
+  function freed(): void {
+    startReady()
     refill()
-    if (!busy) idle?.()
+    if (!slots.open) idle?.()
   }
   /** Slots that become free together are filled by one request, not by one each. */
   function refill(): void {
@@ -110,9 +148,9 @@ export function createWorker(parts: WorkerParts): Worker {
       want()
     })
   }
-  /** Never more offers than free slots; what is waiting in the backlog comes first. */
+  /** Never more offers than there is room; what is waiting in the backlog comes first. */
   function want(): void {
-    const room = stopping || backlog.length ? 0 : Math.max(0, slots - busy)
+    const room = stopping || backlog.length ? 0 : slots.room
     for (const [job, pull] of pulls) pull.want(Math.ceil(room / parts.offerSize(job)))
   }
 
@@ -126,7 +164,7 @@ export function createWorker(parts: WorkerParts): Worker {
   // ---- claims -------------------------------------------------------------------------------------------------------
 
   function onOffer(offer: TakenOffer): void {
-    if (stopping || busy >= slots) {
+    if (stopping || !slots.room) {
       offer.giveBack()
       return
     }
@@ -140,7 +178,7 @@ export function createWorker(parts: WorkerParts): Worker {
 
   function claimBacklog(): void {
     const claims = new Map<number, { address: Address; dispatch: number; from: Backlog }[]>()
-    while (backlog.length && busy < slots && !stopping) {
+    while (backlog.length && slots.room && !stopping) {
       const from = backlog[0]!
       const [address, dispatch] = from.jobs.shift()!
       if (!from.jobs.length) backlog.shift()
@@ -148,7 +186,7 @@ export function createWorker(parts: WorkerParts): Worker {
       const list = claims.get(partition) ?? claims.set(partition, []).get(partition)!
       list.push({ address, dispatch, from })
       remember({ address, dispatch, state: 'claiming', begun: false, over: false, abort: new AbortController() })
-      take()
+      slots.claim()
     }
     for (const [partition, list] of claims) void claim(partition, list)
   }
@@ -159,11 +197,12 @@ export function createWorker(parts: WorkerParts): Worker {
       const key = keyOf(address, dispatch)
       const run = runs.get(key)!
       const grant = answers?.[i]
-      if (grant && !stopping && clock.monotonic() - sent < lease) start(run, grant)
-      else if (grant || !answers) giveBack(run)
+      if (grant) admit({ run, grant, since: sent })
+      else if (!answers) giveBack(run)
       else {
         forget(key)
-        free()
+        slots.unclaim()
+        freed()
       }
       if (--from.open > 0) return
       if (answers) from.offer.acknowledge()
@@ -190,17 +229,22 @@ export function createWorker(parts: WorkerParts): Worker {
   }
 
   function giveBack(run: Run): void {
+    slots.unclaim()
     end(run, { outcome: 'unbegun' })
   }
 
   // ---- runs ---------------------------------------------------------------------------------------------------------
 
   function start(run: Run, grant: Grant): void {
+    slots.enter()
     run.state = 'running'
     run.begun = true
     remember(run, grant.timeout)
     const handler = handlers.get(grant.job)!
-    void runHandler({ bus, store, clock }, handler, grant, run.abort).then((ended) => end(run, ended))
+    void runHandler({ bus, store, clock }, handler, grant, run.abort).then((ended) => {
+      slots.leave()
+      end(run, ended)
+    })
   }
 
   function end(run: Run, ended: Ended): void {
@@ -208,7 +252,7 @@ export function createWorker(parts: WorkerParts): Worker {
     const key = keyOf(run.address, run.dispatch)
     if (run.over) forget(key)
     else results.send(key, run.address, run.dispatch, ended)
-    free()
+    freed()
   }
 
   // ---- what the heartbeats answer ----------------------------------------------------------------------------------
@@ -229,27 +273,30 @@ export function createWorker(parts: WorkerParts): Worker {
   return {
     name,
     get running() {
-      return busy
+      return slots.open
     },
     reserve(job) {
-      if (stopping || busy >= slots || backlog.length || !handlers.has(job) || !pulls.get(job)?.empty) return false
-      take()
+      if (stopping || !slots.room || backlog.length || !handlers.has(job) || !pulls.get(job)?.empty) return false
+      slots.claim()
       want()
       return true
     },
-    release: () => free(),
+    release() {
+      slots.unclaim()
+      freed()
+    },
     begin(grant, since) {
       const run: Run = {
         address: grant.address,
         dispatch: grant.dispatch,
-        state: 'running',
+        state: 'ready',
         begun: false,
         over: false,
         abort: new AbortController(),
       }
-      runs.set(keyOf(grant.address, grant.dispatch), run)
-      if (stopping || clock.monotonic() - since >= lease) giveBack(run)
-      else start(run, grant)
+      if (slots.free) runs.set(keyOf(grant.address, grant.dispatch), run)
+      else remember(run)
+      admit({ run, grant, since })
     },
     async start() {
       for (const job of handlers.keys()) pulls.set(job, await bus.pull(job, onOffer))
@@ -258,9 +305,10 @@ export function createWorker(parts: WorkerParts): Worker {
     async stop(grace) {
       stopping = true
       want()
+      startReady()
       for (const { offer } of backlog.splice(0)) offer.giveBack()
       for (const run of runs.values()) if (run.state === 'running') run.abort.abort(shutdownReason())
-      const ended = await within(clock, grace, busy ? new Promise<void>((done) => (idle = done)) : Promise.resolve())
+      const ended = await within(clock, grace, slots.open ? new Promise<void>((done) => (idle = done)) : Promise.resolve())
       await within(clock, ended ? grace : 0, results.delivered())
       await heart.stop()
       for (const pull of pulls.values()) await pull.stop()
