@@ -12,6 +12,9 @@ interface Edit {
 }
 
 const turn = 'src/host/turn.ts'
+const apply = 'src/host/turn/apply.ts'
+const commit = 'src/host/turn/commit.ts'
+const send = 'src/host/turn/send.ts'
 const dueTimes = 'src/host/due-times.ts'
 const partition = 'src/host/partition.ts'
 const worker = 'src/host/worker.ts'
@@ -31,22 +34,22 @@ const off = (rule: string, file: string, find: string, replace: string, ...specs
 const delivery: Mutation[] = [
   off(
     'F1 marks are numbers of events, not versions',
-    turn,
+    send,
     'inc: doc.inc, n: entry.n }',
     'inc: doc.inc, n: doc.version }',
     'duplicates: F1',
   ),
-  off('F2 a sequence counts for a whole frame', turn, 'const inbox = t.before?.inbox', 'const inbox = t.draft.inbox', 'duplicates: F2'),
+  off('F2 a sequence counts for a whole frame', apply, 'const inbox = t.before?.inbox', 'const inbox = t.draft.inbox', 'duplicates: F2'),
   off(
     'F3 the path depends on the addresses only',
-    turn,
+    send,
     'if (target === partition.number)',
     'if (target === partition.number || (partition as unknown as { owned: Map<number, unknown> }).owned.has(target))',
     'order: F3',
   ),
   off(
     'F4 what a timer made stays due until it has arrived',
-    turn,
+    commit,
     'wake(draft, !partition.store.atomicTurns && (turn.frameless || before?.wakeAt === 0))',
     'wake(draft, false)',
     'takeover: F4 a timer',
@@ -63,7 +66,7 @@ const delivery: Mutation[] = [
         replace: '    turn.touched.add(doc._id)\n',
       },
       {
-        file: turn,
+        file: commit,
         find: '    route(partition, turn, t.cached)\n  }\n  for (const [item, outcome]',
         replace: `    const old = (n: number) => Number(n <= (t.before?.n ?? 0))
     const outbox = [...t.draft.outbox].sort((one, other) => old(one.n) - old(other.n))
@@ -71,13 +74,13 @@ const delivery: Mutation[] = [
   }
   for (const [item, outcome]`,
       },
-      { file: turn, find: '    if (t.cached) route(partition, turn, t.cached)\n', replace: '' },
+      { file: apply, find: '    if (t.cached) route(partition, turn, t.cached)\n', replace: '' },
     ],
     specs: ['order: F5 a document'],
   },
   off(
     'F5 a frame is named by all that it holds',
-    turn,
+    send,
     'id: nameOf(events)',
     // biome-ignore lint/suspicious/noTemplateCurlyInString: source text
     'id: `${events[0]!.inc}.${events[0]!.n}`',
@@ -87,7 +90,7 @@ const delivery: Mutation[] = [
   ),
   off(
     'F6 nothing is known delivered before the turn is complete',
-    turn,
+    commit,
     'for (const [item, outcome] of t.outcomes) {\n',
     'for (const [item, outcome] of t.outcomes) {\n    if (item.from) partition.cache.delivered(...item.from)\n',
     'order: F6',
@@ -95,14 +98,14 @@ const delivery: Mutation[] = [
   ),
   off(
     'F7 each entry at most once a turn',
-    turn,
+    send,
     'if (known.has(entry.n) || turn.routed.has(key)) continue',
     'if (known.has(entry.n)) continue',
     'order: F7',
   ),
   off(
     'F8 a refusal is written',
-    turn,
+    apply,
     'if (item.claim && outcome.refused.length) return',
     'if (outcome.refused.length || outcome.rejected) return',
     'duplicates: F8',
@@ -110,7 +113,7 @@ const delivery: Mutation[] = [
   ),
   off(
     'F9 a throw is recorded as applied',
-    turn,
+    apply,
     '  if (item.claim && outcome.refused.length) return\n',
     `  if (outcome.rejected?.code === 'MACHINE_THREW') {
     const letter = { id: 'threw', to: envelope.to, reason: outcome.rejected, body: envelope, at: 0 }
@@ -122,14 +125,14 @@ const delivery: Mutation[] = [
   ),
   off(
     'P5 a refusal after the creation is not one of the creation',
-    turn,
+    apply,
     '!t.before && !t.changed && outcome.rejected',
     '!t.before && outcome.rejected',
     'duplicates: P5 an event after',
   ),
   off(
     'F10 a publish that fails ends the turn',
-    turn,
+    send,
     'await partition.bus.publish(frames)',
     'await partition.bus.publish(frames).catch(() => {})',
     'order: F10 a publish',
@@ -137,7 +140,7 @@ const delivery: Mutation[] = [
   off('F10 for clients', 'src/sender.ts', 'unsent.unshift(...batch)', 'unsent.push(...batch)', 'order: F10 a client'),
   off(
     'F11 numbers of clients',
-    turn,
+    apply,
     'return mark !== undefined && envelope.n! <= mark',
     'return false',
     'duplicates: F11',
@@ -146,29 +149,29 @@ const delivery: Mutation[] = [
   {
     rule: 'F13 marks by incarnation',
     edits: [
-      { file: turn, find: 't.draft.inbox.marks[envelope.inc]', replace: 't.draft.inbox.marks[envelope.from!]' },
-      { file: turn, find: ') draft.inbox.marks[envelope.inc]', replace: ') draft.inbox.marks[envelope.from!]' },
+      { file: apply, find: 't.draft.inbox.marks[envelope.inc]', replace: 't.draft.inbox.marks[envelope.from!]' },
+      { file: apply, find: ') draft.inbox.marks[envelope.inc]', replace: ') draft.inbox.marks[envelope.from!]' },
     ],
     specs: ['duplicates: F13'],
   },
   off(
     'F14 a commit id for every attempt',
-    turn,
+    commit,
     'draft.commit = partition.uniqueId()',
     'draft.commit = ((turn as unknown as { id?: string }).id ??= partition.uniqueId()) + draft._id',
     'duplicates: F14',
   ),
   off('F15 version and commit', 'src/store/match.ts', ' && present.commit === base.commit', '', 'duplicates: F15'),
-  off('P2 a write that was not mine is void', turn, 'if (mine.get(t) === false)', 'if (!mine)', 'everywhere: a host that stands still'),
+  off('P2 a write that was not mine is void', commit, 'if (mine.get(t) === false)', 'if (!mine)', 'everywhere: a host that stands still'),
   off(
     'P3 sequences by epoch',
-    turn,
+    apply,
     '(epoch! < inbox.epoch || (epoch === inbox.epoch && sequence <= inbox.sequence))',
     'sequence <= inbox.sequence',
     'duplicates: P3',
   ),
-  off('P4 timers by generation', turn, ' && candidate.generation === timer.generation', '', 'takeover: P4'),
-  off('P6 what is delivered is left out', turn, 'if (cached?.known.size)', 'if (!cached)', 'order: P6'),
+  off('P4 timers by generation', apply, ' && candidate.generation === timer.generation', '', 'takeover: P4'),
+  off('P6 what is delivered is left out', commit, 'if (cached?.known.size)', 'if (!cached)', 'order: P6'),
   {
     rule: 'P7 what is met is sent on',
     edits: [
@@ -177,7 +180,7 @@ const delivery: Mutation[] = [
         find: '    turn.touched.add(doc._id)\n    route(partition, turn, cached)\n',
         replace: '    turn.touched.add(doc._id)\n',
       },
-      { file: turn, find: '    if (t.cached) route(partition, turn, t.cached)\n', replace: '' },
+      { file: apply, find: '    if (t.cached) route(partition, turn, t.cached)\n', replace: '' },
     ],
     specs: ['order: P11', 'order: F6', 'everywhere: a death'],
   },
@@ -246,7 +249,7 @@ const runs: Mutation[] = [
   off('F18 Q1 one claim is granted', job, "args.event.type === 'claim' && isCurrent(args)", "args.event.type === 'claim'", 'runs: F18'),
   off(
     'Q1 told once committed',
-    turn,
+    apply,
     '  t.changed = true\n',
     '  t.changed = true\n  item.claim?.answer(outcome.grants[0])\n',
     'runs: Q1 a grant',
@@ -268,7 +271,7 @@ const runs: Mutation[] = [
   ),
   off('Q3 within the lease', worker, 'if (stopping || clock.monotonic() - since >= lease)', 'if (stopping)', 'runs: Q3 a grant'),
   off('Q3 also if granted at once', worker, 'if (stopping || clock.monotonic() - since >= lease)', 'if (stopping)', 'runs: Q3 a run'),
-  off('Q4 given back', worker, 'else if (grant || !answers) giveBack(run)', 'else if (!answers) giveBack(run)', 'runs: Q4'),
+  off('Q4 given back', worker, 'since >= lease) giveBack(run)', 'since >= lease) slots.unclaim()', 'runs: Q4'),
   off(
     'Q5 a number for every queueing',
     job,

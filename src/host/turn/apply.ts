@@ -1,0 +1,129 @@
+import type { ActorType } from '../../../actors/actor.ts'
+import { type Address, typeOf } from '../../address.ts'
+import { decide, draftOf, emptyDocument, type Facts, type Outcome } from '../../decide.ts'
+import type { ActorDocument, Outgoing } from '../../document.ts'
+import type { Item, Partition } from '../partition.ts'
+import { route } from './send.ts'
+import { refusal, type Touched, type Turn } from './state.ts'
+
+/** Decides on one item, unless it was applied before; nothing is written yet. */
+export function apply(partition: Partition, turn: Turn, touched: Map<Address, Touched>, item: Item): void {
+  const { envelope } = item
+  const type = partition.actors.get(typeOf(envelope.to))
+  const t = touched.get(envelope.to) ?? meet(partition, touched, item)
+  if (!type || !t) {
+    absent(partition, turn, item)
+    return
+  }
+  t.items.push(item)
+  const peer = (address: Address) => {
+    const doc = touched.get(address)?.draft ?? partition.cache.get(address)?.doc
+    return doc?.snapshot && partition.actors.get(doc.type)?.peer?.(doc.snapshot)
+  }
+  if (isDuplicate(t, item, type.unmarked.has(envelope.event.type))) {
+    const outcome = saidBefore(type, t, item, peer)
+    t.outcomes.push([item, outcome])
+    if (outcome?.rejected) bury(partition, turn, item, outcome.rejected)
+    if (t.cached) route(partition, turn, t.cached)
+    return
+  }
+  if (item.timer) t.draft.timers = t.draft.timers.filter((timer) => !isTimer(timer, item))
+  const sent = t.draft.n
+  const outcome = decide(type, t.draft, envelope, { at: partition.clock.now(), peer })
+  t.outcomes.push([item, outcome])
+  for (const { id, body } of outcome.pages) t.pages.push({ _id: id, owner: envelope.to, body })
+  if (!t.draft.snapshot || (!t.before && !t.changed && outcome.rejected)) {
+    // It would have been created by an event that it refuses: it does not exist.
+    touched.delete(envelope.to)
+    if (outcome.rejected?.code === 'NOT_ALLOWED') absent(partition, turn, item)
+    else {
+      turn.replies.push({ item, outcome })
+      if (item.from) turn.delivered.push(item.from)
+      bury(partition, turn, item, outcome.rejected!, outcome.rejected!.code === 'MACHINE_THREW')
+    }
+    return
+  }
+  if (item.claim && outcome.refused.length) return
+  record(t.draft, item, type.unmarked.has(envelope.event.type))
+  t.changed = true
+  grantAtOnce(partition, turn, t, sent)
+}
+
+function meet(partition: Partition, touched: Map<Address, Touched>, { envelope }: Item): Touched | undefined {
+  const address = envelope.to
+  const cached = partition.cache.get(address)
+  const type = partition.actors.get(typeOf(address))
+  if (!type || (!cached && !type.creates.has(envelope.event.type))) return undefined
+  const draft = cached ? draftOf(cached.doc) : emptyDocument(address, type, partition.number, partition.clock.now())
+  const t: Touched = { address, draft, before: cached?.doc, cached, items: [], outcomes: [], grants: [], pages: [], changed: false }
+  touched.set(address, t)
+  return t
+}
+
+/**
+ * A frame was applied if its sequence is not above the inbox as it was at the start of the wave (all events of one frame for one actor
+ * are one write); an actor's or a client's event if its number is not above the sender's mark; a timer if it is not in the document.
+ */
+function isDuplicate(t: Touched, { envelope, epoch, sequence, timer }: Item, unmarked: boolean): boolean {
+  if (timer) return !t.draft.timers.some((candidate) => candidate.id === timer.id && candidate.generation === timer.generation)
+  const inbox = t.before?.inbox
+  if (sequence !== undefined && inbox && (epoch! < inbox.epoch || (epoch === inbox.epoch && sequence <= inbox.sequence))) return true
+  const mark = envelope.inc === undefined || unmarked ? undefined : t.draft.inbox.marks[envelope.inc]
+  return mark !== undefined && envelope.n! <= mark
+}
+
+/** A command that came again is answered as it was the first time, as far as that can be told: refused again, or done. */
+function saidBefore(type: ActorType, t: Touched, { envelope }: Item, peer: Facts['peer']): Outcome | undefined {
+  if (!(envelope.reply || envelope.letter) || !['submit', 'add'].includes(envelope.event.type) || !t.before) return undefined
+  const { rejected } = decide(type, draftOf(t.before), envelope, { at: 0, peer })
+  return rejected && refusal(rejected)
+}
+
+function record(draft: ActorDocument, { envelope, epoch, sequence }: Item, unmarked: boolean): void {
+  if (sequence !== undefined) Object.assign(draft.inbox, { epoch, sequence })
+  if (envelope.inc !== undefined && !unmarked) draft.inbox.marks[envelope.inc] = envelope.n!
+}
+
+const isTimer = (timer: { id: string; generation: number }, { timer: fired }: Item) =>
+  timer.id === fired!.id && timer.generation === fired!.generation
+
+/** An event for an actor that does not exist, and that does not create it. */
+function absent(partition: Partition, turn: Turn, item: Item): void {
+  const { envelope } = item
+  const outcome = refusal({ code: 'NOT_FOUND', message: `${envelope.to} does not exist` })
+  turn.replies.push({ item, outcome })
+  if (item.from) turn.delivered.push(item.from)
+  const { to, reply, letter, event } = envelope
+  // Whoever waits is told. A result is kept all the same: somebody has worked for it.
+  const told = reply && !letter && event.type !== 'result'
+  if (item.claim || item.timer || told) return
+  turn.letters.push({ letter: { id: letterId(partition, item), to, reason: outcome.rejected!, body: envelope, at: partition.clock.now() } })
+}
+
+/** Keeps what was refused without a write: with the frame, it comes again after a crash. */
+function bury(partition: Partition, turn: Turn, item: Item, reason: { code: string; message: string }, always = false): void {
+  const { to, event: body, letter } = item.envelope
+  if (letter || always) turn.letters.push({ letter: { id: letterId(partition, item), to, reason, body, at: partition.clock.now() } })
+}
+
+/** The same for each repeat of what it is about. */
+function letterId(partition: Partition, { envelope, epoch, sequence, place = 0 }: Item): string {
+  const { inc, n, letter } = envelope
+  if (inc !== undefined && !letter) return `${inc}.${n}`
+  return sequence === undefined ? partition.uniqueId() : `e${epoch}.p${partition.number}.${sequence}.${place}`
+}
+
+/**
+ * Where the owner's own worker has the handler and a free slot, and nothing is queued before it, the run is granted in the write that
+ * queues the job: no offer, no round trip.
+ */
+function grantAtOnce(partition: Partition, turn: Turn, t: Touched, sent: number): void {
+  const at = t.draft.outbox.findIndex((entry) => entry.kind === 'offer' && entry.n > sent)
+  const offer = t.draft.outbox[at] as (Outgoing & { kind: 'offer' }) | undefined
+  if (!offer || !partition.worker?.reserve(offer.job)) return
+  turn.reserved.push(offer.job)
+  t.draft.outbox.splice(at, 1)
+  const event = { type: 'claim', dispatch: offer.dispatch, worker: partition.worker.name }
+  const { grants } = decide(partition.actors.get('job')!, t.draft, { to: t.address, event }, { at: partition.clock.now() })
+  t.grants.push(...grants)
+}

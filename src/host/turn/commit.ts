@@ -1,0 +1,72 @@
+import { wake } from '../../decide.ts'
+import type { ActorDocument } from '../../document.ts'
+import type { Page, Write } from '../../store/port.ts'
+import type { Partition } from '../partition.ts'
+import { route } from './send.ts'
+import type { Touched, Turn } from './state.ts'
+
+/** Writes what a wave has changed; who lost the compare-and-set is decided again in the next wave. */
+export async function commit(partition: Partition, turn: Turn, touched: Touched[]): Promise<void> {
+  const changed = touched.filter((t) => t.changed)
+  const pages = changed.flatMap((t) => [...t.pages, ...spillHistory(partition, t.draft)])
+  if (pages.length) await partition.store.putPages(pages)
+  const writes = changed.map((t): Write => seal(partition, turn, t))
+  const since = partition.clock.monotonic()
+  const answers = writes.length ? await partition.store.commit(writes) : []
+  partition.counts.writes += writes.length
+  const mine = new Map(changed.map((t, i) => [t, answers[i]]))
+  for (const t of touched) {
+    if (mine.get(t) === false) redo(partition, turn, t)
+    else done(partition, turn, t, since)
+  }
+}
+
+/** Makes the draft the document that is to be written. */
+function seal(partition: Partition, turn: Turn, { draft, before, cached }: Touched): Write {
+  draft.version = (before?.version ?? 0) + 1
+  draft.commit = partition.uniqueId()
+  if (!before) draft.inc = draft.commit
+  if (cached?.known.size) draft.outbox = draft.outbox.filter(({ n }) => !cached.known.has(n))
+  wake(draft, !partition.store.atomicTurns && (turn.frameless || before?.wakeAt === 0))
+  return { doc: draft, base: before && { version: before.version, commit: before.commit } }
+}
+
+/** Somebody else has written it meanwhile: what was decided is void. Decided again, before this actor's later events. */
+function redo(partition: Partition, turn: Turn, t: Touched): void {
+  partition.counts.conflicts++
+  partition.cache.evict(t.address)
+  for (const { job } of t.grants) {
+    turn.reserved.splice(turn.reserved.indexOf(job), 1)
+    partition.worker?.release(job)
+  }
+  turn.items.push(...t.items)
+}
+
+function done(partition: Partition, turn: Turn, t: Touched, since: number): void {
+  if (t.changed) {
+    t.cached = partition.cache.put(t.draft)
+    partition.noted(t.draft)
+    turn.touched.add(t.address)
+    for (const grant of t.grants) turn.grants.push({ grant, since })
+    if (t.draft.state !== t.before?.state) turn.changes.push(t.draft)
+    route(partition, turn, t.cached)
+  }
+  for (const [item, outcome] of t.outcomes) {
+    if (item.from) turn.delivered.push(item.from)
+    if (item.claim || item.envelope.reply) turn.replies.push({ item, outcome, doc: t.draft })
+  }
+}
+
+/** Characters of JSON that a document keeps of its history. */
+const historyLimit = 16 * 1024
+
+/** Moves a long history into a page of its own. */
+function spillHistory(partition: Partition, draft: ActorDocument): Page[] {
+  if (draft.history.length < 32 && !draft.history.some(({ event }) => 'members' in event || 'body' in event)) return []
+  if (JSON.stringify(draft.history).length < historyLimit) return []
+  const _id = `${draft._id}#history-${draft.history[0]!.v}-${partition.uniqueId()}`
+  const page = { _id, owner: draft._id, body: draft.history }
+  draft.historyPages = [...(draft.historyPages ?? []), _id]
+  draft.history = []
+  return [page]
+}

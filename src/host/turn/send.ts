@@ -1,0 +1,114 @@
+import { createHash } from 'node:crypto'
+import { type Address, partitionOf, rootOf } from '../../address.ts'
+import type { OutgoingFrame } from '../../bus/port.ts'
+import type { ActorDocument, Outgoing } from '../../document.ts'
+import type { Envelope } from '../../envelope.ts'
+import type { Cached } from '../cache.ts'
+import type { Partition } from '../partition.ts'
+import type { Turn } from './state.ts'
+
+/** Sends on what the document decided and is not known delivered: all of it, in order, each entry at most once a turn. */
+export function route(partition: Partition, turn: Turn, { doc, known }: Cached): void {
+  for (const entry of doc.outbox) {
+    const key = `${doc.inc} ${entry.n}`
+    if (known.has(entry.n) || turn.routed.has(key)) continue
+    turn.routed.add(key)
+    routeEntry(partition, turn, doc, entry)
+  }
+}
+
+function routeEntry(partition: Partition, turn: Turn, doc: ActorDocument, entry: Outgoing): void {
+  const from: [Address, number] = [doc._id, entry.n]
+  const identity = { from: doc._id, inc: doc.inc, n: entry.n }
+  switch (entry.kind) {
+    case 'event': {
+      const envelope: Envelope = { to: entry.to, event: entry.event, ...identity }
+      // The path depends on the two addresses only: never on which partitions this host happens to own.
+      const target = partitionOf(rootOf(entry.to), partition.bus.partitions)
+      if (target === partition.number) turn.next.push({ envelope, from })
+      else {
+        const frame = turn.frames.get(target) ?? turn.frames.set(target, { envelopes: [], from: [] }).get(target)!
+        frame.envelopes.push(envelope)
+        frame.from.push(from)
+      }
+      return
+    }
+    case 'read':
+      turn.next.push({ envelope: { to: doc._id, event: entry.event, ...identity }, from, page: entry.page })
+      return
+    case 'offer':
+      // A newer dispatch, or a run, has made it void.
+      if (doc.work?.state === 'queued' && doc.work.dispatch === entry.dispatch) turn.offers.push({ ...entry, address: doc._id })
+      turn.delivered.push(from)
+      return
+    case 'dead': {
+      const { event: body, reason, snapshot } = entry
+      turn.letters.push({ letter: { id: `${doc.inc}.${entry.n}`, to: doc._id, reason, body, snapshot, at: partition.clock.now() }, from })
+    }
+  }
+}
+
+/** Tells those who wait, once all is committed. */
+export function answer(partition: Partition, turn: Turn): void {
+  for (const { grant, since } of turn.grants) partition.worker!.begin(grant, since)
+  for (const { item, outcome, doc } of turn.replies) {
+    if (item.claim) item.claim.answer(outcome?.grants[0])
+    else if (item.envelope.reply) partition.reply(item.envelope, outcome, doc)
+  }
+  partition.sendReplies()
+  sendFeed(partition, turn.changes)
+}
+
+/** Other programs learn of changed states: one message a root. At most once; no guarantee depends on it. */
+function sendFeed(partition: Partition, changes: ActorDocument[]): void {
+  const subjects = new Map<string, unknown[]>()
+  for (const { _id, type, root, version, state, updatedAt } of changes) {
+    const subject = `feed.${type}.${root}`
+    const list = subjects.get(subject) ?? subjects.set(subject, []).get(subject)!
+    list.push({ address: _id, version, state, at: updatedAt })
+  }
+  for (const [subject, list] of subjects) partition.bus.signal(subject, list)
+}
+
+export async function publish(partition: Partition, turn: Turn): Promise<void> {
+  const frames: OutgoingFrame[] = []
+  for (const [target, { envelopes, from }] of turn.frames) {
+    frames.push(...cut(target, envelopes))
+    turn.delivered.push(...from)
+  }
+  if (turn.letters.length) await partition.bus.deadLetter(turn.letters.map(({ letter }) => letter))
+  for (const { from } of turn.letters) if (from) turn.delivered.push(from)
+  if (frames.length) await partition.bus.publish(frames)
+  await partition.offer(turn.offers)
+}
+
+/** Largest frame between partitions, in characters of JSON. */
+const frameLimit = 1024 * 1024
+
+/**
+ * Frames are named by all that they hold: a repeat has the same name, and what goes out again together with something new has another
+ * one, or the stream would drop the new with the old.
+ */
+function cut(partition: number, envelopes: Envelope[]): OutgoingFrame[] {
+  const frames: OutgoingFrame[] = []
+  let events: Envelope[] = []
+  let size = 0
+  const close = () => {
+    if (events.length) frames.push({ partition, id: nameOf(events), events })
+    events = []
+    size = 0
+  }
+  for (const envelope of envelopes) {
+    const length = JSON.stringify(envelope).length
+    if (size + length > frameLimit) close()
+    events.push(envelope)
+    size += length
+  }
+  close()
+  return frames
+}
+
+const nameOf = (events: Envelope[]): string =>
+  createHash('sha1')
+    .update(events.map(({ to, inc, n }) => `${to} ${inc} ${n}`).join())
+    .digest('base64url')

@@ -1,0 +1,69 @@
+import type { Grant } from '../../../actors/job.ts'
+import type { Address } from '../../address.ts'
+import type { DeadLetter } from '../../bus/port.ts'
+import type { Outcome } from '../../decide.ts'
+import type { ActorDocument } from '../../document.ts'
+import type { Envelope } from '../../envelope.ts'
+import type { Page } from '../../store/port.ts'
+import type { Cached } from '../cache.ts'
+import type { Waiting } from '../offers.ts'
+import type { Collected, Item } from '../partition.ts'
+
+/** What one turn gathers until it is over. */
+export interface Turn {
+  items: Item[]
+  next: Item[]
+  /** Outbox entries that this turn has routed: each at most once. */
+  routed: Set<string>
+  /** Entries whose receiver in this partition has committed, or whose publish was confirmed. */
+  delivered: [Address, number][]
+  frames: Map<number, { envelopes: Envelope[]; from: [Address, number][] }>
+  offers: Waiting[]
+  letters: { letter: DeadLetter; from?: [Address, number] }[]
+  /** Granted at once to the worker of this host, and the slots that were reserved for that. */
+  grants: { grant: Grant; since: number }[]
+  reserved: string[]
+  replies: { item: Item; outcome?: Outcome; doc?: ActorDocument }[]
+  changes: ActorDocument[]
+  touched: Set<Address>
+  /** Something in it has no frame behind it that would come again. */
+  frameless: boolean
+}
+
+export const beginTurn = ({ items, letters, refused }: Collected): Turn => ({
+  items,
+  next: [],
+  routed: new Set(),
+  delivered: [],
+  frames: new Map(),
+  offers: [],
+  letters: letters.map((letter) => ({ letter })),
+  grants: [],
+  reserved: [],
+  replies: refused.map(({ envelope, error }) => ({ item: { envelope }, outcome: refusal(error) })),
+  changes: [],
+  touched: new Set(),
+  frameless: items.some((item) => item.sequence === undefined && !item.claim),
+})
+
+export const refusal = (rejected: { code: string; message: string }): Outcome => ({
+  grants: [],
+  refused: [],
+  rejected,
+  superseded: false,
+  pages: [],
+})
+
+/** What one wave does to one actor: in the end one write, or none. */
+export interface Touched {
+  address: Address
+  draft: ActorDocument
+  /** The document as it was at the start of the wave; absent for one that is created. */
+  before?: ActorDocument
+  cached?: Cached
+  items: Item[]
+  outcomes: (readonly [Item, Outcome | undefined])[]
+  grants: Grant[]
+  pages: Page[]
+  changed: boolean
+}
