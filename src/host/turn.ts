@@ -23,6 +23,7 @@ export async function runTurn(partition: Partition, collected: Collected): Promi
   const turn = beginTurn(collected)
   try {
     while (turn.items.length) await wave(partition, turn)
+    if (partition.store.atomicTurns) await forgetDelivered(partition, turn)
     await partition.store.flush()
   } catch (error) {
     for (const job of turn.reserved) partition.worker?.release(job)
@@ -64,6 +65,30 @@ async function load(partition: Partition, turn: Turn, items: Item[]): Promise<vo
     turn.touched.add(doc._id)
     route(partition, turn, cached)
   }
+}
+
+/**
+ * Where a turn is one transaction, what was delivered in it becomes durable together with its receivers: it leaves the outboxes before
+ * they are written at all. A group in which 250 members begin would else be written with the submits of all.
+ */
+async function forgetDelivered(partition: Partition, turn: Turn): Promise<void> {
+  const delivered = new Map<Address, Set<number>>()
+  for (const [address, n] of turn.received) {
+    if (!turn.written.has(address)) continue
+    const numbers = delivered.get(address) ?? delivered.set(address, new Set()).get(address)!
+    numbers.add(n)
+  }
+  const writes: Write[] = []
+  for (const [address, numbers] of delivered) {
+    const { doc } = partition.cache.get(address)!
+    const outbox = doc.outbox.filter(({ n }) => !numbers.has(n))
+    writes.push({ doc: { ...doc, outbox }, base: { version: doc.version, commit: doc.commit } })
+  }
+  if (!writes.length) return
+  const answers = await partition.store.commit(writes)
+  writes.forEach(({ doc }, i) => {
+    if (answers[i]) partition.cache.put(doc)
+  })
 }
 
 /**

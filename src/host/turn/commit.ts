@@ -47,12 +47,16 @@ function done(partition: Partition, turn: Turn, t: Touched, since: number): void
     t.cached = partition.cache.put(t.draft)
     partition.noted(t.draft)
     turn.touched.add(t.address)
+    turn.written.add(t.address)
     for (const grant of t.grants) turn.grants.push({ grant, since })
     if (t.draft.state !== t.before?.state) turn.changes.push(t.draft)
     route(partition, turn, t.cached)
   }
   for (const [item, outcome] of t.outcomes) {
-    if (item.from) turn.delivered.push(item.from)
+    if (item.from) {
+      turn.delivered.push(item.from)
+      turn.received.push(item.from)
+    }
     if (item.claim || item.envelope.reply) turn.replies.push({ item, outcome, doc: t.draft })
   }
 }

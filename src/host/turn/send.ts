@@ -62,10 +62,10 @@ export function answer(partition: Partition, turn: Turn): void {
 /** Other programs learn of changed states: one message a root. At most once; no guarantee depends on it. */
 function sendFeed(partition: Partition, changes: ActorDocument[]): void {
   const subjects = new Map<string, unknown[]>()
-  for (const { _id, type, root, version, state, updatedAt } of changes) {
+  for (const { _id, type, root, version, state, status, updatedAt } of changes) {
     const subject = `feed.${type}.${root}`
     const list = subjects.get(subject) ?? subjects.set(subject, []).get(subject)!
-    list.push({ address: _id, version, state, at: updatedAt })
+    list.push({ address: _id, version, state, final: status === 'done', at: updatedAt })
   }
   for (const [subject, list] of subjects) partition.bus.signal(subject, list)
 }

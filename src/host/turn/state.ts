@@ -17,6 +17,8 @@ export interface Turn {
   routed: Set<string>
   /** Entries whose receiver in this partition has committed, or whose publish was confirmed. */
   delivered: [Address, number][]
+  /** Those of them whose receiver has committed: in this partition, with this turn. */
+  received: [Address, number][]
   frames: Map<number, { envelopes: Envelope[]; from: [Address, number][] }>
   offers: Waiting[]
   letters: { letter: DeadLetter; from?: [Address, number] }[]
@@ -26,6 +28,8 @@ export interface Turn {
   replies: { item: Item; outcome?: Outcome; doc?: ActorDocument }[]
   changes: ActorDocument[]
   touched: Set<Address>
+  /** Those of them that it has written. */
+  written: Set<Address>
   /** Something in it has no frame behind it that would come again. */
   frameless: boolean
 }
@@ -35,6 +39,7 @@ export const beginTurn = ({ items, letters, refused }: Collected): Turn => ({
   next: [],
   routed: new Set(),
   delivered: [],
+  received: [],
   frames: new Map(),
   offers: [],
   letters: letters.map((letter) => ({ letter })),
@@ -43,6 +48,7 @@ export const beginTurn = ({ items, letters, refused }: Collected): Turn => ({
   replies: refused.map(({ envelope, error }) => ({ item: { envelope }, outcome: refusal(error) })),
   changes: [],
   touched: new Set(),
+  written: new Set(),
   frameless: items.some((item) => item.sequence === undefined && !item.claim),
 })
 
