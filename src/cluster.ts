@@ -1,9 +1,11 @@
 import { randomBytes } from 'node:crypto'
 import { threadHeart } from './bus/nats/heart.ts'
+import type { StreamMemory, StreamRecord } from './bus/nats/stream-guard.ts'
 import { connectNats } from './bus/nats.ts'
 import { type Client, createClient } from './client.ts'
 import { systemClock } from './clock.ts'
 import { mongoStore } from './store/mongo.ts'
+import type { Store } from './store/port.ts'
 import type { World } from './world.ts'
 
 export interface ClusterOptions {
@@ -22,7 +24,8 @@ export function cluster({ nats, mongo, namespace = 'stellwerk', partitions }: Cl
   return {
     async connect({ name }) {
       const store = await mongoStore({ url: mongo, namespace })
-      const bus = await connectNats({ url: nats, namespace, name, partitions, create: true }).catch(async (error) => {
+      const memory = streamMemory(store)
+      const bus = await connectNats({ url: nats, namespace, name, partitions, create: true, memory }).catch(async (error) => {
         await store.close()
         throw error
       })
@@ -36,6 +39,15 @@ export function cluster({ nats, mongo, namespace = 'stellwerk', partitions }: Cl
         },
       }
     },
+  }
+}
+
+/** What the documents have seen of the event stream is kept beside them. */
+export function streamMemory(store: Pick<Store, 'fact' | 'setFact'>): StreamMemory {
+  const key = 'event-stream'
+  return {
+    read: async () => (await store.fact(key)) as StreamRecord | undefined,
+    write: async (record, expected) => (await store.setFact(key, record, expected)) as StreamRecord | undefined,
   }
 }
 

@@ -11,6 +11,8 @@ const codes = [
   'TERMINAL',
   'RETRY_AT',
   'SHUTDOWN',
+  'INCOMPLETE',
+  'STREAM_BEHIND',
 ] as const
 export type ErrorCode = (typeof codes)[number]
 
@@ -55,6 +57,27 @@ export class NotFoundError extends StellwerkError {
 export class NotAllowedError extends StellwerkError {
   constructor(message: string) {
     super('NOT_ALLOWED', message)
+  }
+}
+
+/**
+ * The members of a group could not be read to their end (`cause` says why), and some of them had been sent: these are in the group and
+ * run, and it is not sealed. Submitted again with the same id and all members it goes on: each counts once. Or it is cancelled.
+ */
+export class IncompleteError extends StellwerkError {
+  /** Id of the group. */
+  readonly id: string
+  /** So many of the members are in it. */
+  readonly added: number
+  constructor(id: string, added: number, options: { cause: unknown }) {
+    const why = options.cause instanceof Error ? options.cause.message : String(options.cause)
+    super(
+      'INCOMPLETE',
+      `The members could not be read to their end: ${why}. ${added} of them are in group:${id}, which was not sealed. To go on submit it again with the same id and all members (each counts once), or cancel it.`,
+      options,
+    )
+    this.id = id
+    this.added = added
   }
 }
 

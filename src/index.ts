@@ -15,6 +15,7 @@ export type { Duration } from './duration.ts'
 export {
   ConflictError,
   type ErrorCode,
+  IncompleteError,
   type Issue,
   isStellwerkError,
   JobCancelledError,

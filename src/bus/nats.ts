@@ -5,6 +5,7 @@ import { openLink } from './nats/link.ts'
 import { messages } from './nats/messages.ts'
 import { publisher } from './nats/publisher.ts'
 import { openRecords } from './nats/records.ts'
+import { guardStream, type StreamMemory } from './nats/stream-guard.ts'
 import { openDeployment, type StreamLimits, streamNames } from './nats/streams.ts'
 import { workStream } from './nats/work.ts'
 import type { Bus, DeadLetter } from './port.ts'
@@ -21,11 +22,13 @@ export interface NatsOptions {
   /** Hosts make what is missing; clients do not. */
   create: boolean
   limits?: StreamLimits
+  /** Of hosts: what their documents have seen of the event stream. Without it a stream that was put back is not recognised at the start. */
+  memory?: StreamMemory
 }
 
 /** A bus over NATS JetStream. */
 export async function connectNats(options: NatsOptions): Promise<Bus> {
-  const { url, namespace, name, partitions, create, limits } = options
+  const { url, namespace, name, partitions, create, limits, memory } = options
   if (!/^[A-Za-z0-9_-]+$/.test(namespace))
     throw new ValidationError(`namespace: ${JSON.stringify(namespace)} may hold letters, digits, "_" and "-".`, [
       { path: ['namespace'], message: 'not a name' },
@@ -35,9 +38,11 @@ export async function connectNats(options: NatsOptions): Promise<Bus> {
     const js = jetstream(link.nc)
     const jsm = await jetstreamManager(link.nc, { checkAPI: false })
     const records = await openRecords(link, js, namespace, create)
-    const { epoch, partitions: fixed } = await openDeployment({ link, jsm, records, namespace, partitions, create, limits })
+    const known = (await memory?.read())?.epoch
+    const { epoch, partitions: fixed } = await openDeployment({ link, jsm, records, namespace, partitions, create, limits, known })
     const names = streamNames(namespace, epoch)
-    const frames = frameStream({ link, jsm, namespace, stream: names.events, epoch })
+    const guard = create ? await guardStream({ link, jsm, stream: names.events, epoch, memory }) : undefined
+    const frames = frameStream({ link, jsm, namespace, stream: names.events, epoch, guard })
     const work = workStream({ link, jsm, records, namespace, stream: names.work })
     const bury = publisher(link, names.dead)
     return {
@@ -58,6 +63,7 @@ export async function connectNats(options: NatsOptions): Promise<Bus> {
       workerLives: () => undefined,
       async close() {
         frames.close()
+        await guard?.close()
         await work.close()
         await link.close()
       },

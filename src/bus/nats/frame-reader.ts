@@ -1,9 +1,11 @@
 import type { JetStreamManager } from '@nats-io/jetstream'
 import type { Msg } from 'nats'
+import { isStellwerkError } from '../../errors.ts'
 import { guarded } from '../guarded.ts'
 import type { FrameConsumer, FrameListener, IncomingFrame } from '../port.ts'
 import type { Link } from './link.ts'
 import { type Delivery, type PullEnd, puller } from './puller.ts'
+import type { StreamGuard } from './stream-guard.ts'
 import { isApiError } from './streams.ts'
 
 /** So much is asked for at a time. A frame that alone is larger comes alone. */
@@ -22,11 +24,12 @@ export function frameReader(options: {
   stream: string
   consumer: string
   epoch: number
+  guard?: StreamGuard
   decode: (msg: Msg) => Pick<IncomingFrame, 'body' | 'text' | 'root'>
   on: FrameListener
   stopped: () => void
 }): FrameConsumer {
-  const { link, jsm, stream, consumer, epoch, decode, on } = options
+  const { link, jsm, stream, consumer, epoch, guard, decode, on } = options
   /** Told and not yet acknowledged: the subject that acknowledges each. */
   const open = new Map<number, string>()
   /** The newest acknowledgements: what a lost connection or a crash of the server swallowed is said again. */
@@ -48,6 +51,7 @@ export function frameReader(options: {
   const accept = (msg: Msg, sequence: number): void => {
     if (sequence > newest) {
       newest = sequence
+      guard?.saw(sequence)
       open.set(sequence, msg.reply!)
       guarded(() => on.frame({ epoch, sequence, ...decode(msg) }))
     } else if (open.has(sequence)) open.set(sequence, msg.reply!)
@@ -79,6 +83,7 @@ export function frameReader(options: {
     pulls.reset()
     for (let wait = 100; !ended && link.connected; wait = Math.min(2 * wait, 2000)) {
       try {
+        await guard?.check()
         const { delivered } = await link.bounded(() => jsm.consumers.info(stream, consumer))
         if (delivered.consumer_seq > deliveries) return lose(`gap: ${delivered.consumer_seq} were delivered, ${deliveries} came`)
         // After a crash the server may have forgotten some deliveries: these frames come again.
@@ -86,6 +91,7 @@ export function frameReader(options: {
         break
       } catch (error) {
         if (isApiError(error, 'not found')) return lose('the consumer is gone')
+        if (isStellwerkError(error, 'STREAM_BEHIND')) return lose(error.message)
         await new Promise((resolve) => setTimeout(resolve, wait).unref())
       }
     }

@@ -5,6 +5,7 @@ import type { FrameConsumer, FrameListener, IncomingFrame, OutgoingFrame } from 
 import { frameReader } from './frame-reader.ts'
 import { answerTime, type Link } from './link.ts'
 import { publisher } from './publisher.ts'
+import type { StreamGuard } from './stream-guard.ts'
 import { explicitly, isApiError } from './streams.ts'
 
 /** In place of a root: what hosts and clients send names none. */
@@ -20,8 +21,16 @@ export interface Frames {
   close(): void
 }
 
-export function frameStream(options: { link: Link; jsm: JetStreamManager; namespace: string; stream: string; epoch: number }): Frames {
-  const { link, jsm, namespace, stream, epoch } = options
+export function frameStream(options: {
+  link: Link
+  jsm: JetStreamManager
+  namespace: string
+  stream: string
+  epoch: number
+  /** Of hosts; clients do not consume. */
+  guard?: StreamGuard
+}): Frames {
+  const { link, jsm, namespace, stream, epoch, guard } = options
   const send = publisher(link, stream)
   const readers = new Set<FrameConsumer>()
   const encoder = new TextEncoder()
@@ -38,13 +47,14 @@ export function frameStream(options: { link: Link; jsm: JetStreamManager; namesp
       ),
 
     async consume(partition, owner, on) {
+      await guard?.check()
       const name = `p${partition}-${owner.replace(/[^A-Za-z0-9_-]/g, (c) => `=${c.charCodeAt(0).toString(16)}`)}`
       await makeConsumer(link, jsm, stream, `p${partition}-`, name, subjectOf(partition, '*'))
       const decode = (msg: Msg) => {
         const root = msg.subject.slice(msg.subject.lastIndexOf('.') + 1)
         return { ...parse(msg), ...(root === noRoot ? {} : { root }) }
       }
-      const reader = frameReader({ link, jsm, stream, consumer: name, epoch, decode, on, stopped: () => readers.delete(reader) })
+      const reader = frameReader({ link, jsm, stream, consumer: name, epoch, guard, decode, on, stopped: () => readers.delete(reader) })
       readers.add(reader)
       return reader
     },

@@ -9,6 +9,8 @@ const closeTime = 2000
 /** Atomic batches came with it. */
 const oldest = [2, 12] as const
 const largest = 8 * 1024 * 1024
+/** Largest event that can come about: two values of 512 K characters (a member, and the output beside it), three bytes each, with what is around them. */
+export const neededPayload = 4 * 1024 * 1024
 const roomForHeaders = 1024
 
 /** One connection. Whatever waits for an answer ends at once when the connection is lost, and nothing is sent late: what cannot be sent now is refused. */
@@ -53,6 +55,13 @@ export async function openLink(url: string, name: string): Promise<Link> {
   if (tooOld(version)) {
     await nc.close()
     throw new UnavailableError(`NATS ${oldest.join('.')} or newer is needed: ${server} is ${version}.`)
+  }
+  const { max_payload: taken = neededPayload } = nc.info ?? {}
+  if (taken < neededPayload) {
+    await nc.close()
+    throw new UnavailableError(
+      `${server} takes messages of ${taken} bytes, and ${neededPayload} are needed: set max_payload: ${neededPayload / 1024 ** 2}MB in its configuration (nats.conf has 8MB).`,
+    )
   }
   return link(nc, server)
 }

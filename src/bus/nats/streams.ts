@@ -8,7 +8,7 @@ import {
   StorageType,
   type StreamConfig,
 } from '@nats-io/jetstream'
-import { nanos } from 'nats'
+import { nanos, nuid } from 'nats'
 import { StellwerkError, UnavailableError } from '../../errors.ts'
 import type { Records } from '../port.ts'
 import type { Link } from './link.ts'
@@ -49,6 +49,8 @@ export async function openDeployment(options: {
   partitions?: number
   create: boolean
   limits?: StreamLimits
+  /** Number of the event stream that the documents have seen: NATS alone may have forgotten it. */
+  known?: number
 }): Promise<Deployment> {
   const { link, records, namespace, partitions, create } = options
   let found = await read(records)
@@ -63,7 +65,7 @@ export async function openDeployment(options: {
 }
 
 async function complete(options: Parameters<typeof openDeployment>[0], found: Deployment | undefined): Promise<Deployment> {
-  const { jsm, link, records, namespace, limits = {} } = options
+  const { jsm, link, records, namespace, limits = {}, known = 0 } = options
   const have = (name: string) => isThere(link, jsm, name)
   const add = async (config: Partial<StreamConfig> & { name: string }) => {
     if (!(await have(config.name))) await addStream(link, jsm, config)
@@ -75,7 +77,8 @@ async function complete(options: Parameters<typeof openDeployment>[0], found: De
   const present = found && (await have(streamNames(namespace, found.epoch).events))
   if (found && present) return found
   // The stream is there before the record that names it: a record without its stream means that the stream was lost.
-  const epoch = found ? found.epoch + 1 : 1
+  // Where all of NATS was lost, the number is the one that was known, and the documents refuse the new stream: that is not to pass unnoticed.
+  const epoch = found ? Math.max(found.epoch, known) + 1 : Math.max(1, known)
   const wanted = { partitions: found?.partitions ?? options.partitions ?? defaultPartitions, epoch }
   const partitions = await addEvents(link, jsm, namespace, wanted, limits.events ?? gigabyte)
   return record(records, found, { partitions, epoch })
@@ -94,7 +97,8 @@ async function addEvents(
     ...queue(events, [`${namespace}.command.*`, `${namespace}.event.*.*`]),
     max_bytes: bytes,
     subject_transform: { src: `${namespace}.command.*`, dest: `${namespace}.event.{{partition(${partitions},1)}}.{{wildcard(1)}}` },
-    metadata: { partitions: String(partitions) },
+    // By its mark a stream is known from another of the same name.
+    metadata: { partitions: String(partitions), mark: nuid.next() },
   }
   if (!(await isThere(link, jsm, events))) await addStream(link, jsm, config)
   const { config: made } = await link.bounded(() => jsm.streams.info(events))
