@@ -1,5 +1,5 @@
 import { embeddedBus, type FrameJournal } from './bus/embedded.ts'
-import { openFolder } from './store/embedded.ts'
+import { type FolderStore, openFolder } from './store/embedded.ts'
 import { lockFolder } from './store/folder-lock.ts'
 import { memoryStore } from './store/memory.ts'
 import type { World } from './world.ts'
@@ -17,14 +17,19 @@ function inFolder(folder: string): World {
     async connect({ name, clock, log }) {
       const unlock = await lockFolder(folder, { onWait: log })
       const store = await openFolder(folder)
-      const bus = embeddedBus({ clock, journal: store.journal as FrameJournal, keep: store.addDeadLetters, knowsTheDead: true }).connect(
-        name,
-      )
+      const bus = embeddedBus({
+        clock,
+        journal: store.journal as FrameJournal,
+        records: contractsIn(store),
+        keep: store.addDeadLetters,
+        knowsTheDead: true,
+      })
+      const connected = bus.connect(name)
       return {
-        bus,
+        bus: connected,
         store,
         async close() {
-          await bus.close()
+          await connected.close()
           await store.close()
           await unlock()
         },
@@ -32,6 +37,14 @@ function inFolder(folder: string): World {
     },
   }
 }
+
+/** What a job is, is known also while nobody with its code is up. Who owns a partition is true of a process, and ends with it. */
+const contractsIn = (store: FolderStore) => ({
+  keeps: (key: string) => key.startsWith('contract.'),
+  get: store.getRecord,
+  put: store.putRecord,
+  all: store.records,
+})
 
 function inMemory({ partitions = 1 }: { partitions?: number }): World {
   let shared: { bus: ReturnType<typeof embeddedBus>; store: ReturnType<typeof memoryStore> } | undefined

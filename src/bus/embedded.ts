@@ -3,10 +3,10 @@ import { UnavailableError } from '../errors.ts'
 import { type Connection, connection } from './embedded/connection.ts'
 import { deferred } from './embedded/deferred.ts'
 import { type FrameJournal, frameQueues } from './embedded/frames.ts'
-import { memoryRecords } from './embedded/records.ts'
+import { type KeptRecords, recordsOf } from './embedded/records.ts'
 import { subjects } from './embedded/subjects.ts'
 import { workQueues } from './embedded/work.ts'
-import type { Bus, DeadLetter, Records } from './port.ts'
+import type { Bus, DeadLetter } from './port.ts'
 
 export type { FrameJournal, JournalEntry } from './embedded/frames.ts'
 
@@ -17,8 +17,8 @@ export interface EmbeddedBusOptions {
   clock: Clock
   /** Where frames survive a restart; without it they live as long as the process. */
   journal?: FrameJournal
-  /** Records that survive; without them they live as long as the process. */
-  records?: Records
+  /** Where some records survive; without it all live as long as the process. */
+  records?: KeptRecords
   /** Keeps dead letters; without it they are in `deadLetters`. */
   keep?: (letters: readonly DeadLetter[]) => Promise<void>
   /** The process that holds the bus is the only one: who is not connected is dead. */
@@ -55,7 +55,7 @@ export function embeddedBus(options: EmbeddedBusOptions): EmbeddedBus {
     frames: frameQueues({ partitions, epoch, clock, journal, defer }),
     work,
     messages: subjects(clock, defer),
-    records: options.records ?? memoryRecords(defer),
+    records: recordsOf(defer, options.records),
     async keep(more: readonly DeadLetter[]) {
       if (options.keep) return options.keep(more)
       for (const letter of more) if (!letters.has(letter.id)) letters.set(letter.id, letter)

@@ -1,9 +1,13 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { jetstreamManager } from '@nats-io/jetstream'
 import { connect } from 'nats'
 import { embeddedBus } from '../../../src/bus/embedded.ts'
 import { connectNats } from '../../../src/bus/nats.ts'
 import type { DeadLetter } from '../../../src/bus/port.ts'
 import { systemClock } from '../../../src/clock.ts'
+import { openFolder } from '../../../src/store/embedded.ts'
 import type { BusFactory } from './world.ts'
 
 export const embeddedFactory: BusFactory = {
@@ -14,6 +18,30 @@ export const embeddedFactory: BusFactory = {
       connect: async (name) => bus.connect(name),
       deadLetters: async () => [...bus.deadLetters],
       async dispose() {},
+    }
+  },
+}
+
+/** All of its records in a folder. */
+export const folderRecordsFactory: BusFactory = {
+  name: 'embedded, in a folder',
+  async make() {
+    const folder = mkdtempSync(join(tmpdir(), 'stellwerk-records-'))
+    const store = await openFolder(folder)
+    const { getRecord: get, putRecord: put, records: all } = store
+    const bus = embeddedBus({
+      partitions: 16,
+      clock: systemClock,
+      records: { keeps: () => true, get, put, all },
+      keep: store.addDeadLetters,
+    })
+    return {
+      connect: async (name) => bus.connect(name),
+      deadLetters: store.deadLetters,
+      async dispose() {
+        await store.close()
+        rmSync(folder, { recursive: true, force: true })
+      },
     }
   },
 }
