@@ -137,6 +137,8 @@ for (const { name, world, many, sizes, remove } of backends) {
     figures.push(`# [${name}] ${many} failing members and their output: ${((performance.now() - began) / 1000).toFixed(1)} s`)
     assert.equal(output, { total: many, succeeded: 0, failed: many, keys: many, members: many, characters: 0, errors: many, sum: 0 })
     assert.is((await group.view()).members?.failed, many)
+    const { history } = await group.history()
+    assert.is(history.filter(({ event }) => event.type === 'ended' && event.key !== 'output').length, many)
   })
 
   test('long ids and keys, with a window', async () => {
@@ -159,7 +161,7 @@ for (const { name, world, many, sizes, remove } of backends) {
       for (let n = 0; n < all; n++) yield member(n)
     }
     const died = await client.submitGroup({ id, members: dying(), output: gather.with(null) }).catch((thrown) => thrown)
-    assert.is(died.message, 'the submitter died')
+    assert.equal([died.code, died.cause.message], ['INCOMPLETE', 'the submitter died'])
     const { state, members } = await client.group(id).view()
     assert.is(state, 'open')
     assert.ok(members!.total > 0 && members!.total < all, `${members!.total} members`)

@@ -14,7 +14,7 @@ interface Call {
   unwatch?: () => void
 }
 
-/** Most commands in one frame, and about how many characters of JSON: it is one turn's work for its partition. */
+/** Most commands in one frame, and about how many characters of JSON (one alone may have more): it is one turn's work for its partition. */
 const frameCommands = 200
 const frameSize = 128 * 1024
 /** A command that is not answered for so long is sent again, under the same number: it is applied once. */
@@ -81,9 +81,11 @@ export function createSender(bus: Bus, clock: Clock, name: string) {
     for (const id of batch) {
       const { envelope, ack } = calls.get(id)!
       const partition = partitionOf(rootOf(envelope.to), bus.partitions)
+      const size = sizeOf(envelope.event)
+      if ((open.get(partition)?.size ?? 0) + size > frameSize && open.has(partition)) close(partition)
       const frame = open.get(partition) ?? open.set(partition, { events: [], size: 0, kept: true }).get(partition)!
       frame.events.push(envelope)
-      frame.size += 'members' in envelope.event ? JSON.stringify(envelope.event).length : 300
+      frame.size += size
       frame.kept &&= ack === 'committed'
       if (frame.events.length >= frameCommands || frame.size >= frameSize) close(partition)
     }
@@ -152,3 +154,5 @@ export function createSender(bus: Bus, clock: Clock, name: string) {
     },
   }
 }
+
+const sizeOf = (event: ActorEvent): number => 300 + ('members' in event || 'input' in event ? JSON.stringify(event).length : 0)

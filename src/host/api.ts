@@ -35,6 +35,11 @@ export interface View {
 type Reply = { ok: true; [field: string]: unknown } | { ok: false; error: { code: string; message: string } }
 type Request = { address: Address; query?: Query; after?: string; limit?: number }
 
+/** So many characters of JSON are enough for one answer: what is longer comes in several, each asked for with the `after` of the one before. */
+const answerSize = 256 * 1024
+/** Pages of a history that are read at once. */
+const pagesAtOnce = 8
+
 /** Answers questions; any host can, since all is in the store: `api.get`, `api.why`, `api.history`, `api.find`. */
 export function serveApi({ bus, store, clock, actors }: { bus: Bus; store: Store; clock: Clock; actors: Map<string, ActorType> }) {
   async function load({ address }: Request): Promise<ActorDocument> {
@@ -48,13 +53,12 @@ export function serveApi({ bus, store, clock, actors }: { bus: Bus; store: Store
       const doc = await load(request)
       return { state: doc.state, conditions: actors.get(doc.type)?.why(doc.snapshot, clock.now()) ?? [] }
     },
-    history: async (request) => {
-      const doc = await load(request)
-      return { machine: doc.machine, address: doc._id, history: await historyOf(store, doc), snapshot: doc.snapshot }
-    },
+    history: async (request) => ({ address: request.address, ...(await partOfHistory(store, await load(request), request.after)) }),
     async find({ query = {}, after, limit = 100 }) {
       const docs = await store.find(query, after, Math.min(limit, 1000))
-      return { views: await Promise.all(docs.map((doc) => viewOf(store, doc, false))), after: docs.at(-1)?._id }
+      const views = fitting(await Promise.all(docs.map((doc) => viewOf(store, doc, false))))
+      const more = views.length < docs.length || docs.length >= Math.min(limit, 1000)
+      return { views, after: more ? views.at(-1)?.address : undefined }
     },
   }
   const serving = Object.entries(verbs).map(([verb, answer]) =>
@@ -74,11 +78,46 @@ export function serveApi({ bus, store, clock, actors }: { bus: Bus; store: Store
   return { stop: () => serving.forEach((one) => one.stop()) }
 }
 
+/** The first of them, as many as fit into one answer: one at least. */
+function fitting<T>(all: readonly T[], taken = 0): T[] {
+  let size = taken
+  const rest = all.findIndex((one) => (size += JSON.stringify(one).length) > answerSize)
+  return rest < 0 ? [...all] : all.slice(0, taken ? rest : Math.max(1, rest))
+}
+
+/**
+ * The next entries of a history, oldest first. Full pages never change, so that what was answered before remains its beginning; the
+ * last answer (without `after`) has the snapshot that all of it led to.
+ */
+async function partOfHistory(store: Store, doc: ActorDocument, after = `0 ${doc.inc}`): Promise<Record<string, unknown>> {
+  const ids = doc.historyPages ?? []
+  let next = Number.parseInt(after, 10)
+  if (after !== `${next} ${doc.inc}` || !(next >= 0 && next <= ids.length))
+    throw new NotFoundError(`${doc._id} was removed and made anew while its history was read, or "after" is of another: begin again`)
+  const history: HistoryEntry[] = []
+  let size = 0
+  while (next < ids.length) {
+    const read = await pagesOf(store, ids.slice(next, next + pagesAtOnce))
+    const fits = fitting(read, size)
+    history.push(...fits.flat())
+    next += fits.length
+    size += JSON.stringify(fits).length
+    if (fits.length < read.length || size >= answerSize) break
+  }
+  const { machine, snapshot } = doc
+  if (next < ids.length || !fitting([{ snapshot, history: doc.history }], size).length)
+    return { machine, history, after: `${next} ${doc.inc}` }
+  return { machine, history: [...history, ...doc.history], snapshot }
+}
+
+async function pagesOf(store: Pick<Store, 'getPages'>, ids: readonly string[]): Promise<HistoryEntry[][]> {
+  const pages = new Map((await store.getPages(ids)).map(({ _id, body }) => [_id, body as HistoryEntry[]]))
+  return ids.map((id) => pages.get(id) ?? [])
+}
+
 /** The whole history: the older part is in pages. */
 export async function historyOf(store: Pick<Store, 'getPages'>, doc: ActorDocument): Promise<HistoryEntry[]> {
-  const ids = doc.historyPages ?? []
-  const pages = new Map((await store.getPages(ids)).map(({ _id, body }) => [_id, body as HistoryEntry[]]))
-  return [...ids.flatMap((id) => pages.get(id) ?? []), ...doc.history]
+  return [...(await pagesOf(store, doc.historyPages ?? [])).flat(), ...doc.history]
 }
 
 async function viewOf(store: Store, doc: ActorDocument, withOutput: boolean): Promise<View> {

@@ -1,0 +1,108 @@
+import type { Condition } from '../../actors/actor.ts'
+import { type Address, addressOf, checkId, idOf } from '../address.ts'
+import type { HistoryEntry, Snapshot } from '../document.ts'
+import type { ActorEvent } from '../envelope.ts'
+import { JobCancelledError, JobFailedError } from '../errors.ts'
+import type { View } from '../host/api.ts'
+import { type Ends, outcome, type WaitOptions } from './ends.ts'
+import type { GivenMembers, SendMembers } from './members.ts'
+import type { Ask } from './questions.ts'
+
+export interface ActorHandle {
+  readonly id: string
+  readonly address: Address
+  view(): Promise<View>
+  /** Every unmet condition of what waits. */
+  why(): Promise<{ state: string; conditions: Condition[] }>
+  /** All of it, oldest first; it may be long. */
+  history(): Promise<{ machine: string; address: Address; history: HistoryEntry[]; snapshot: Snapshot }>
+  cancel(options?: { reason?: string }): Promise<void>
+}
+
+export interface JobHandle<O = unknown> extends ActorHandle {
+  /** The output; or throws JobFailedError, JobCancelledError. */
+  result(options?: WaitOptions): Promise<O>
+  /** An operator's retry of a job that ended without success, or is held. A member's is decided by its group. */
+  retry(): Promise<void>
+}
+
+export interface GroupHandle<O = unknown> extends ActorHandle {
+  /** Adding a member again is adding it once. What is thrown when they cannot be read to their end: see `submitGroup`. */
+  add(members: GivenMembers): Promise<void>
+  seal(): Promise<void>
+  /** The output of the group's output; or throws JobFailedError, JobCancelledError. */
+  result(options?: WaitOptions): Promise<O>
+}
+
+/** A history comes in parts; the last one has the snapshot, and nothing `after` it. */
+interface HistoryPart {
+  machine: string
+  history: HistoryEntry[]
+  snapshot?: Snapshot
+  after?: string
+}
+
+export interface Handles {
+  job<O>(id: string): JobHandle<O>
+  group<O>(id: string): GroupHandle<O>
+}
+
+export function handles(parts: {
+  ask: Ask
+  ends: Ends
+  command(to: Address, event: ActorEvent): Promise<void>
+  sendMembers: SendMembers
+}): Handles {
+  const { ask, ends, command, sendMembers } = parts
+
+  function handle(address: Address): ActorHandle {
+    return {
+      id: idOf(address),
+      address,
+      view: async () => (await ask<{ view: View }>('get', { address })).view,
+      why: async () => {
+        const { state, conditions } = await ask<{ state: string; conditions: Condition[] }>('why', { address })
+        return { state, conditions }
+      },
+      history: async () => {
+        const history: HistoryEntry[] = []
+        for (let after: string | undefined; ; ) {
+          const part = await ask<HistoryPart>('history', { address, after })
+          for (const entry of part.history) history.push(entry)
+          after = part.after
+          if (after === undefined) return { machine: part.machine, address, history, snapshot: part.snapshot! }
+        }
+      },
+      cancel: async ({ reason } = {}) => command(address, { type: 'cancel', reason }),
+    }
+  }
+
+  function job<O>(id: string): JobHandle<O> {
+    const address = addressOf('job', checkId(id, 'id'))
+    return {
+      ...handle(address),
+      result: async (options) => outcome(await ends.ended(address, options)) as O,
+      retry: () => command(address, { type: 'retry' }),
+    }
+  }
+
+  function group<O>(id: string): GroupHandle<O> {
+    const address = addressOf('group', checkId(id, 'id'))
+    return {
+      ...handle(address),
+      add: (members) => sendMembers(address, members, false),
+      seal: () => command(address, { type: 'seal' }),
+      async result(options) {
+        const view = await ends.ended(address, options)
+        if (view.state === 'cancelled') throw new JobCancelledError(`${address} was cancelled`)
+        const output = await ends.viewIfAny(addressOf('job', `${id}/output`), options?.signal)
+        if (output) return outcome(output) as O
+        if (view.state === 'failed')
+          throw new JobFailedError(`${address} failed: ${view.members?.failed} of ${view.members?.total} members failed`)
+        return undefined as O
+      },
+    }
+  }
+
+  return { job, group }
+}

@@ -1,0 +1,95 @@
+import type { Member } from '../../actors/members.ts'
+import { type Address, checkId, idOf } from '../address.ts'
+import type { MemberOf } from '../definition.ts'
+import type { ActorEvent } from '../envelope.ts'
+import { IncompleteError } from '../errors.ts'
+import { weightOf } from '../payload.ts'
+import { invalid, type Prepare } from './prepare.ts'
+
+/** Members as the caller gives them; what is no array is read only as fast as it can be sent. */
+export type GivenMembers = Iterable<MemberOf> | AsyncIterable<MemberOf>
+
+/**
+ * Sends members to a group: the first ones by `first`, if it is given, the others as additions; the last message seals, if `seal` says
+ * so. Throws IncompleteError if they cannot be read to their end and some were sent.
+ */
+export type SendMembers = (to: Address, members: GivenMembers, seal: boolean, first?: (members: Member[]) => ActorEvent) => Promise<void>
+
+/** Members that travel in one message, and the characters of JSON that they may have together. */
+const chunkMembers = 250
+const chunkSize = 192 * 1024
+
+export function memberSending(prepare: Prepare, command: (to: Address, event: ActorEvent) => Promise<void>): SendMembers {
+  async function memberOf(to: Address, { definition, input, key }: MemberOf): Promise<Member> {
+    checkId(key, 'members.key')
+    checkId(`${idOf(to)}/${key}`, `members.key: its address has the group's id in it`)
+    if (key === 'output' || key.includes('/')) throw invalid('members.key', `"${key}" cannot be a key: one segment, and not "output".`)
+    return { key, ...(await prepare(definition, input, `members.${key}`)) }
+  }
+
+  /** An array is checked as a whole before anything is sent; what comes from elsewhere piece by piece. */
+  async function checked(to: Address, members: GivenMembers): Promise<Iterable<Member> | AsyncIterable<Member>> {
+    if (Array.isArray(members)) return Promise.all((members as MemberOf[]).map((member) => memberOf(to, member)))
+    return (async function* () {
+      for await (const member of members) yield memberOf(to, member)
+    })()
+  }
+
+  /** One message is on its way while the next is made. */
+  return async (to, members, seal, first) => {
+    let added = 0
+    let refusal: Error | undefined
+    let begun = false
+    let pending: Member[] | undefined
+    let sent: Promise<void> = Promise.resolve()
+
+    const send = async (chunk: Member[], last: boolean) => {
+      await sent
+      const event = !begun && first ? first(chunk) : { type: 'add', members: chunk }
+      begun = true
+      sent = command(to, last ? { ...event, seal: true } : event).then(
+        () => void (added += chunk.length),
+        (error) => {
+          refusal = error
+          throw error
+        },
+      )
+      sent.catch(() => {})
+    }
+    try {
+      for await (const chunk of chunks(to, await checked(to, members))) {
+        if (pending) await send(pending, false)
+        pending = chunk
+      }
+      await send(pending!, seal)
+      await sent
+    } catch (error) {
+      await sent.catch(() => {})
+      if (refusal) throw added ? withAdded(refusal, added) : refusal
+      throw added ? new IncompleteError(idOf(to), added, { cause: error }) : error
+    }
+  }
+}
+
+/** Members in chunks, one at least: no message, and no outbox of the group, becomes large. */
+async function* chunks(to: Address, members: Iterable<Member> | AsyncIterable<Member>): AsyncGenerator<Member[]> {
+  let chunk: Member[] = []
+  let size = 0
+  for await (const member of members) {
+    const length = Math.max(weightOf(to, member), JSON.stringify(member).length)
+    if (chunk.length && (chunk.length >= chunkMembers || size + length > chunkSize)) {
+      yield chunk
+      chunk = []
+      size = 0
+    }
+    chunk.push(member)
+    size += length
+  }
+  yield chunk
+}
+
+/** Our own error of this very call: it keeps its code. */
+function withAdded(refusal: Error, added: number): Error {
+  refusal.message += ` (${added} members of this call were added before.)`
+  return refusal
+}

@@ -1,0 +1,60 @@
+import type { Payload, Terms } from '../../actors/job.ts'
+import type { Records } from '../bus/port.ts'
+import { isJobName } from '../command.ts'
+import { check, type WithInput } from '../definition.ts'
+import { NotFoundError, ValidationError } from '../errors.ts'
+import { schemaFrom } from '../host/contracts.ts'
+import { maxPayload } from '../host/run.ts'
+
+/** A job as its submit names it. */
+export interface Prepared {
+  job: string
+  input: Payload
+  terms: Terms
+}
+
+export type Prepare = (definition: WithInput['definition'], input: unknown, field: string) => Promise<Prepared>
+
+/** Terms and input of something to submit: checked by the definition if its code is at hand, else by the published contract. */
+export function preparation(records: Records): Prepare {
+  async function contractOf(job: string) {
+    const record = isJobName(job) ? await records.get(`contract.${job}`) : undefined
+    if (!record) throw new NotFoundError(`job: no host has published a job named "${job}"`)
+    const contract = record.value as { name: string; terms: Terms; input?: unknown }
+    return { name: contract.name, terms: contract.terms, input: schemaFrom(contract.input) }
+  }
+
+  return async (definition, input, field) => {
+    const known = typeof definition === 'string' ? await contractOf(definition) : definition
+    const { value, length } = asJson(input, field)
+    check(known.input, value, field)
+    if (length > maxPayload)
+      throw invalid(field, `${length} characters of JSON; at most ${maxPayload} are taken. Store it elsewhere and pass a reference.`)
+    return { job: known.name, input: { value: value ?? null }, terms: known.terms }
+  }
+}
+
+/** What the handler will get: the same on every bus, and nobody can change it any more. */
+function asJson(input: unknown, field: string): { value: unknown; length: number } {
+  if (input === undefined) return { value: undefined, length: 0 }
+  try {
+    const text = JSON.stringify(input)
+    return { value: JSON.parse(text), length: text.length }
+  } catch (error) {
+    throw invalid(field, `cannot be written as JSON (${(error as Error).message.split('\n')[0]})`)
+  }
+}
+
+export const invalid = (field: string, message: string) =>
+  new ValidationError(`${field}: ${message}`, [{ path: field.split('.'), message }])
+
+export function checkPriority(priority: number): number {
+  if (Number.isInteger(priority) && priority >= 0 && priority <= 9) return priority
+  throw invalid('priority', 'must be a whole number from 0 to 9')
+}
+
+export function checkTime(at: Date | string | number): number {
+  const time = new Date(at).getTime()
+  if (Number.isFinite(time)) return time
+  throw invalid('startAt', `${JSON.stringify(at)} is not a time. Use a Date, or ISO 8601 with an offset.`)
+}
