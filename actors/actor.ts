@@ -8,7 +8,7 @@ import type { ActorEvent } from '../src/envelope.ts'
  *
  * | action  | params                       | means |
  * |---------|------------------------------|-------|
- * | send    | { to, event }                | an event for another actor, durable once committed |
+ * | send    | { to, event, answers? }      | an event for another actor, durable once committed; `answers`: it says what became of the command |
  * | offer   | { job, priority, dispatch }  | work for whoever has the handler, durable once committed |
  * | page    | { id, body }                 | a side document, written before the commit; its id names its content |
  * | read    | { page, event }              | the page comes back as `event` with a `body`, durable once committed |

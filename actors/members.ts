@@ -1,32 +1,24 @@
-import { createHash } from 'node:crypto'
 import { addRange, type Bitmap, has, isEmpty, set, within } from './bitmap.ts'
 import { contentOf, type Payload, type Terms } from './job.ts'
+import { type Body, type KeyPage, type Keys, keep, listsPages, noKeys, type PageEffect, pageTo } from './keys.ts'
 
 /**
- * The members of a group as a set of identities. The set of the unfinished is a bitmap over their places; which key has which
- * place is told by the member itself (its end carries it). Keys by place are needed to open the window and to cancel the rest:
- * the newest are here, older ones in pages of their own, so the document stays small for a million members.
+ * The members of a group as a set of identities. The set of the unfinished is a bitmap over their places, and the only one: which key
+ * has which place, and how a finished member ended, is told by the member itself (its end and its retry carry it). Keys by place are
+ * needed to open the window and to cancel the rest (see keys.ts). So the document stays small for a million members, however they end.
  *
  * All functions are pure: members and what should follow, in; the same, out.
  */
 export interface Members {
   total: number
   unfinished: Bitmap
-  /** Those that an operator may retry. */
-  failed: Bitmap
-  cancelled: Bitmap
   counts: { succeeded: number; failed: number; cancelled: number }
   /** Operator's retries by place, where there were any. */
   rounds: Record<number, number>
-  keys: {
-    /** Newest keys; the first of them has place `recentFrom`. */
-    recent: string[]
-    recentFrom: number
-    pages: { first: number; count: number; id: string }[]
-  }
+  keys: Keys
   /** Present if the group limits how many members run at once. */
   window?: Window
-  /** Page from which the rest is being cancelled. */
+  /** Place up to which the rest has been cancelled. */
   sweeping?: number
 }
 
@@ -40,7 +32,17 @@ export interface Window {
   again: { index: number; key: string }[]
   /** The page of keys that the window moves through. */
   page?: { first: number; keys: string[] }
+  /** First place of the page that was asked for. */
   asked?: number
+}
+
+/** What a member says of itself when an operator wants it to run again. */
+export interface Retry {
+  key: string
+  index: number
+  /** Its own. Histories from before it was said do not have it, nor `state`. */
+  round?: number
+  state?: string
 }
 
 export interface Member {
@@ -50,8 +52,8 @@ export interface Member {
   terms: Terms
 }
 
-export type Effect = { type: 'send'; params: { to: string; event: { type: string; [field: string]: unknown } } } | PageEffect | ReadEffect
-type PageEffect = { type: 'page'; params: { id: string; body: unknown } }
+export type Effect = SendEffect | PageEffect | ReadEffect
+type SendEffect = { type: 'send'; params: { to: string; event: { type: string; [field: string]: unknown }; answers?: true } }
 type ReadEffect = { type: 'read'; params: { page: string; event: { type: string; [field: string]: unknown } } }
 
 export interface Step {
@@ -59,20 +61,13 @@ export interface Step {
   out: Effect[]
 }
 
-const pageSize = 500
-
-/** How a member ends whose id is taken by a job with other content: failed, and never to be retried, since it is not this job. */
-export const refused = 'refused'
-
 export function noMembers(concurrency?: number): Members {
   return {
     total: 0,
     unfinished: [],
-    failed: [],
-    cancelled: [],
     counts: { succeeded: 0, failed: 0, cancelled: 0 },
     rounds: {},
-    keys: { recent: [], recentFrom: 0, pages: [] },
+    keys: noKeys,
     window: concurrency === undefined ? undefined : { concurrency, active: 0, next: 0, again: [] },
   }
 }
@@ -100,7 +95,7 @@ export function add(group: string, members: Members, added: readonly Member[], k
     out.push({ type: 'send', params: { to: jobOf(group, key), event } })
     if (members.sweeping !== undefined) out.push({ type: 'send', params: { to: jobOf(group, key), event: { type: 'cancel' } } })
   }
-  const paged = keepKeys(group, { ...members.keys, recent: [...members.keys.recent, ...fresh.keys()] })
+  const paged = keep(group, members.keys, fresh.keys())
   const next = { ...members, total: index, unfinished: addRange(members.unfinished, first, index), keys: paged.keys }
   return then({ members: next, out: [...paged.out, ...out] }, (m) => pump(group, m))
 }
@@ -124,22 +119,6 @@ export function conflicts(added: readonly Member[], known: Record<string, unknow
   return differ
 }
 
-function keepKeys(group: string, keys: Members['keys']): { keys: Members['keys']; out: Effect[] } {
-  const out: Effect[] = []
-  while (keys.recent.length >= 2 * pageSize) {
-    const body = keys.recent.slice(0, pageSize)
-    // The id names the content: an owner that is late can write nothing into it that is not in it.
-    const id = `${group}#keys-${keys.recentFrom}-${createHash('sha1').update(body.join()).digest('base64url')}`
-    out.push({ type: 'page', params: { id, body } })
-    keys = {
-      recent: keys.recent.slice(pageSize),
-      recentFrom: keys.recentFrom + pageSize,
-      pages: [...keys.pages, { first: keys.recentFrom, count: pageSize, id }],
-    }
-  }
-  return { keys, out }
-}
-
 /**
  * A member has ended: undefined if this is not the end of an unfinished member in its present round. The first failure may cancel the
  * rest: then nothing more is begun, not even in its place.
@@ -156,8 +135,6 @@ export function end(
     ...members,
     unfinished: set(members.unfinished, index, false),
     counts: { ...members.counts, [kind]: members.counts[kind] + 1 },
-    failed: kind === 'failed' && state !== refused ? set(members.failed, index, true) : members.failed,
-    cancelled: kind === 'cancelled' ? set(members.cancelled, index, true) : members.cancelled,
   }
   if (next.window) {
     const { window } = next
@@ -172,10 +149,19 @@ export function end(
   return failureCancelsRest && kind === 'failed' && next.sweeping === undefined ? cancelRest(group, next) : pump(group, next)
 }
 
-/** An operator's retry: only of a failed member. */
-export function retry(group: string, members: Members, key: string, index: number): Step | undefined {
-  if (!has(members.failed, index)) return undefined
-  const round = (members.rounds[index] ?? 0) + 1
+/**
+ * An operator's retry, only of a failed member and not while the rest is being cancelled. Whoever asked is answered by the member, once
+ * that knows. A refusal is for good: asked again, it is refused again.
+ */
+export function retry(group: string, members: Members, { key, index, round: of, state = 'failed' }: Retry): Step {
+  const present = members.rounds[index] ?? 0
+  const to = jobOf(group, key)
+  // It is on its way already: asked twice, or heard twice.
+  if (has(members.unfinished, index) || (of ?? present) < present) return { members, out: [again(to, present)] }
+  if (members.sweeping !== undefined) return { members, out: [notAgain(to, `the rest of ${group} is being cancelled`)] }
+  if (state !== 'failed' && state !== 'aborted')
+    return { members, out: [notAgain(to, `it is ${state}, and only failed members run again`)] }
+  const round = present + 1
   // One that the window has not come to yet is begun when it comes to it.
   const waits = members.window && index < members.window.next
   const window = waits ? { ...members.window!, again: [...members.window!.again, { index, key }] } : members.window
@@ -183,16 +169,29 @@ export function retry(group: string, members: Members, key: string, index: numbe
     ...members,
     window,
     unfinished: set(members.unfinished, index, true),
-    failed: set(members.failed, index, false),
     counts: { ...members.counts, failed: members.counts.failed - 1 },
     rounds: { ...members.rounds, [index]: round },
   }
-  const again: Effect = {
-    type: 'send',
-    params: { to: jobOf(group, key), event: { type: 'again', round, window: window ? true : undefined } },
-  }
-  return then({ members: next, out: [again] }, (m) => pump(group, m))
+  return then({ members: next, out: [again(to, round, window && true)] }, (m) => pump(group, m))
 }
+
+export const again = (to: string, round: number, window?: true): SendEffect => ({
+  type: 'send',
+  params: { to, event: { type: 'again', round, window }, answers: true },
+})
+
+export const notAgain = (to: string, reason: string): SendEffect => ({
+  type: 'send',
+  params: {
+    to,
+    event: {
+      type: 'notAgain',
+      code: 'NOT_ALLOWED',
+      message: `${to} is not run again: ${reason}. Submit the same work under another id, outside of this group or in a new one.`,
+    },
+    answers: true,
+  },
+})
 
 /** Cancels all that is unfinished: what is at hand at once, then page after page. */
 export function cancelRest(group: string, members: Members): Step {
@@ -209,20 +208,23 @@ function cancels(group: string, members: Members, first: number, keys: readonly 
 }
 
 function sweep(members: Members): Step {
-  const page = members.keys.pages[members.sweeping!]
-  return {
-    members,
-    out: page ? [{ type: 'read', params: { page: page.id, event: { type: 'page', for: 'cancel', first: page.first } } }] : [],
-  }
+  return { members, out: reads(members.keys.pages, members.sweeping!, 'cancel') }
 }
 
-/** A page of keys that was asked for has come. */
-export function turnPage(group: string, members: Members, purpose: string, first: number, keys: string[]): Step {
+function reads(pages: readonly KeyPage[], place: number, purpose: 'cancel' | 'window'): ReadEffect[] {
+  const page = pageTo(pages, place)
+  return page ? [{ type: 'read', params: { page: page.id, event: { type: 'page', for: purpose, first: page.first } } }] : []
+}
+
+/** A page that was asked for has come: keys, or where they are. */
+export function turnPage(group: string, members: Members, purpose: string, first: number, body: Body): Step {
   if (purpose === 'cancel') {
-    const step = { members: { ...members, sweeping: members.sweeping! + 1 }, out: cancels(group, members, first, keys) }
+    if (listsPages(body)) return { members, out: reads(body, members.sweeping!, 'cancel') }
+    const step = { members: { ...members, sweeping: first + body.length }, out: cancels(group, members, first, body) }
     return then(step, (m) => sweep(m))
   }
-  return pump(group, { ...members, window: { ...members.window!, page: { first, keys }, asked: undefined } })
+  if (listsPages(body)) return { members, out: reads(body, members.window!.next, 'window') }
+  return pump(group, { ...members, window: { ...members.window!, page: { first, keys: [...body] }, asked: undefined } })
 }
 
 /** Begins what the window allows, in the order in which members were added; retried ones first. */
@@ -244,10 +246,9 @@ function pump(group: string, members: Members): Step {
     else {
       const key = keyAt(members.keys, window, window.next)
       if (key === undefined) {
-        const page = members.keys.pages.find((p) => window.next < p.first + p.count)!
-        if (window.asked !== page.first)
-          out.push({ type: 'read', params: { page: page.id, event: { type: 'page', for: 'window', first: page.first } } })
-        window.asked = page.first
+        const { first } = pageTo(members.keys.pages, window.next)!
+        if (window.asked !== first) out.push(...reads(members.keys.pages, window.next, 'window'))
+        window.asked = first
         break
       }
       window.next++

@@ -2,7 +2,7 @@ import type { ActorType, Peer } from '../actors/actor.ts'
 import { contentOf, type Grant } from '../actors/job.ts'
 import { type Address, rootOf, typeOf } from './address.ts'
 import { type ActorDocument, type HistoryEntry, type Outgoing, whenTakenOver } from './document.ts'
-import type { ActorEvent, Envelope } from './envelope.ts'
+import type { ActorEvent, Envelope, PassedOn } from './envelope.ts'
 import { type Action, transition } from './machine.ts'
 
 /**
@@ -17,6 +17,8 @@ export interface Outcome {
   rejected?: { code: string; message: string }
   /** It came from a run that is not current. */
   superseded: boolean
+  /** It is not answered yet: whoever it was passed on to does that. */
+  passedOn?: true
   /** Side documents to be written before the document. */
   pages: { id: string; body: unknown }[]
 }
@@ -24,6 +26,8 @@ export interface Outcome {
 export interface Facts {
   /** Wall clock, ms. */
   at: number
+  /** If the event is a command: the same for each repeat of it. */
+  id?: string
   /** What is known of a sibling: stored, or about to be created by an event in this actor's outbox. */
   peer?(address: Address): Peer | undefined
 }
@@ -80,7 +84,9 @@ export function decide(type: ActorType, doc: ActorDocument, envelope: Envelope, 
     const timers = doc.timers.slice()
     let n = doc.n
     const send = (entry: Unnumbered) => fresh.push({ ...entry, n: ++n } as Outgoing)
-    for (const action of actions) perform(action, { outcome, send, timers, generation: doc.version + 1, at: facts.at })
+    const { at, id } = facts
+    for (const action of actions)
+      perform(action, { outcome, command: commandOf(envelope, id), send, timers, generation: doc.version + 1, at })
     doc.n = n
     doc.outbox.push(...fresh)
     keepRefused(doc, envelope, outcome)
@@ -106,8 +112,14 @@ export function decide(type: ActorType, doc: ActorDocument, envelope: Envelope, 
 }
 
 /** What was refused and nobody may be there to hear of goes to the dead letters. */
-function keepRefused(doc: ActorDocument, { letter, event }: Envelope, { rejected: reason }: Outcome): void {
+function keepRefused(doc: ActorDocument, envelope: Envelope, { rejected: reason }: Outcome): void {
+  const { letter, event } = envelope.command ?? envelope
   if (letter && reason) doc.outbox.push({ n: ++doc.n, kind: 'dead', event, reason })
+}
+
+/** The command that the event is, or was sent for; undefined: nobody waits for an answer. */
+function commandOf({ command, to, event, reply, letter }: Envelope, id: string | undefined): PassedOn | undefined {
+  return command ?? (reply || letter ? { id, to, event, reply, letter } : undefined)
 }
 
 /** In short, for the history: see HistoryEntry. */
@@ -131,6 +143,7 @@ type Unnumbered = { [K in Outgoing['kind']]: Omit<Extract<Outgoing, { kind: K }>
 
 interface Surroundings {
   outcome: Outcome
+  command?: PassedOn
   send(entry: Unnumbered): void
   timers: ActorDocument['timers']
   generation: number
@@ -142,7 +155,12 @@ function perform({ type, params }: Action, here: Surroundings): void {
   const p = params as Record<string, never> | undefined
   switch (type) {
     case 'send':
-      if (p) here.send({ kind: 'event', to: p.to!, event: p.event! })
+      if (!p) return
+      if (!p.answers || !here.command) here.send({ kind: 'event', to: p.to!, event: p.event! })
+      else {
+        here.send({ kind: 'event', to: p.to!, event: p.event!, command: here.command })
+        here.outcome.passedOn = true
+      }
       return
     case 'emit':
       for (const effect of p!.effects as unknown as Action[]) perform(effect, here)

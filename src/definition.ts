@@ -12,6 +12,10 @@ export interface JobOptions<I extends z.ZodType, O extends z.ZodType> {
   name: string
   input?: I
   output?: O
+  /**
+   * Attempts are counted from what was seen to begin. A run whose worker was lost before anybody saw it begin uses none, up to 3 in a row: with
+   * `attempts: 1` a handler may so be entered again. If it must never be, say `onLost: 'hold'`.
+   */
   retry?: { attempts?: number; backoff?: Duration; factor?: number; jitter?: number }
   /** For one attempt. When it has passed, `ctx.signal` aborts, and the attempt has failed. */
   timeout?: Duration

@@ -1,5 +1,5 @@
 import type { Address } from './address.ts'
-import type { ActorEvent } from './envelope.ts'
+import type { ActorEvent, PassedOn } from './envelope.ts'
 
 /**
  * All that is durable of one actor: read and written as a whole, by a compare-and-set on version and commit. What an event did
@@ -39,7 +39,7 @@ export interface ActorDocument {
   wakeAt?: number
 
   history: HistoryEntry[]
-  /** Pages that hold the older part of the history, oldest first. */
+  /** Pages that hold the older part of the history, oldest first; the ids of many may be in one page (see host/history.ts). */
   historyPages?: string[]
   createdAt: number
   updatedAt: number
@@ -60,11 +60,21 @@ export interface Inbox {
   sequence: number
   /** Highest n applied, by sender: an actor's `inc`, or a client. */
   marks: Record<string, number>
+  /** What the latest commands came to that were not simply done: a repeat of them is answered the same. */
+  answers?: Answer[]
+}
+
+export interface Answer {
+  /** Of the command. */
+  id: string
+  at: number
+  /** Why it was refused; absent: it was passed on, and is not decided yet. */
+  error?: { code: string; message: string }
 }
 
 /** An outbox entry: an event for another actor, or an effect for the host's surroundings. */
 export type Outgoing =
-  | { n: number; kind: 'event'; to: Address; event: ActorEvent }
+  | { n: number; kind: 'event'; to: Address; event: ActorEvent; command?: PassedOn }
   | { n: number; kind: 'offer'; job: string; priority: number; dispatch: number }
   /** The page comes back to this actor as `event`, with the page as its `body`. */
   | { n: number; kind: 'read'; page: string; event: ActorEvent }

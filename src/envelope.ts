@@ -22,4 +22,12 @@ export interface Envelope {
   reply?: { inbox: string; call: number | string; outside?: true }
   /** If it is refused, that is kept as a dead letter: its sender need not be there to hear it. */
   letter?: true
+  /** The command that is answered by what becomes of this event: who got it could not decide it alone. */
+  command?: PassedOn
+}
+
+/** A command that one actor has passed on to another. */
+export interface PassedOn extends Pick<Envelope, 'to' | 'event' | 'reply' | 'letter'> {
+  /** The same for each repeat of it. */
+  id?: string
 }

@@ -172,31 +172,46 @@ test('open: retry(k), k failed, not cancelling → unfinished again, by the wind
   const waits = full.when({ type: 'retry', key: 'k0', index: 0 }).then({ sends: [{ event: { type: 'again', round: 1, window: true } }] })
   assert.equal(sent(waits.and.when(ended('k1', 1))), ['begin job:g/k0'], 'retried ones go first')
 })
-test('open: retry(k) of one that did not fail, or while the rest is cancelled → nothing (Q42)', () => {
-  for (const state of ['succeeded', 'cancelled'])
-    assert.equal(
-      sent(
-        sealed(2)
-          .events([ended('k0', 0, state)])
-          .when({ type: 'retry', key: 'k0', index: 0 }),
-      ),
-      [],
-    )
-  const resting = sealed(3, { onMemberFailure: 'cancel-rest' }).events([ended('k0', 0, 'failed')])
-  assert.equal(sent(resting.when({ type: 'retry', key: 'k0', index: 0 })), [])
+/** What the member is told, for whoever asked it to run again. */
+const refusal = (message: RegExp) => (result: Result) => {
+  const [{ to, event }] = result.sends as [Result['sends'][number]]
+  assert.equal([result.sends.length, to, event.type, event.code], [1, 'job:g/k0', 'notAgain', 'NOT_ALLOWED'])
+  assert.match(event.message as string, message)
+}
+test('open: retry(k) of one that did not fail, or while the rest is cancelled → refused (Q42)', () => {
+  sealed(2)
+    .events([ended('k0', 0, 'cancelled')])
+    .when({ type: 'retry', key: 'k0', index: 0, round: 0, state: 'cancelled' })
+    .then(refusal(/job:g\/k0 is not run again: it is cancelled, and only failed members run again\. Submit the same work/))
+  sealed(3, { onMemberFailure: 'cancel-rest' })
+    .events([ended('k0', 0, 'failed')])
+    .when({ type: 'retry', key: 'k0', index: 0, round: 0, state: 'failed' })
+    .then(refusal(/the rest of group:g is being cancelled/))
 })
-test('output and final: retry(k) of a member → nothing: its output is made', () => {
+test('open: retry(k) of one that is to run again already, or said again later → its present round: nothing new', () => {
+  const asked = { type: 'retry', key: 'k0', index: 0, round: 0, state: 'failed' }
+  const before = sealed(3)
+    .events([ended('k0', 0, 'failed'), asked])
+    .when(asked)
+    .then({ sends: [{ to: 'job:g/k0', event: { type: 'again', round: 1 } }], context: { members: { counts: { failed: 0 } } } }).and
+  before
+    .events([ended('k0', 0, 'failed', 1)])
+    .when(asked)
+    .then({ sends: [{ event: { type: 'again', round: 1 } }], context: { members: { counts: { failed: 1 } } } })
+})
+test('output and final: retry(k) of a member → refused: its output is made', () => {
   const before = sealed(1).events([ended('k0', 0, 'failed')])
-  for (const events of [[], [outputEnded()], [outputEnded('failed')]])
-    before.events(events).when({ type: 'retry', key: 'k0', index: 0 }).then({ sends: [] })
+  for (const events of [[], [outputEnded()], [outputEnded('failed')], [outputEnded('cancelled')]])
+    before
+      .events(events)
+      .when({ type: 'retry', key: 'k0', index: 0, round: 0, state: 'failed' })
+      .then(refusal(/group:g no longer waits for its members\. Submit the same work under another id/))
 })
-test('open: a member whose id is taken by other work counts as failed, and cannot be retried (G6)', () => {
+test('open: a member whose id is taken by other work counts as failed (G6)', () => {
   const result = sealed(1)
     .when(ended('k0', 0, 'refused'))
     .then({ state: 'output' })
   assert.is(counts(result).failed, 1)
-  const still = sealed(2).events([ended('k0', 0, 'refused')])
-  assert.equal(sent(still.when({ type: 'retry', key: 'k0', index: 0 })), [])
 })
 test('open: seal, sealBy → open, or as complete', () => {
   open(1)
@@ -295,7 +310,9 @@ test('failed or cancelled by its output: an operator retries the output, and the
       .events([outputEnded(state)])
       .when({ type: 'retry', key: 'output', index: -1 })
       .then({ state: 'output', status: 'active', sends: [{ to: 'job:g/output', event: { type: 'again', round: 1 } }] }).and
-    again.when({ type: 'retry', key: 'output', index: -1 }).then({ state: 'output', sends: [] })
+    again
+      .when({ type: 'retry', key: 'output', index: -1, round: 0, state })
+      .then({ state: 'output', sends: [{ event: { type: 'again', round: 1 } }] })
     again.when(outputEnded(state, 0)).then({ state: 'output' })
     again.when(outputEnded('succeeded', 1)).then({ state: 'succeeded' })
     again
@@ -304,10 +321,14 @@ test('failed or cancelled by its output: an operator retries the output, and the
       .then({ state: 'output', sends: [{ event: { round: 2 } }] })
   }
 })
-test('failed without an output, and succeeded: a retry of the output changes nothing', () => {
-  const none = sealed(1, { when: 'all-succeeded' }).events([ended('k0', 0, 'failed')])
-  none.when({ type: 'retry', key: 'output', index: -1 }).then({ state: 'failed', sends: [] })
-  making.events([outputEnded()]).when({ type: 'retry', key: 'output', index: -1 }).then({ state: 'succeeded', sends: [] })
+test('an old retry of the output, heard again → its present round: nothing new', () => {
+  const asked = { type: 'retry', key: 'output', index: -1, round: 0, state: 'failed' }
+  const again = making.events([outputEnded('failed'), asked])
+  for (const state of ['succeeded', 'failed'])
+    again
+      .events([outputEnded(state, 1)])
+      .when(asked)
+      .then({ state, sends: [{ to: 'job:g/output', event: { type: 'again', round: 1 } }] })
 })
 test('final: cancel is not possible, and says so', () => {
   making

@@ -67,9 +67,13 @@ function worldOf(options: { concurrency?: number; onMemberFailure?: string; when
         if (job!.state === 'waiting') become(job!, 'begun')
         return
       case 'again':
+        // It runs again already, or its end is still under way: nothing new.
+        if ((event.round as number) <= job!.round) return
         assert.is(job!.state, 'failed', `${key} again, but it is ${job!.state}`)
         job!.round = event.round as number
         become(job!, event.window ? 'waiting' : 'begun')
+        return
+      case 'notAgain':
         return
       case 'cancel':
         if (job!.state === 'waiting') end(key, 'cancelled')
@@ -167,7 +171,10 @@ test('any sequence of events agrees with the model: set, window, one output, not
         }
       } else if (what === 15) {
         const key = chance.pick(world.keys('failed'))
-        if (key) world.apply({ type: 'retry', key, index: world.jobs.get(key)!.index })
+        if (key) {
+          const { index, round } = world.jobs.get(key)!
+          world.apply({ type: 'retry', key, index, round, state: 'failed' })
+        }
       } else if (what === 16 && chance.below(4) === 0) world.apply({ type: 'cancel' })
       else if (what === 17 && i > 60) world.apply({ type: 'seal' })
       if (chance.below(3)) world.settle(chance)

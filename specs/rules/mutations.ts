@@ -22,7 +22,10 @@ const losses = 'src/host/losses.ts'
 const liveness = 'src/host/liveness.ts'
 const ownership = 'src/host/ownership.ts'
 const job = 'actors/job.ts'
+const jobSetup = 'actors/job/setup.ts'
+const jobRuns = 'actors/job/runs.ts'
 const group = 'actors/group.ts'
+const groupSetup = 'actors/group/setup.ts'
 const members = 'actors/members.ts'
 
 const off = (rule: string, file: string, find: string, replace: string, ...specs: string[]): Mutation => ({
@@ -246,7 +249,13 @@ const delivery: Mutation[] = [
 ]
 
 const runs: Mutation[] = [
-  off('F18 Q1 one claim is granted', job, "args.event.type === 'claim' && isCurrent(args)", "args.event.type === 'claim'", 'runs: F18'),
+  off(
+    'F18 Q1 one claim is granted',
+    jobSetup,
+    "args.event.type === 'claim' && isCurrent(args)",
+    "args.event.type === 'claim'",
+    'runs: F18',
+  ),
   off(
     'Q1 told once committed',
     apply,
@@ -274,14 +283,14 @@ const runs: Mutation[] = [
   off('Q4 given back', worker, 'since >= lease) giveBack(run)', 'since >= lease) slots.unclaim()', 'runs: Q4'),
   off(
     'Q5 a number for every queueing',
-    job,
+    jobSetup,
     'dispatch: context.dispatch + 1',
     'dispatch: context.dispatch || 1',
     'runs: Q5 every',
     'runs: F21',
   ),
-  off('Q5 from the holder', job, ' && run.worker === event.worker', '', 'runs: Q5 a refused'),
-  off('F21 results by dispatch', job, ' && run.dispatch === event.dispatch', '', 'runs: F21'),
+  off('Q5 from the holder', jobRuns, ' && run.worker === event.worker', '', 'runs: Q5 a refused'),
+  off('F21 results by dispatch', jobRuns, ' && run.dispatch === event.dispatch', '', 'runs: F21'),
   off(
     'Q6 a full lease from a new owner',
     'src/host/leases.ts',
@@ -307,7 +316,7 @@ const runs: Mutation[] = [
   off('Q7 after what is in the stream', losses, 'await partition.drained()', '', 'runs: Q7'),
   off(
     'Q8 the last run stays current',
-    job,
+    jobSetup,
     'run: context.run && { ...context.run, lapsed: true }',
     'run: undefined',
     'runs: Q8 a success after its loss was recorded, nothing newer granted: queued',
@@ -330,7 +339,7 @@ const groups: Mutation[] = [
   off('Q40 by key', members, 'if (!isKnown(known[member.key])) fresh.set', 'fresh.set', 'groups: Q40'),
   off(
     'Q40 also while sealed',
-    group,
+    groupSetup,
     'context.sealed && !added(event).every(({ key }) => isKnown(known(event)[key]))',
     'context.sealed',
     'groups: Q40',
@@ -350,11 +359,27 @@ const groups: Mutation[] = [
     '',
     'groups: Q42 a member is retried',
   ),
-  off('Q42 not while cancelling', group, 'context.members.sweeping === undefined ? retry(', 'true ? retry(', 'groups: Q42 no member'),
-  off('Q42 in the window', members, 'window: window ? true : undefined', 'window: undefined', 'groups: Q42 Q45'),
+  off(
+    'Q42 not while cancelling',
+    members,
+    'if (members.sweeping !== undefined) return { members, out: [notAgain(',
+    'if (members.total < 0) return { members, out: [notAgain(',
+    'groups: Q42 no member',
+    'retries: the group is cancelled',
+  ),
+  off('Q42 in the window', members, 'again(to, round, window && true)', 'again(to, round)', 'groups: Q42 Q45'),
+  off('Q42 answered by the group', commit, ' && !outcome?.passedOn', '', 'retries: the group is closed', 'retries: asked in the turn'),
+  off(
+    'Q42 a repeat is answered the same',
+    apply,
+    'const before = answerBefore(partition, t, item)',
+    'const before = undefined',
+    'retries: a repeat',
+    'retries: the host dies',
+  ),
   off(
     'Q43 in the write of the last end',
-    group,
+    groupSetup,
     'complete: ({ context }) => context.sealed',
     "complete: ({ context, event }) => event.type !== 'ended' && context.sealed",
     'groups: Q43 the last end',
@@ -362,7 +387,7 @@ const groups: Mutation[] = [
   ),
   off(
     'Q43 not before the seal',
-    group,
+    groupSetup,
     'complete: ({ context }) => context.sealed && allFinished',
     'complete: ({ context }) => allFinished',
     'groups: Q43 the write',

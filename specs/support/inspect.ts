@@ -2,7 +2,7 @@ import { jetstream, jetstreamManager } from '@nats-io/jetstream'
 import { Kvm } from '@nats-io/kv'
 import { connect } from 'nats'
 import type { ActorDocument, HistoryEntry } from '../../src/document.ts'
-import { historyOf } from '../../src/host/api.ts'
+import { historyOf } from '../../src/host/history.ts'
 import { mongoStore } from '../../src/store/mongo.ts'
 
 /** All documents with their histories, read from the store: no host is asked. */

@@ -22,7 +22,10 @@ export interface ActorHandle {
 export interface JobHandle<O = unknown> extends ActorHandle {
   /** The output; or throws JobFailedError, JobCancelledError. */
   result(options?: WaitOptions): Promise<O>
-  /** An operator's retry of a job that ended without success, or is held. A member's is decided by its group. */
+  /**
+   * An operator's retry of a job that ended without success, or is held. A member's is decided by its group: only a failed one, while
+   * the group is open and its rest is not being cancelled; else it is refused as NOT_ALLOWED.
+   */
   retry(): Promise<void>
 }
 

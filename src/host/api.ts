@@ -8,6 +8,7 @@ import type { ActorDocument, HistoryEntry } from '../document.ts'
 import { isStellwerkError, NotFoundError } from '../errors.ts'
 import { readPayload } from '../payload.ts'
 import type { Query, Store } from '../store/port.ts'
+import { entriesOf, historyPages } from './history.ts'
 
 /** What can be known of an actor from outside. */
 export interface View {
@@ -90,14 +91,14 @@ function fitting<T>(all: readonly T[], taken = 0): T[] {
  * last answer (without `after`) has the snapshot that all of it led to.
  */
 async function partOfHistory(store: Store, doc: ActorDocument, after = `0 ${doc.inc}`): Promise<Record<string, unknown>> {
-  const ids = doc.historyPages ?? []
+  const ids = await historyPages(store, doc)
   let next = Number.parseInt(after, 10)
   if (after !== `${next} ${doc.inc}` || !(next >= 0 && next <= ids.length))
     throw new NotFoundError(`${doc._id} was removed and made anew while its history was read, or "after" is of another: begin again`)
   const history: HistoryEntry[] = []
   let size = 0
   while (next < ids.length) {
-    const read = await pagesOf(store, ids.slice(next, next + pagesAtOnce))
+    const read = await entriesOf(store, ids.slice(next, next + pagesAtOnce))
     const fits = fitting(read, size)
     history.push(...fits.flat())
     next += fits.length
@@ -108,16 +109,6 @@ async function partOfHistory(store: Store, doc: ActorDocument, after = `0 ${doc.
   if (next < ids.length || !fitting([{ snapshot, history: doc.history }], size).length)
     return { machine, history, after: `${next} ${doc.inc}` }
   return { machine, history: [...history, ...doc.history], snapshot }
-}
-
-async function pagesOf(store: Pick<Store, 'getPages'>, ids: readonly string[]): Promise<HistoryEntry[][]> {
-  const pages = new Map((await store.getPages(ids)).map(({ _id, body }) => [_id, body as HistoryEntry[]]))
-  return ids.map((id) => pages.get(id) ?? [])
-}
-
-/** The whole history: the older part is in pages. */
-export async function historyOf(store: Pick<Store, 'getPages'>, doc: ActorDocument): Promise<HistoryEntry[]> {
-  return [...(await pagesOf(store, doc.historyPages ?? [])).flat(), ...doc.history]
 }
 
 async function viewOf(store: Store, doc: ActorDocument, withOutput: boolean): Promise<View> {

@@ -83,7 +83,7 @@ export interface Partition extends HostParts {
   readonly leases: Leases
   noted(doc: ActorDocument): void
   acknowledge(sequences: readonly number[]): void
-  reply(envelope: Envelope, outcome: Outcome | undefined, doc: ActorDocument | undefined): void
+  reply(command: Pick<Envelope, 'to' | 'reply'>, outcome: Outcome | undefined, doc: ActorDocument | undefined): void
   sendReplies(): void
   claim(address: Address, dispatch: number, worker: string): Promise<Grant | undefined>
   /** Hands in an event that needs no stream: what it does is safe without one, or its sender repeats it. */

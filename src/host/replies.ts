@@ -25,8 +25,9 @@ export function createReplies(bus: Bus) {
   const inboxes = new Map<string, Reply[]>()
   const outside: { subject: string; reply: Reply }[] = []
   return {
-    add({ to, reply }: Envelope, outcome: Outcome | undefined, doc: ActorDocument | undefined): void {
+    add({ to, reply }: Pick<Envelope, 'to' | 'reply'>, outcome: Outcome | undefined, written: ActorDocument | undefined): void {
       if (!reply) return
+      const doc = written?._id === to ? written : undefined
       const error = outcome?.rejected
       const answer = { call: reply.call, ok: !error, error, address: to, state: doc?.state, version: doc?.version }
       if (reply.outside) outside.push({ subject: reply.inbox, reply: answer })

@@ -21,15 +21,16 @@ export function apply(partition: Partition, turn: Turn, touched: Map<Address, To
     return doc?.snapshot && partition.actors.get(doc.type)?.peer?.(doc.snapshot)
   }
   if (isDuplicate(t, item, type.unmarked.has(envelope.event.type))) {
-    const outcome = saidBefore(type, t, item, peer)
+    const before = answerBefore(partition, t, item)
+    const outcome = before ?? saidBefore(type, t, item, peer)
     t.outcomes.push([item, outcome])
-    if (outcome?.rejected) bury(partition, turn, item, outcome.rejected)
+    if (!before && outcome?.rejected) bury(partition, turn, item, outcome.rejected)
     if (t.cached) route(partition, turn, t.cached)
     return
   }
   if (item.timer) t.draft.timers = t.draft.timers.filter((timer) => !isTimer(timer, item))
   const sent = t.draft.n
-  const outcome = decide(type, t.draft, envelope, { at: partition.clock.now(), peer })
+  const outcome = decide(type, t.draft, envelope, { at: partition.clock.now(), id: commandId(partition, item), peer })
   t.outcomes.push([item, outcome])
   for (const { id, body } of outcome.pages) t.pages.push({ _id: id, owner: envelope.to, body })
   if (!t.draft.snapshot || (!t.before && !t.changed && outcome.rejected)) {
@@ -45,6 +46,7 @@ export function apply(partition: Partition, turn: Turn, touched: Map<Address, To
   }
   if (item.claim && outcome.refused.length) return
   record(t.draft, item, type.unmarked.has(envelope.event.type))
+  remember(partition, t.draft, item, outcome)
   t.changed = true
   grantAtOnce(partition, turn, t, sent)
 }
@@ -72,6 +74,40 @@ function isDuplicate(t: Touched, { envelope, epoch, sequence, timer }: Item, unm
   return mark !== undefined && envelope.n! <= mark
 }
 
+/** How long, ms, and how many answers are kept: a sender gives up earlier. */
+const rememberedFor = 600_000
+const remembered = 64
+
+/** Keeps what a command came to, if it was refused or passed on; what is answered now was perhaps passed on before. */
+function remember(partition: Partition, draft: ActorDocument, item: Item, { rejected, passedOn }: Outcome): void {
+  const { to, command, reply, letter } = item.envelope
+  if (command ? command.to !== to : !reply && !letter) return
+  const id = command ? command.id : commandId(partition, item)
+  if (id === undefined) return
+  const at = partition.clock.now()
+  const answers = (draft.inbox.answers ?? []).filter((answer) => answer.id !== id && answer.at > at - rememberedFor)
+  if (rejected) answers.push({ id, at, error: { code: rejected.code, message: rejected.message } })
+  else if (passedOn) answers.push({ id, at })
+  if (answers.length) draft.inbox.answers = answers.slice(-remembered)
+  else delete draft.inbox.answers
+}
+
+/** The answer to a command that came again; what is still to be decided, or heard twice, is answered by whoever decides it. */
+function answerBefore(partition: Partition, t: Touched, item: Item): Outcome | undefined {
+  if (item.envelope.command) return undecided
+  const id = commandId(partition, item)
+  const before = t.draft.inbox.answers?.find((answer) => answer.id === id)
+  return before && (before.error ? refusal(before.error) : undecided)
+}
+
+const undecided: Outcome = { grants: [], refused: [], superseded: false, pages: [], passedOn: true }
+
+/** The same for each repeat of a command: its sender's number, or its place in the stream. */
+function commandId(partition: Partition, { envelope: { inc, n }, epoch, sequence, place = 0 }: Item): string | undefined {
+  if (inc !== undefined) return `${inc} ${n}`
+  return sequence === undefined ? undefined : `e${epoch}.p${partition.number}.${sequence}.${place}`
+}
+
 /** A command that came again is answered as it was the first time, as far as that can be told: refused again, or done. */
 function saidBefore(type: ActorType, t: Touched, { envelope }: Item, peer: Facts['peer']): Outcome | undefined {
   if (!(envelope.reply || envelope.letter) || !['submit', 'add'].includes(envelope.event.type) || !t.before) return undefined
@@ -93,7 +129,7 @@ function absent(partition: Partition, turn: Turn, item: Item): void {
   const outcome = refusal({ code: 'NOT_FOUND', message: `${envelope.to} does not exist` })
   turn.replies.push({ item, outcome })
   if (item.from) turn.delivered.push(item.from)
-  const { to, reply, letter, event } = envelope
+  const { to, reply, letter, event } = { ...envelope, ...envelope.command }
   // Whoever waits is told. A result is kept all the same: somebody has worked for it.
   const told = reply && !letter && event.type !== 'result'
   if (item.claim || item.timer || told) return

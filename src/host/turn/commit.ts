@@ -1,6 +1,6 @@
 import { wake } from '../../decide.ts'
-import type { ActorDocument } from '../../document.ts'
-import type { Page, Write } from '../../store/port.ts'
+import type { Write } from '../../store/port.ts'
+import { spillHistory } from '../history.ts'
 import type { Partition } from '../partition.ts'
 import { route } from './send.ts'
 import type { Touched, Turn } from './state.ts'
@@ -8,7 +8,7 @@ import type { Touched, Turn } from './state.ts'
 /** Writes what a wave has changed; who lost the compare-and-set is decided again in the next wave. */
 export async function commit(partition: Partition, turn: Turn, touched: Touched[]): Promise<void> {
   const changed = touched.filter((t) => t.changed)
-  const pages = changed.flatMap((t) => [...t.pages, ...spillHistory(partition, t.draft)])
+  const pages = changed.flatMap((t) => [...t.pages, ...spillHistory(t.draft, partition.uniqueId)])
   if (pages.length) await partition.store.putPages(pages)
   const writes = changed.map((t): Write => seal(partition, turn, t))
   const since = partition.clock.monotonic()
@@ -57,20 +57,7 @@ function done(partition: Partition, turn: Turn, t: Touched, since: number): void
       turn.delivered.push(item.from)
       turn.received.push(item.from)
     }
-    if (item.claim || item.envelope.reply) turn.replies.push({ item, outcome, doc: t.draft })
+    const { reply } = item.envelope.command ?? item.envelope
+    if (item.claim || (reply && !outcome?.passedOn)) turn.replies.push({ item, outcome, doc: t.draft })
   }
-}
-
-/** Characters of JSON that a document keeps of its history. */
-const historyLimit = 16 * 1024
-
-/** Moves a long history into a page of its own. */
-function spillHistory(partition: Partition, draft: ActorDocument): Page[] {
-  if (draft.history.length < 32 && !draft.history.some(({ event }) => 'members' in event || 'body' in event)) return []
-  if (JSON.stringify(draft.history).length < historyLimit) return []
-  const _id = `${draft._id}#history-${draft.history[0]!.v}-${partition.uniqueId()}`
-  const page = { _id, owner: draft._id, body: draft.history }
-  draft.historyPages = [...(draft.historyPages ?? []), _id]
-  draft.history = []
-  return [page]
 }

@@ -22,7 +22,7 @@ function routeEntry(partition: Partition, turn: Turn, doc: ActorDocument, entry:
   const identity = { from: doc._id, inc: doc.inc, n: entry.n }
   switch (entry.kind) {
     case 'event': {
-      const envelope: Envelope = { to: entry.to, event: entry.event, ...identity }
+      const envelope: Envelope = { to: entry.to, event: entry.event, ...identity, command: entry.command }
       // The path depends on the two addresses only: never on which partitions this host happens to own.
       const target = partitionOf(rootOf(entry.to), partition.bus.partitions)
       if (target === partition.number) turn.next.push({ envelope, from })
@@ -53,7 +53,7 @@ export function answer(partition: Partition, turn: Turn): void {
   for (const { grant, since } of turn.grants) partition.worker!.begin(grant, since)
   for (const { item, outcome, doc } of turn.replies) {
     if (item.claim) item.claim.answer(outcome?.grants[0])
-    else if (item.envelope.reply) partition.reply(item.envelope, outcome, doc)
+    else partition.reply(item.envelope.command ?? item.envelope, outcome, doc)
   }
   partition.sendReplies()
   sendFeed(partition, turn.changes)

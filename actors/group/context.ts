@@ -1,0 +1,54 @@
+import type { Address } from '../../src/address.ts'
+import type { Payload, Terms } from '../job.ts'
+import type { Body } from '../keys.ts'
+import type { Effect, Member, Members, Retry } from '../members.ts'
+
+export interface GroupContext {
+  self: Address
+  /** The options as submitted: the same id with other options is a conflict. */
+  content: string
+  when: 'all-finished' | 'all-succeeded'
+  onMemberFailure: 'continue' | 'cancel-rest'
+  output?: { job: string; input: Payload; terms: Terms }
+  labels?: Record<string, string>
+  sealAt?: number
+  sealed: boolean
+  cancelled: boolean
+  members: Members
+  /** Ends of members that were submitted beside the group, until it is known. */
+  early?: Record<string, string>
+  outputEnded?: { state: string; error?: string }
+  /** +1 for each operator's retry of the output: an end of an earlier round is not the end of this one. */
+  outputRound: number
+  /** Effects of the present transition; empty in every stored snapshot. */
+  out: Effect[]
+}
+
+export interface GroupOptions {
+  when?: GroupContext['when']
+  onMemberFailure?: GroupContext['onMemberFailure']
+  concurrency?: number
+  output?: { job: string; input: Payload; terms: Terms }
+  /** ms from the submit to the seal that comes by itself. */
+  sealBy?: number
+  labels?: Record<string, string>
+}
+
+export type GroupEvent = { at: number; self: Address } & (
+  | { type: 'submit'; options: GroupOptions; members: Member[]; seal?: boolean; known?: Record<string, unknown> }
+  | { type: 'add'; members: Member[]; seal?: boolean; known?: Record<string, unknown> }
+  | { type: 'seal' }
+  | { type: 'cancel'; reason?: string }
+  | { type: 'ended'; key: string; index?: number; round: number; state: string; error?: string }
+  | ({ type: 'retry' } & Retry)
+  | { type: 'page'; for: string; first: number; body: Body }
+)
+
+/** Key of the output among the jobs of a group. */
+export const outputKey = 'output'
+
+export type Args = { context: GroupContext; event: GroupEvent }
+export type Of<T extends GroupEvent['type']> = Extract<GroupEvent, { type: T }>
+
+export const added = (event: GroupEvent): Member[] => ('members' in event ? event.members : [])
+export const known = (event: GroupEvent) => ('known' in event && event.known) || {}

@@ -1,0 +1,97 @@
+import { assign, setup } from 'xstate'
+import type { Address } from '../../src/address.ts'
+import type { ActorEvent } from '../../src/envelope.ts'
+import { canonical } from '../job.ts'
+import { add, allFinished, cancelRest, conflicts, type Effect, end, isKnown, noMembers, retry, type Step, turnPage } from '../members.ts'
+import { type Args, added, type GroupContext, type GroupEvent, known, type Of, outputKey } from './context.ts'
+import { isOutput } from './output.ts'
+
+/** Runs one pure step on the members. */
+const step = (f: (args: Args) => Step | undefined) => (args: Args) => {
+  const result = f(args)
+  return result ? { members: result.members, out: [...args.context.out, ...result.out] } : {}
+}
+
+/** What the chart of a group (group.ts) names: its guards, its delays, and what its actions change. */
+export const groupSetup = setup({
+  types: { context: {} as GroupContext, events: {} as GroupEvent },
+  delays: { untilSealed: ({ context, event }) => Math.max(0, (context.sealAt ?? 0) - event.at) },
+  guards: {
+    isOutput,
+    early: ({ event }) => event.type === 'ended' && event.index === undefined,
+    otherOptions: ({ context, event }) => event.type === 'submit' && context.content !== canonical(event.options),
+    newWhileSealed: ({ context, event }) => context.sealed && !added(event).every(({ key }) => isKnown(known(event)[key])),
+    conflicting: ({ event }) => conflicts(added(event), known(event)).length > 0,
+    allKnown: ({ event }) => added(event).every(({ key }) => isKnown(known(event)[key])),
+    complete: ({ context }) => context.sealed && allFinished(context.members),
+    completeAndCancelled: ({ context }) => context.sealed && context.cancelled && allFinished(context.members),
+    completeAndFailed: ({ context }) =>
+      context.sealed &&
+      context.when === 'all-succeeded' &&
+      allFinished(context.members) &&
+      context.members.counts.succeeded < context.members.total,
+    completeWithoutOutput: ({ context }) => context.sealed && !context.output && allFinished(context.members),
+    outputSucceeded: (args) => isOutput(args) && (args.event as Of<'ended'>).state === 'succeeded',
+    outputCancelled: (args) => isOutput(args) && (args.event as Of<'ended'>).state === 'cancelled',
+    ofOutput: ({ event }) => event.type === 'retry' && event.key === outputKey,
+    retriesOutput: ({ context, event }) =>
+      event.type === 'retry' &&
+      event.key === outputKey &&
+      !!context.outputEnded &&
+      (event.round ?? context.outputRound) === context.outputRound,
+    sealed: ({ context }) => context.sealed,
+    hasSealTime: ({ context }) => context.sealAt !== undefined,
+  },
+  actions: {
+    // for the host: see ActorType
+    emit: (_, _params: { effects: Effect[] }) => {},
+    send: (_, _params: { to: Address; event: ActorEvent; answers?: true }) => {},
+    reject: (_, _params: { code: string; message: string }) => {},
+
+    accept: assign(({ event }) => {
+      const { self, options, at } = event as Of<'submit'>
+      return {
+        self,
+        content: canonical(options),
+        when: options.when ?? 'all-finished',
+        onMemberFailure: options.onMemberFailure ?? 'continue',
+        output: options.output,
+        labels: options.labels,
+        sealAt: options.sealBy === undefined ? undefined : at + options.sealBy,
+        members: noMembers(options.concurrency),
+        early: undefined,
+      }
+    }),
+    add: assign(step(({ context, event }) => add(context.self, context.members, added(event), known(event)))),
+    /** What adds members seals only if it says so: a large group arrives in several pieces. */
+    seal: assign(({ context, event }) => ({
+      sealed: context.sealed || (event.type === 'submit' || event.type === 'add' ? !!event.seal : true),
+    })),
+    noteEarly: assign(({ context, event }) => {
+      const { self, key, state } = event as Of<'ended'>
+      return { self, early: { ...context.early, [key]: state } }
+    }),
+    end: assign(
+      step(({ context, event }) => {
+        const { self, members, onMemberFailure } = context
+        const { index, round, state } = event as Of<'ended'>
+        return end(self, members, { index: index!, round, state }, onMemberFailure === 'cancel-rest')
+      }),
+    ),
+    retry: assign(step(({ context, event }) => retry(context.self, context.members, event as Of<'retry'>))),
+    cancelRest: assign(step(({ context: { self, members } }) => (members.sweeping === undefined ? cancelRest(self, members) : undefined))),
+    noteCancel: assign({ cancelled: true, sealed: true }),
+    turnPage: assign(
+      step(({ context, event }) => {
+        const { for: purpose, first, body } = event as Of<'page'>
+        return turnPage(context.self, context.members, purpose, first, body)
+      }),
+    ),
+    noteOutput: assign(({ event }) => {
+      const { state, error } = event as Of<'ended'>
+      return { outputEnded: { state, error } }
+    }),
+    renewOutput: assign(({ context }) => ({ outputEnded: undefined, outputRound: context.outputRound + 1 })),
+    clear: assign({ out: [] }),
+  },
+})

@@ -1,0 +1,60 @@
+import type { Address } from '../../src/address.ts'
+import type { Payload } from './content.ts'
+import { defaultTerms, type Terms } from './terms.ts'
+
+export interface Membership {
+  group: Address
+  key: string
+  /** Place among the members; -1 is the output; absent: submitted beside its group. */
+  index?: number
+  /** +1 for each operator's retry: an end of an earlier round is not the end of this one. */
+  round: number
+}
+
+export interface JobError {
+  name: string
+  message: string
+  code?: string
+  stack?: string
+}
+
+export interface GroupFacts {
+  id: string
+  total: number
+  succeeded: number
+  failed: number
+  cancelled: number
+}
+
+export interface JobContext {
+  self: Address
+  job: string
+  input: Payload
+  terms: Terms
+  /** Hash of definition and input: the same id with other content is a conflict. */
+  content: string
+  member?: Membership
+  group?: GroupFacts
+  labels?: Record<string, string>
+  startAt?: number
+  dispatch: number
+  queuedAt: number
+  run?: { dispatch: number; worker: string; at: number; lapsed: boolean }
+  attempts: { used: number; unbegun: number }
+  retryAt?: number
+  output?: Payload
+  error?: JobError
+  cancelReason?: string
+  endedAs?: 'succeeded' | 'failed' | 'cancelled' | 'aborted'
+}
+
+export const emptyContext: JobContext = {
+  self: '',
+  job: '',
+  input: { value: null },
+  terms: defaultTerms,
+  content: '',
+  dispatch: 0,
+  queuedAt: 0,
+  attempts: { used: 0, unbegun: 0 },
+}

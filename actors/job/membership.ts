@@ -1,0 +1,35 @@
+import type { Args, Of } from './events.ts'
+
+export const isNewRound = ({ context: { member }, event }: Args) => event.type === 'again' && !!member && event.round > member.round
+
+export const end = ({ context: { member, endedAs, error } }: Args) =>
+  member && {
+    to: member.group,
+    event: {
+      type: 'ended',
+      key: member.key,
+      index: member.index,
+      round: member.round,
+      state: endedAs,
+      error: error?.message.slice(0, 200),
+    },
+  }
+
+export const conflict = ({ context }: Args) => ({
+  code: 'CONFLICT',
+  message: `${context.self} exists with other content (it is a ${context.job}). Use another id, or the same definition and input.`,
+})
+
+/** The id is taken by other work: its group must not wait for it for ever. */
+export const refusedEnd = (args: Args) => {
+  const { group, key, index, round } = (args.event as Of<'submit'>).member!
+  return { to: group, event: { type: 'ended', key, index, round, state: 'refused', error: conflict(args).message.slice(0, 200) } }
+}
+
+/** Whoever asked is answered by what the group says. */
+export const askGroup = ({ context: { member, endedAs } }: Args) =>
+  member && {
+    to: member.group,
+    event: { type: 'retry', key: member.key, index: member.index, round: member.round, state: endedAs },
+    answers: true as const,
+  }

@@ -1,0 +1,48 @@
+import type { Address } from '../../src/address.ts'
+import type { Payload } from './content.ts'
+import type { GroupFacts, JobContext, Membership } from './context.ts'
+import type { Args, JobEvent } from './events.ts'
+
+/** Sent with a granted claim: all that the worker needs to start the handler. */
+export interface Grant {
+  address: Address
+  job: string
+  dispatch: number
+  worker: string
+  attempt: number
+  input: Payload
+  timeout?: number
+  member?: Membership
+  group?: GroupFacts
+}
+
+/** Losses in a row that use no attempt because nothing was seen to begin; after that each uses one. */
+const freeLosses = 3
+
+export const offer = ({ context }: Args) => ({ job: context.job, priority: context.terms.priority, dispatch: context.dispatch })
+
+export const grant = ({ context }: Args): Grant => ({
+  address: context.self,
+  job: context.job,
+  dispatch: context.run!.dispatch,
+  worker: context.run!.worker,
+  attempt: context.attempts.used + 1,
+  input: context.input,
+  timeout: context.terms.timeout,
+  member: context.member,
+  group: context.group,
+})
+
+/** What a loss would bring the used attempts to. Unseen to begin, the first few in a row are free. */
+export function afterLoss({ attempts }: JobContext, begun: boolean) {
+  return !begun && attempts.unbegun < freeLosses
+    ? { used: attempts.used, unbegun: attempts.unbegun + 1 }
+    : { used: attempts.used + 1, unbegun: 0 }
+}
+
+/** From the worker that holds the current run. */
+export function isCurrent({ context: { run }, event }: Args): boolean {
+  return 'worker' in event && !!run && run.dispatch === event.dispatch && run.worker === event.worker
+}
+
+export const outcome = (event: JobEvent) => (event.type === 'result' ? event.outcome : undefined)

@@ -1,0 +1,93 @@
+import { assign, setup } from 'xstate'
+import type { Address } from '../../src/address.ts'
+import type { ActorEvent } from '../../src/envelope.ts'
+import { contentOf } from './content.ts'
+import type { JobContext } from './context.ts'
+import type { JobEvent, Of } from './events.ts'
+import { isNewRound } from './membership.ts'
+import { afterLoss, type Grant, isCurrent, outcome } from './runs.ts'
+import { backoff } from './terms.ts'
+
+/** What the chart of a job (job.ts) names: its guards, its delays, and what its actions change. */
+export const jobSetup = setup({
+  types: { context: {} as JobContext, events: {} as JobEvent },
+  delays: {
+    untilStart: ({ context, event }) => Math.max(0, (context.startAt ?? 0) - event.at),
+    untilRetry: ({ context, event }) => Math.max(0, (context.retryAt ?? 0) - event.at),
+  },
+  guards: {
+    waitsForTime: ({ event }) => event.type === 'submit' && event.startAt !== undefined && event.startAt > event.at,
+    waitsForWindow: ({ event }) => event.type === 'submit' && !!event.window,
+    sameContent: ({ context, event }) => event.type === 'submit' && context.content === contentOf(event.job, event.input),
+    fromGroup: ({ event }) => event.type === 'submit' && event.member?.index !== undefined,
+    joins: ({ context, event }) =>
+      event.type === 'submit' &&
+      event.member?.index !== undefined &&
+      context.member?.index === undefined &&
+      context.content === contentOf(event.job, event.input),
+    offered: ({ context, event }) => event.type === 'claim' && event.dispatch === context.dispatch,
+    holdsRun: (args) => args.event.type === 'claim' && isCurrent(args),
+    current: isCurrent,
+    returned: (args) => isCurrent(args) && outcome(args.event) === 'ok',
+    givenBack: (args) => isCurrent(args) && ['back', 'unbegun'].includes(outcome(args.event) ?? ''),
+    failedWithAttemptLeft: (args) =>
+      isCurrent(args) &&
+      args.event.type === 'result' &&
+      !args.event.terminal &&
+      args.context.attempts.used + 1 < args.context.terms.attempts,
+    lostAndHeld: (args) => isCurrent(args) && args.context.terms.onLost === 'hold',
+    lostAndAborted: (args) => isCurrent(args) && args.context.terms.onLost === 'abort',
+    lostWithAttemptLeft: (args) =>
+      isCurrent(args) && args.event.type === 'lost' && afterLoss(args.context, args.event.begun).used < args.context.terms.attempts,
+    inGroup: ({ context }) => context.member?.index !== undefined,
+    newRound: isNewRound,
+    newRoundInWindow: (args) => isNewRound(args) && args.event.type === 'again' && !!args.event.window,
+  },
+  actions: {
+    // for the host: see ActorType
+    send: (_, _params: { to: Address; event: ActorEvent; answers?: true } | undefined) => {},
+    offer: (_, _params: { job: string; priority: number; dispatch: number }) => {},
+    grant: (_, _params: Grant) => {},
+    refuse: (_, _params: { dispatch: number }) => {},
+    reject: (_, _params: { code: string; message: string }) => {},
+    superseded: () => {},
+
+    accept: assign(({ event }) => {
+      const { self, job, input, terms, member, group, labels, startAt } = event as Of<'submit'>
+      return { self, job, input, terms, content: contentOf(job, input), member, group, labels, startAt }
+    }),
+    join: assign(({ context, event }) => {
+      const { member, group } = event as Of<'submit'>
+      return { member, group: group ?? context.group }
+    }),
+    queue: assign(({ context, event }) => ({ dispatch: context.dispatch + 1, queuedAt: event.at })),
+    hold: assign(({ event }) => {
+      const { dispatch, worker, at } = event as Of<'claim'>
+      return { run: { dispatch, worker, at, lapsed: false } }
+    }),
+    succeed: assign(({ event }) => ({ output: (event as Of<'result'>).output, error: undefined, run: undefined })),
+    fail: assign(({ context, event }) => {
+      const { error, retryAt, at } = event as Of<'result'>
+      const attempts = { used: context.attempts.used + 1, unbegun: 0 }
+      return { attempts, error, run: undefined, retryAt: retryAt ?? at + backoff({ ...context, attempts }) }
+    }),
+    forgetRun: assign({ run: undefined }),
+    lapse: assign(({ context, event }) => {
+      const { worker, dispatch } = event as Of<'lost'>
+      const message = `worker ${worker} did not renew its lease on run ${dispatch}`
+      return { run: context.run && { ...context.run, lapsed: true }, error: { name: 'LostError', code: 'LOST', message } }
+    }),
+    useAttempt: assign(({ context, event }) => ({ attempts: afterLoss(context, (event as Of<'lost'>).begun) })),
+    noteCancel: assign(({ event }) => ({ cancelReason: (event as Of<'cancel'>).reason })),
+    renew: assign(({ context, event }) => ({
+      attempts: { used: 0, unbegun: 0 },
+      // A lost run stays current until the next one is granted; after a final state nothing of it counts.
+      run: context.endedAs ? undefined : context.run,
+      error: undefined,
+      cancelReason: undefined,
+      endedAs: undefined,
+      member: event.type === 'again' && context.member ? { ...context.member, round: event.round } : context.member,
+    })),
+    endAs: assign((_, { as }: { as: JobContext['endedAs'] }) => ({ endedAs: as })),
+  },
+})

@@ -1,0 +1,23 @@
+import { hash } from 'node:crypto'
+import type { JobContext } from './context.ts'
+
+/** How a job is run: resolved from its definition when it is submitted. Durations in ms. */
+export interface Terms {
+  attempts: number
+  backoff: number
+  factor: number
+  /** Part of the backoff, 0 to 1, that is spread by chance (derived from the address, so that replay agrees). */
+  jitter: number
+  timeout?: number
+  priority: number
+  onLost: 'retry' | 'hold' | 'abort'
+}
+
+export const defaultTerms: Terms = { attempts: 3, backoff: 1000, factor: 2, jitter: 0.1, priority: 5, onLost: 'retry' }
+
+/** Backoff before the next attempt, ms. */
+export function backoff({ self, terms, attempts }: Pick<JobContext, 'self' | 'terms' | 'attempts'>): number {
+  const full = terms.backoff * terms.factor ** Math.max(0, attempts.used - 1)
+  const chance = hash('sha1', `${self} ${attempts.used}`, 'buffer').readUInt32LE() / 2 ** 32
+  return Math.round(full * (1 + terms.jitter * (2 * chance - 1)))
+}

@@ -1,0 +1,68 @@
+import type { Snapshot } from '../../src/document.ts'
+import type { Condition } from '../actor.ts'
+import type { JobContext } from './context.ts'
+
+/** Name of the innermost state. */
+export const leaf = (value: unknown): string => (typeof value === 'string' ? value : leaf(Object.values(value as object)[0]))
+
+/** What a job waits for. */
+export function why(snapshot: Snapshot, at: number): Condition[] {
+  const context = snapshot.context as JobContext
+  const { job: name, dispatch, queuedAt, run, attempts, terms, startAt, retryAt, error, member } = context
+  switch (leaf(snapshot.value)) {
+    case 'planned':
+      return [{ code: 'START_TIME', message: `starts at ${new Date(startAt!).toISOString()}`, until: startAt }]
+    case 'waiting':
+      return [
+        {
+          code: 'GROUP_WINDOW',
+          message: `its group ${member!.group} runs as many members at once as its concurrency allows`,
+          on: member!.group,
+        },
+      ]
+    case 'queued':
+      return [
+        {
+          code: 'NO_WORKER_YET',
+          message: `offered since ${new Date(queuedAt).toISOString()} (dispatch ${dispatch}): waits for a free slot at a worker that has a handler for ${name}`,
+          job: name,
+          since: queuedAt,
+        },
+      ]
+    case 'running':
+      return [
+        {
+          code: 'RUNNING',
+          message: `run ${run!.dispatch} at worker ${run!.worker} since ${new Date(run!.at).toISOString()}`,
+          worker: run!.worker,
+          since: run!.at,
+        },
+      ]
+    case 'cancelling':
+      return [
+        {
+          code: 'CANCELLING',
+          message: `worker ${run!.worker} was told to cancel run ${run!.dispatch}; it ends when the handler reacts or its lease ends`,
+          worker: run!.worker,
+        },
+      ]
+    case 'backoff':
+      return [
+        {
+          code: 'BACKOFF',
+          message: `attempt ${attempts.used} of ${terms.attempts} failed (${error?.message ?? 'no message'}); the next starts in ${Math.max(0, retryAt! - at)} ms`,
+          until: retryAt,
+        },
+      ]
+    case 'held':
+      return [
+        {
+          code: 'HELD',
+          message: `run ${run?.dispatch} was lost and the job says onLost: 'hold': retry or cancel it, or let its result arrive`,
+          stuck: true,
+        },
+      ]
+    default:
+      return []
+  }
+}
