@@ -5,24 +5,24 @@ import type { Refusal } from '../host/replies.ts'
 /** Asks the hosts: any of them can answer, since all is in the store. */
 export type Ask = <T>(verb: 'get' | 'why' | 'history' | 'find', request: unknown) => Promise<T>
 
-/** How long a question waits for its answer, each time that it is asked, ms. */
-const patiences = [1500, 2500, 6000]
+/** How long one host may take for an answer, and then how long all of them may, ms. */
+const patience = 1500
+const lastPatience = 8000
 
 export function questions(bus: Bus): Ask {
-  /** Questions change nothing: one that went to a host that hangs is asked again, and most likely goes to another. */
-  async function answerTo(subject: string, request: unknown): Promise<unknown> {
-    for (const patience of patiences) {
-      try {
-        return await bus.request(subject, request, patience)
-      } catch (error) {
-        const { code, nobody } = error as UnavailableError
-        if (code !== 'UNAVAILABLE' || nobody || patience === patiences.at(-1)) throw error
-      }
+  /** Questions change nothing: one that went to a host that hangs is asked again, of all hosts. */
+  async function answerTo(verb: string, request: unknown): Promise<unknown> {
+    try {
+      return await bus.request(`api.${verb}`, request, patience)
+    } catch (error) {
+      const { code, nobody } = error as UnavailableError
+      if (code !== 'UNAVAILABLE' || nobody) throw error
+      return await bus.request(`everyone.${verb}`, request, lastPatience)
     }
   }
 
   return async <T>(verb: string, request: unknown) => {
-    const reply = (await answerTo(`api.${verb}`, request)) as { ok: boolean; error?: Refusal }
+    const reply = (await answerTo(verb, request)) as { ok: boolean; error?: Refusal }
     if (!reply.ok) throw errorOf(reply.error!)
     return reply as T
   }

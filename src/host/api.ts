@@ -41,7 +41,10 @@ const answerSize = 256 * 1024
 /** Pages of a history that are read at once. */
 const pagesAtOnce = 8
 
-/** Answers questions; any host can, since all is in the store: `api.get`, `api.why`, `api.history`, `api.find`. */
+/**
+ * Answers questions; any host can, since all is in the store: `api.get`, `api.why`, `api.history`, `api.find`. Asked by `everyone.get`
+ * and so on, all hosts answer, and the first answer counts.
+ */
 export function serveApi({ bus, store, clock, actors }: { bus: Bus; store: Store; clock: Clock; actors: Map<string, ActorType> }) {
   async function load({ address }: Request): Promise<ActorDocument> {
     const [doc] = await store.load([address])
@@ -62,20 +65,17 @@ export function serveApi({ bus, store, clock, actors }: { bus: Bus; store: Store
       return { views, after: more ? views.at(-1)?.address : undefined }
     },
   }
-  const serving = Object.entries(verbs).map(([verb, answer]) =>
-    bus.serve(
-      `api.${verb}`,
-      async (request): Promise<Reply> => {
-        try {
-          return { ok: true, ...(await answer(request as Request)) }
-        } catch (error) {
-          const code = isStellwerkError(error) ? error.code : 'UNAVAILABLE'
-          return { ok: false, error: { code, message: error instanceof Error ? error.message : String(error) } }
-        }
-      },
-      'api',
-    ),
-  )
+  const serving = Object.entries(verbs).flatMap(([verb, answer]) => {
+    const reply = async (request: unknown): Promise<Reply> => {
+      try {
+        return { ok: true, ...(await answer(request as Request)) }
+      } catch (error) {
+        const code = isStellwerkError(error) ? error.code : 'UNAVAILABLE'
+        return { ok: false, error: { code, message: error instanceof Error ? error.message : String(error) } }
+      }
+    }
+    return [bus.serve(`api.${verb}`, reply, 'api'), bus.serve(`everyone.${verb}`, reply)]
+  })
   return { stop: () => serving.forEach((one) => one.stop()) }
 }
 
