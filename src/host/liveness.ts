@@ -16,7 +16,6 @@ export interface Liveness {
   stop(): void
   /** Hosts that may own something: heard, and neither dead nor on their way out. */
   readonly hosts: Iterable<string>
-  has(host: string): boolean
   /** undefined: nothing is known of it. Ask. */
   isDead(host: string): boolean | undefined
   /** Asks a host whether it lives; `changed` is called when the answer, or none, is there. */
@@ -175,7 +174,6 @@ export function createLiveness({ bus, clock, name, beat, ttl, changed }: Livenes
     get hosts() {
       return heard.keys()
     },
-    has: (host) => heard.has(host),
     isDead: (host) => (dead.has(host) ? true : heard.has(host) || watches.has(host) || asking.has(host) ? false : undefined),
     ask,
     steadyFor: () => (deafFor() > gap ? 0 : clock.monotonic() - steadySince),

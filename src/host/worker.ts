@@ -75,6 +75,15 @@ const patience = 500
 
 const keyOf = (address: Address, dispatch: number) => `${address} ${dispatch}`
 
+const newRun = (address: Address, dispatch: number, state: 'claiming' | 'ready'): Run => ({
+  address,
+  dispatch,
+  state,
+  begun: false,
+  over: false,
+  abort: new AbortController(),
+})
+
 export function createWorker(parts: WorkerParts): Worker {
   const { bus, store, clock, name, lease } = parts
   const handlers = new Map(parts.handlers.map((handler) => [handler.definition.name, handler]))
@@ -185,7 +194,7 @@ export function createWorker(parts: WorkerParts): Worker {
       const partition = partitionOf(rootOf(address), bus.partitions)
       const list = claims.get(partition) ?? claims.set(partition, []).get(partition)!
       list.push({ address, dispatch, from })
-      remember({ address, dispatch, state: 'claiming', begun: false, over: false, abort: new AbortController() })
+      remember(newRun(address, dispatch, 'claiming'))
       slots.claim()
     }
     for (const [partition, list] of claims) void claim(partition, list)
@@ -286,14 +295,7 @@ export function createWorker(parts: WorkerParts): Worker {
       freed()
     },
     begin(grant, since) {
-      const run: Run = {
-        address: grant.address,
-        dispatch: grant.dispatch,
-        state: 'ready',
-        begun: false,
-        over: false,
-        abort: new AbortController(),
-      }
+      const run = newRun(grant.address, grant.dispatch, 'ready')
       if (slots.free) runs.set(keyOf(grant.address, grant.dispatch), run)
       else remember(run)
       admit({ run, grant, since })

@@ -103,8 +103,12 @@ function answerBefore(partition: Partition, t: Touched, item: Item): Outcome | u
 const undecided: Outcome = { grants: [], refused: [], superseded: false, pages: [], passedOn: true }
 
 /** The same for each repeat of a command: its sender's number, or its place in the stream. */
-function commandId(partition: Partition, { envelope: { inc, n }, epoch, sequence, place = 0 }: Item): string | undefined {
-  if (inc !== undefined) return `${inc} ${n}`
+function commandId(partition: Partition, item: Item): string | undefined {
+  const { inc, n } = item.envelope
+  return inc === undefined ? placeInStream(partition, item) : `${inc} ${n}`
+}
+
+function placeInStream(partition: Partition, { epoch, sequence, place = 0 }: Item): string | undefined {
   return sequence === undefined ? undefined : `e${epoch}.p${partition.number}.${sequence}.${place}`
 }
 
@@ -143,10 +147,10 @@ function bury(partition: Partition, turn: Turn, item: Item, reason: { code: stri
 }
 
 /** The same for each repeat of what it is about. */
-function letterId(partition: Partition, { envelope, epoch, sequence, place = 0 }: Item): string {
-  const { inc, n, letter } = envelope
+function letterId(partition: Partition, item: Item): string {
+  const { inc, n, letter } = item.envelope
   if (inc !== undefined && !letter) return `${inc}.${n}`
-  return sequence === undefined ? partition.uniqueId() : `e${epoch}.p${partition.number}.${sequence}.${place}`
+  return placeInStream(partition, item) ?? partition.uniqueId()
 }
 
 /**
