@@ -25,9 +25,9 @@ test('F3 an event for a partition that came to the same host meanwhile', async (
   assert.equal(await world.log(to), ['1', '2'])
 })
 
-test('F5 a document with something still to send, and a new event for it, in one turn', () =>
-  // Sent after what the new event decided, the older event was below the receiver's mark: lost.
-  withCrash(/before publish do/, async (dieAt) => {
+/** An event to another partition, a death at this place, and the next event: both arrive, in order. */
+const oneThenAnother = (place: RegExp) =>
+  withCrash(place, async (dieAt) => {
     const world = rulesWorld({ partitions: 2 })
     const [from, to] = [cellIn(0, 2, 'a'), cellIn(1, 2, 'x')]
     const first = world.host('first', { dieAt })
@@ -41,25 +41,15 @@ test('F5 a document with something still to send, and a new event for it, in one
     await world.clock.settled()
     assert.equal(await world.log(to), ['1', '2'])
     return first
-  }))
+  })
+
+test('F5 a document with something still to send, and a new event for it, in one turn', () =>
+  // Sent after what the new event decided, the older event was below the receiver's mark: lost.
+  oneThenAnother(/before publish do/))
 
 test('F5 an event that was sent before, and goes out again with a newer one', () =>
   // The frame was named by its first event: the stream took the new frame for a repeat, and dropped the newer event with the old.
-  withCrash(/after publish do/, async (dieAt) => {
-    const world = rulesWorld({ partitions: 2 })
-    const [from, to] = [cellIn(0, 2, 'a'), cellIn(1, 2, 'x')]
-    const first = world.host('first', { dieAt })
-    await first.take(0)
-    await world.publish({ to: from, event: deed(undefined, { send: [{ to, event: deed('1') }] }) })
-    await world.clock.settled()
-    await world.publish({ to: from, event: deed(undefined, { send: [{ to, event: deed('2') }] }) })
-    const second = world.host('second')
-    await second.take(0)
-    await second.take(1)
-    await world.clock.settled()
-    assert.equal(await world.log(to), ['1', '2'])
-    return first
-  }))
+  oneThenAnother(/after publish do/))
 
 test('F6 there and back in one turn, then a crash', () =>
   // The first one's entry was left out of its second write, in the same turn: after the crash nothing led to what the other had decided.
