@@ -18,6 +18,8 @@ const send = 'src/host/turn/send.ts'
 const dueTimes = 'src/host/due-times.ts'
 const partition = 'src/host/partition.ts'
 const worker = 'src/host/worker.ts'
+const claims = 'src/host/worker/claims.ts'
+const readyLine = 'src/host/worker/ready.ts'
 const losses = 'src/host/losses.ts'
 const liveness = 'src/host/liveness.ts'
 const ownership = 'src/host/ownership.ts'
@@ -266,21 +268,33 @@ const runs: Mutation[] = [
   ),
   off(
     'Q2 acknowledged once answered',
-    worker,
+    claims,
     '    if (jobs.length) backlog.push',
     '    offer.acknowledge()\n    if (jobs.length) backlog.push',
     'runs: Q2 an offer',
   ),
   off(
     'Q2 remembered',
-    worker,
+    claims,
     '.filter(([address, dispatch]) => !runs.has(keyOf(address, dispatch)))',
     '.slice()',
     'runs: Q2 a second copy',
   ),
-  off('Q3 within the lease', worker, 'if (stopping || clock.monotonic() - since >= lease)', 'if (stopping)', 'runs: Q3 a grant'),
-  off('Q3 also if granted at once', worker, 'if (stopping || clock.monotonic() - since >= lease)', 'if (stopping)', 'runs: Q3 a run'),
-  off('Q4 given back', worker, 'since >= lease) giveBack(run)', 'since >= lease) slots.unclaim()', 'runs: Q4'),
+  off(
+    'Q3 within the lease',
+    readyLine,
+    'if (parts.stopping() || clock.monotonic() - since >= lease)',
+    'if (parts.stopping())',
+    'runs: Q3 a grant',
+  ),
+  off(
+    'Q3 also if granted at once',
+    readyLine,
+    'if (parts.stopping() || clock.monotonic() - since >= lease)',
+    'if (parts.stopping())',
+    'runs: Q3 a run',
+  ),
+  off('Q4 given back', readyLine, 'since >= lease) giveBack(run)', 'since >= lease) slots.unclaim()', 'runs: Q4'),
   off(
     'Q5 a number for every queueing',
     jobSetup,
@@ -308,8 +322,8 @@ const runs: Mutation[] = [
   off('Q6 leases stand still', losses, 'leases.renewAll()', '{}', 'runs: Q6 while'),
   off('Q6 also after the outage', liveness, 'clock.monotonic() - steadySince)', 'Number.POSITIVE_INFINITY)', 'steady: Q6 an outage'),
   off('Q6 a beat is no outage', liveness, 'const gap = 1.2 * beat', 'const gap = 0.8 * beat', 'steady: Q6 a healthy'),
-  off('Q5 claimed ahead, not for long', worker, 'clock.at(clock.now() + patience, giveBackOld)', '() => {}', 'ahead: what was claimed'),
-  off('Q5 no more handlers than slots', worker, '(slots.free || stopping)', 'true', 'ahead: there are never'),
+  off('Q5 claimed ahead, not for long', readyLine, 'clock.at(clock.now() + patience, giveBackOld)', '() => {}', 'ahead: what was claimed'),
+  off('Q5 no more handlers than slots', readyLine, '(slots.free || parts.stopping())', 'true', 'ahead: there are never'),
   off('Q5 ahead only of what is quick', 'src/host/slots.ts', 'clock.monotonic() - lastFree)', '0)', 'ahead: nothing'),
   off('P13 what was learnt meanwhile', ownership, '      look(partition)\n    } catch', '    } catch', 'ownership: four hosts'),
   off('P13 a hand-over that failed', ownership, 'else if (holder === name) during(partition, release)', '', 'ownership: hosts that'),

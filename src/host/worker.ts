@@ -1,7 +1,7 @@
 import type { Grant } from '../../actors/job.ts'
-import { type Address, partitionOf, rootOf } from '../address.ts'
-import type { Bus, TakenOffer, WorkPull } from '../bus/port.ts'
-import { type Clock, sleep } from '../clock.ts'
+import { partitionOf, rootOf } from '../address.ts'
+import type { Bus } from '../bus/port.ts'
+import type { Clock } from '../clock.ts'
 import type { Handler } from '../definition.ts'
 import { JobCancelledError, StellwerkError, SupersededError } from '../errors.ts'
 import type { Store } from '../store/port.ts'
@@ -10,6 +10,9 @@ import type { OwnWorker } from './partition.ts'
 import { createResults, type Ended } from './results.ts'
 import { runHandler, timeoutGrace } from './run.ts'
 import { createSlots } from './slots.ts'
+import { createClaims } from './worker/claims.ts'
+import { createReadyLine } from './worker/ready.ts'
+import { keyOf, newRun, type WorkerRun } from './worker/run.ts'
 
 /**
  * The part of a host that runs handlers.
@@ -47,61 +50,22 @@ export interface WorkerParts {
   onNoOwner(partition: number): void
 }
 
-interface Run {
-  address: Address
-  dispatch: number
-  state: 'claiming' | 'ready' | 'running' | 'done'
-  begun: boolean
-  abort: AbortController
-  over: boolean
-}
-
-interface Backlog {
-  offer: TakenOffer
-  jobs: (readonly [Address, number])[]
-  open: number
-}
-
-/** Granted, and waits for a slot. */
-interface Ready {
-  run: Run
-  grant: Grant
-  /** When the request was sent by which the lease began. */
-  since: number
-}
-
-/** What was granted ahead and found no slot for so long goes back, ms: another worker may have one. */
-const patience = 500
-
-const keyOf = (address: Address, dispatch: number) => `${address} ${dispatch}`
-
-const newRun = (address: Address, dispatch: number, state: 'claiming' | 'ready'): Run => ({
-  address,
-  dispatch,
-  state,
-  begun: false,
-  over: false,
-  abort: new AbortController(),
-})
-
 export function createWorker(parts: WorkerParts): Worker {
   const { bus, store, clock, name, lease } = parts
   const handlers = new Map(parts.handlers.map((handler) => [handler.definition.name, handler]))
-  const pulls = new Map<string, WorkPull>()
-  const runs = new Map<string, Run>()
-  const backlog: Backlog[] = []
+  const runs = new Map<string, WorkerRun>()
   const slots = createSlots(clock, parts.slots)
-  const ready: Ready[] = []
-  let impatient: (() => void) | undefined
   let stopping = false
-  let refilling = false
   let idle: (() => void) | undefined
 
   const results = createResults({ bus, clock, name, onSettled: forget })
-
   const heart = parts.heart({ worker: name, beat: parts.beat, lease, onAnswer: obey, onNoOwner: parts.onNoOwner })
+  const shared = { clock, slots, lease, stopping: () => stopping, giveBack }
+  const line = createReadyLine({ ...shared, start })
+  const { offerSize, onNoOwner } = parts
+  const claims = createClaims({ ...shared, bus, name, runs, offerSize, onNoOwner, remember, forget, admit: line.admit, freed })
 
-  function remember(run: Run, timeout?: number): void {
+  function remember(run: WorkerRun, timeout?: number): void {
     const { address, dispatch, begun } = run
     const key = keyOf(address, dispatch)
     runs.set(key, run)
@@ -113,138 +77,18 @@ export function createWorker(parts: WorkerParts): Worker {
     heart.delete(key)
   }
 
-  // ---- slots --------------------------------------------------------------------------------------------------------
-
-  function admit(granted: Ready): void {
-    granted.run.state = 'ready'
-    ready.push(granted)
-    startReady()
-  }
-
-  function startReady(): void {
-    while (ready.length && (slots.free || stopping)) {
-      const { run, grant, since } = ready.shift()!
-      if (stopping || clock.monotonic() - since >= lease) giveBack(run)
-      else start(run, grant)
-    }
-    if (ready.length && !impatient) impatient = clock.at(clock.now() + patience, giveBackOld)
-    else if (!ready.length) disarm()
-  }
-
-  function giveBackOld(): void {
-    impatient = undefined
-    while (ready.length && clock.monotonic() - ready[0]!.since >= patience) giveBack(ready.shift()!.run)
-    startReady()
-  }
-
-  function disarm(): void {
-    impatient?.()
-    impatient = undefined
-  }
-
   function freed(): void {
-    startReady()
-    refill()
+    line.startReady()
+    claims.refill()
     if (!slots.open) idle?.()
   }
-  /** Slots that become free together are filled by one request, not by one each. */
-  function refill(): void {
-    if (refilling) return
-    refilling = true
-    setImmediate(() => {
-      refilling = false
-      claimBacklog()
-      want()
-    })
-  }
-  /** Never more offers than there is room; what is waiting in the backlog comes first. */
-  function want(): void {
-    const room = stopping || backlog.length ? 0 : slots.room
-    for (const [job, pull] of pulls) pull.want(Math.ceil(room / parts.offerSize(job)))
-  }
 
-  /** The next free slot is for another job first: a long queue of one does not keep the others waiting. */
-  function favourOthers(job: string): void {
-    const pull = pulls.get(job)!
-    pulls.delete(job)
-    pulls.set(job, pull)
-  }
-
-  // ---- claims -------------------------------------------------------------------------------------------------------
-
-  function onOffer(offer: TakenOffer): void {
-    if (stopping || !slots.room) {
-      offer.giveBack()
-      return
-    }
-    favourOthers(offer.job)
-    const jobs = offer.jobs.filter(([address, dispatch]) => !runs.has(keyOf(address, dispatch)))
-    if (jobs.length) backlog.push({ offer, jobs, open: jobs.length })
-    else offer.acknowledge()
-    claimBacklog()
-    want()
-  }
-
-  function claimBacklog(): void {
-    const claims = new Map<number, { address: Address; dispatch: number; from: Backlog }[]>()
-    while (backlog.length && slots.room && !stopping) {
-      const from = backlog[0]!
-      const [address, dispatch] = from.jobs.shift()!
-      if (!from.jobs.length) backlog.shift()
-      const partition = partitionOf(rootOf(address), bus.partitions)
-      const list = claims.get(partition) ?? claims.set(partition, []).get(partition)!
-      list.push({ address, dispatch, from })
-      remember(newRun(address, dispatch, 'claiming'))
-      slots.claim()
-    }
-    for (const [partition, list] of claims) void claim(partition, list)
-  }
-
-  async function claim(partition: number, list: { address: Address; dispatch: number; from: Backlog }[]): Promise<void> {
-    const { sent, answers } = await askUntilAnswered(partition, list)
-    list.forEach(({ address, dispatch, from }, i) => {
-      const key = keyOf(address, dispatch)
-      const run = runs.get(key)!
-      const grant = answers?.[i]
-      if (grant) admit({ run, grant, since: sent })
-      else if (!answers) giveBack(run)
-      else {
-        forget(key)
-        slots.unclaim()
-        freed()
-      }
-      if (--from.open > 0) return
-      if (answers) from.offer.acknowledge()
-      else from.offer.giveBack()
-    })
-  }
-
-  /**
-   * Without an answer it is not known whether the claim was granted: it is asked again (the holder is granted again). What counts is
-   * the sending of the request that was answered.
-   */
-  async function askUntilAnswered(partition: number, list: { address: Address; dispatch: number }[]) {
-    const jobs = list.map(({ address, dispatch }) => [address, dispatch])
-    for (;;) {
-      const sent = clock.monotonic()
-      try {
-        return { sent, answers: (await bus.request(`claim.${partition}`, { worker: name, jobs }, lease)) as (Grant | null)[] }
-      } catch {
-        if (stopping) return { sent, answers: undefined }
-        parts.onNoOwner(partition)
-        await sleep(clock, 100)
-      }
-    }
-  }
-
-  function giveBack(run: Run): void {
+  function giveBack(run: WorkerRun): void {
     slots.unclaim()
     end(run, { outcome: 'unbegun' })
   }
 
-  // ---- runs ---------------------------------------------------------------------------------------------------------
-
-  function start(run: Run, grant: Grant): void {
+  function start(run: WorkerRun, grant: Grant): void {
     slots.enter()
     run.state = 'running'
     run.begun = true
@@ -256,15 +100,13 @@ export function createWorker(parts: WorkerParts): Worker {
     })
   }
 
-  function end(run: Run, ended: Ended): void {
+  function end(run: WorkerRun, ended: Ended): void {
     run.state = 'done'
     const key = keyOf(run.address, run.dispatch)
     if (run.over) forget(key)
     else results.send(key, run.address, run.dispatch, ended)
     freed()
   }
-
-  // ---- what the heartbeats answer ----------------------------------------------------------------------------------
 
   /** What was said of a claim does not count for the run that was granted meanwhile. */
   function obey(key: string, answer: Answer, begun: boolean): void {
@@ -285,9 +127,9 @@ export function createWorker(parts: WorkerParts): Worker {
       return slots.open
     },
     reserve(job) {
-      if (stopping || !slots.room || backlog.length || !handlers.has(job) || !pulls.get(job)?.empty) return false
+      if (stopping || !slots.room || !handlers.has(job) || !claims.nothingWaits(job)) return false
       slots.claim()
-      want()
+      claims.want()
       return true
     },
     release() {
@@ -298,22 +140,18 @@ export function createWorker(parts: WorkerParts): Worker {
       const run = newRun(grant.address, grant.dispatch, 'ready')
       if (slots.free) runs.set(keyOf(grant.address, grant.dispatch), run)
       else remember(run)
-      admit({ run, grant, since })
+      line.admit({ run, grant, since })
     },
-    async start() {
-      for (const job of handlers.keys()) pulls.set(job, await bus.pull(job, onOffer))
-      want()
-    },
+    start: () => claims.start(handlers.keys()),
     async stop(grace) {
       stopping = true
-      want()
-      startReady()
-      for (const { offer } of backlog.splice(0)) offer.giveBack()
+      claims.giveBackOffers()
+      line.startReady()
       for (const run of runs.values()) if (run.state === 'running') run.abort.abort(shutdownReason())
       const ended = await within(clock, grace, slots.open ? new Promise<void>((done) => (idle = done)) : Promise.resolve())
       await within(clock, ended ? grace : 0, results.delivered())
       await heart.stop()
-      for (const pull of pulls.values()) await pull.stop()
+      await claims.stop()
       results.stop()
       return ended
     },

@@ -1,0 +1,148 @@
+import type { Grant } from '../../../actors/job.ts'
+import { type Address, partitionOf, rootOf } from '../../address.ts'
+import type { Bus, TakenOffer, WorkPull } from '../../bus/port.ts'
+import { type Clock, sleep } from '../../clock.ts'
+import type { Slots } from '../slots.ts'
+import type { Ready } from './ready.ts'
+import { keyOf, newRun, type WorkerRun } from './run.ts'
+
+interface Backlog {
+  offer: TakenOffer
+  jobs: (readonly [Address, number])[]
+  open: number
+}
+
+interface ClaimParts {
+  bus: Bus
+  clock: Clock
+  name: string
+  lease: number
+  slots: Slots
+  runs: ReadonlyMap<string, WorkerRun>
+  stopping(): boolean
+  offerSize(job: string): number
+  onNoOwner(partition: number): void
+  remember(run: WorkerRun): void
+  forget(key: string): void
+  admit(granted: Ready): void
+  giveBack(run: WorkerRun): void
+  freed(): void
+}
+
+/**
+ * Takes offers, never more than there is room for, and claims what they offer, a frame at a time. An offer is acknowledged once all its
+ * claims are answered: a worker that dies before leaves it to another. A run that is known here is never claimed again.
+ */
+export function createClaims(parts: ClaimParts) {
+  const { bus, clock, name, lease, slots, runs } = parts
+  const pulls = new Map<string, WorkPull>()
+  const backlog: Backlog[] = []
+  let refilling = false
+
+  /** Slots that become free together are filled by one request, not by one each. */
+  function refill(): void {
+    if (refilling) return
+    refilling = true
+    setImmediate(() => {
+      refilling = false
+      claimBacklog()
+      want()
+    })
+  }
+  /** Never more offers than there is room; what is waiting in the backlog comes first. */
+  function want(): void {
+    const room = parts.stopping() || backlog.length ? 0 : slots.room
+    for (const [job, pull] of pulls) pull.want(Math.ceil(room / parts.offerSize(job)))
+  }
+
+  /** The next free slot is for another job first: a long queue of one does not keep the others waiting. */
+  function favourOthers(job: string): void {
+    const pull = pulls.get(job)!
+    pulls.delete(job)
+    pulls.set(job, pull)
+  }
+
+  function onOffer(offer: TakenOffer): void {
+    if (parts.stopping() || !slots.room) {
+      offer.giveBack()
+      return
+    }
+    favourOthers(offer.job)
+    const jobs = offer.jobs.filter(([address, dispatch]) => !runs.has(keyOf(address, dispatch)))
+    if (jobs.length) backlog.push({ offer, jobs, open: jobs.length })
+    else offer.acknowledge()
+    claimBacklog()
+    want()
+  }
+
+  function claimBacklog(): void {
+    const claims = new Map<number, { address: Address; dispatch: number; from: Backlog }[]>()
+    while (backlog.length && slots.room && !parts.stopping()) {
+      const from = backlog[0]!
+      const [address, dispatch] = from.jobs.shift()!
+      if (!from.jobs.length) backlog.shift()
+      const partition = partitionOf(rootOf(address), bus.partitions)
+      const list = claims.get(partition) ?? claims.set(partition, []).get(partition)!
+      list.push({ address, dispatch, from })
+      parts.remember(newRun(address, dispatch, 'claiming'))
+      slots.claim()
+    }
+    for (const [partition, list] of claims) void claim(partition, list)
+  }
+
+  async function claim(partition: number, list: { address: Address; dispatch: number; from: Backlog }[]): Promise<void> {
+    const { sent, answers } = await askUntilAnswered(partition, list)
+    list.forEach(({ address, dispatch, from }, i) => {
+      const key = keyOf(address, dispatch)
+      const run = runs.get(key)!
+      const grant = answers?.[i]
+      if (grant) parts.admit({ run, grant, since: sent })
+      else if (!answers) parts.giveBack(run)
+      else {
+        parts.forget(key)
+        slots.unclaim()
+        parts.freed()
+      }
+      if (--from.open > 0) return
+      if (answers) from.offer.acknowledge()
+      else from.offer.giveBack()
+    })
+  }
+
+  /**
+   * Without an answer it is not known whether the claim was granted: it is asked again (the holder is granted again). What counts is
+   * the sending of the request that was answered.
+   */
+  async function askUntilAnswered(partition: number, list: { address: Address; dispatch: number }[]) {
+    const jobs = list.map(({ address, dispatch }) => [address, dispatch])
+    for (;;) {
+      const sent = clock.monotonic()
+      try {
+        return { sent, answers: (await bus.request(`claim.${partition}`, { worker: name, jobs }, lease)) as (Grant | null)[] }
+      } catch {
+        if (parts.stopping()) return { sent, answers: undefined }
+        parts.onNoOwner(partition)
+        await sleep(clock, 100)
+      }
+    }
+  }
+
+  return {
+    refill,
+    want,
+    /** No offer of this job waits for a slot, here or in its queue. */
+    nothingWaits: (job: string): boolean => !backlog.length && !!pulls.get(job)?.empty,
+    async start(jobs: Iterable<string>): Promise<void> {
+      for (const job of jobs) pulls.set(job, await bus.pull(job, onOffer))
+      want()
+    },
+    /** What is not claimed yet goes to another worker, at once. */
+    giveBackOffers(): void {
+      want()
+      for (const { offer } of backlog.splice(0)) offer.giveBack()
+    },
+    async stop(): Promise<void> {
+      for (const pull of pulls.values()) await pull.stop()
+    },
+  }
+}

@@ -1,0 +1,22 @@
+import type { Address } from '../../address.ts'
+
+/** A run as its worker knows it: from the claim until its actor has settled it. */
+export interface WorkerRun {
+  address: Address
+  dispatch: number
+  state: 'claiming' | 'ready' | 'running' | 'done'
+  begun: boolean
+  abort: AbortController
+  over: boolean
+}
+
+export const keyOf = (address: Address, dispatch: number) => `${address} ${dispatch}`
+
+export const newRun = (address: Address, dispatch: number, state: 'claiming' | 'ready'): WorkerRun => ({
+  address,
+  dispatch,
+  state,
+  begun: false,
+  over: false,
+  abort: new AbortController(),
+})
