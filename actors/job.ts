@@ -3,17 +3,27 @@ import { emptyContext, type JobContext } from './job/context.ts'
 import { askGroup, conflict, end, refusedEnd } from './job/membership.ts'
 import { grant, offer } from './job/runs.ts'
 import { jobSetup } from './job/setup.ts'
+import { answerVia, refusalInCancelling, refusalOf, register, rejection, release, releaseOther, taken } from './job/suspension.ts'
 import { leaf, why } from './job/why.ts'
 
 export { canonical, contentOf, type Payload } from './job/content.ts'
 export type { GroupFacts, JobContext, JobError, Membership } from './job/context.ts'
 export type { JobEvent, JobSubmit, Outcome } from './job/events.ts'
 export type { Grant } from './job/runs.ts'
+export { cameOf, type Rounds, roundsOf, type Suspend } from './job/suspension.ts'
 export { backoff, defaultTerms, type Terms } from './job/terms.ts'
+
+/** A suspend is recorded, and tests at once whether what it waits for is there. */
+const suspend = [{ type: 'send', params: releaseOther }, 'suspend', { type: 'send', params: register }] as const
+const afterSuspend = [
+  { guard: 'suspendsAndMet', target: '#queued', reenter: true, actions: [...suspend, { type: 'resume', params: { by: 'met' } }] },
+  { guard: 'suspends', target: '#suspended', actions: suspend },
+] as const
 
 /** How a run that is current ends a running or held job. */
 const afterRun = [
   { guard: 'returned', target: '#succeeded', actions: 'succeed' },
+  ...afterSuspend,
   { guard: 'givenBack', target: '#queued', actions: 'forgetRun' },
   { guard: 'failedWithAttemptLeft', target: '#backoff', actions: 'fail' },
   { guard: 'current', target: '#failed', actions: 'fail' },
@@ -65,6 +75,18 @@ export const jobMachine = jobSetup.createMachine({
     claim: { actions: { type: 'refuse', params: ({ event }) => ({ dispatch: event.dispatch }) } },
     result: { actions: 'superseded' },
     lost: {},
+    // A callback is kept from the submit on, whatever the job does: the first for each name and round.
+    resume: [
+      {
+        guard: 'refusesCallback',
+        actions: [
+          { type: 'reject', params: rejection(refusalOf) },
+          { type: 'send', params: answerVia(refusalOf) },
+        ],
+      },
+      { actions: ['keepCallback', { type: 'send', params: answerVia(taken) }] },
+    ],
+    notRegistered: {},
     begin: {},
     again: {},
     notAgain: { actions: { type: 'reject', params: ({ event: { code, message } }) => ({ code, message }) } },
@@ -94,13 +116,27 @@ export const jobMachine = jobSetup.createMachine({
           id: 'queued',
           entry: ['queue', { type: 'offer', params: offer }],
           on: {
-            claim: { guard: 'offered', target: '#running', actions: 'hold' },
+            claim: { guard: 'offered', target: '#running', actions: ['hold', 'enter'] },
             // Thought lost, and queued again: its success still counts, until another run is granted.
             result: [
               { guard: 'returned', target: '#succeeded', actions: 'succeed' },
+              ...afterSuspend,
               { guard: 'current', actions: 'forgetRun' },
             ],
             reconcile: { actions: { type: 'offer', params: offer } },
+          },
+        },
+        suspended: {
+          id: 'suspended',
+          after: { untilDeadline: { target: '#queued', actions: { type: 'resume', params: { by: 'deadline' } } } },
+          on: {
+            resume: {
+              guard: 'meets',
+              target: '#queued',
+              actions: ['keepCallback', { type: 'resume', params: { by: 'met' } }, { type: 'send', params: answerVia(taken) }],
+            },
+            // Callbacks sent there would reach another job.
+            notRegistered: { guard: 'isTaken', target: '#failed', actions: 'failTaken' },
           },
         },
         backoff: { id: 'backoff', after: { untilRetry: '#queued' } },
@@ -139,6 +175,12 @@ export const jobMachine = jobSetup.createMachine({
           id: 'cancelling',
           on: {
             cancel: {},
+            resume: {
+              actions: [
+                { type: 'reject', params: rejection(refusalInCancelling) },
+                { type: 'send', params: answerVia(refusalInCancelling) },
+              ],
+            },
             result: [
               { guard: 'returned', target: '#succeeded', actions: 'succeed' },
               { guard: 'current', target: '#cancelled', actions: 'forgetRun' },
@@ -151,6 +193,7 @@ export const jobMachine = jobSetup.createMachine({
 
     ended: {
       initial: 'succeeded',
+      entry: { type: 'send', params: release },
       on: {
         submit: { guard: 'joins', actions: ['join', { type: 'send', params: end }] },
       },

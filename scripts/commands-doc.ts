@@ -1,7 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { z } from 'zod'
-import { cancel, groupAdd, groupSeal, groupSubmit, jobSubmit, retry } from '../src/command.ts'
+import { cancel, groupAdd, groupSeal, groupSubmit, jobSubmit, resume, retry } from '../src/command.ts'
 
 /** Writes docs/commands.md from the schemas that the door checks commands with; a spec holds the file against this. */
 interface Described {
@@ -63,6 +63,13 @@ const commands: Described[] = [
     root: 'a1',
     example: { id: 'retry-a1-1', to: 'job:a1', type: 'retry' },
   },
+  {
+    title: 'Resume a job',
+    says: 'Gives it the value of a callback that its definition declares, at any time from its submit on. The first for each name and round counts, another is a `CONFLICT`; for a round or a job that has ended it is `SUPERSEDED`. `"to":"correlation:<id>"` reaches the job that suspends with this id (and the subject has its root); what comes before is kept for a day, the first for each name, at most 32 names.',
+    schema: resume,
+    root: 'a1',
+    example: { to: 'job:a1', type: 'resume', name: 'bank', value: { paid: true } },
+  },
 ]
 
 const intro = `# Commands over NATS
@@ -84,13 +91,13 @@ have the root \`a1\`. The message is JSON: one command, or an array of them that
   It is said once, and only to who listens then.
 - **Refused.** What is wrong is stored nowhere but in the stream \`stellwerk-dead\`, on \`stellwerk.dead.<type>.<id>\`, with the reason:
   \`NOT_JSON\`, \`VALIDATION\` (the message and \`issues\` name each field), \`ADDRESS\` (another root than the subject), \`CONFLICT\` (the id exists
-  with other content), \`NOT_FOUND\` (no such job is published, or no such actor), \`NOT_ALLOWED\` (not in this state).
+  with other content, or a callback was given before), \`SUPERSEDED\` (the round of a callback has ended), \`NOT_FOUND\` (no such job is published, or no such actor), \`NOT_ALLOWED\` (not in this state).
 - **Sizes.** An input has at most 512 KB. A message brings at most 1000 commands, a command at most 250 members, and all members of one
   message together at most about 190 KB (inputs of more than 16 KB hardly count): send larger groups with \`seal: false\` and \`add\`.
 
 ## As requests
 
-\`stellwerk.api.submit\`, \`.add\`, \`.seal\`, \`.cancel\` and \`.retry\` take the same body (the \`type\` may be left out) as a NATS request, and answer
+\`stellwerk.api.submit\`, \`.add\`, \`.seal\`, \`.cancel\`, \`.retry\` and \`.resume\` take the same body (the \`type\` may be left out) as a NATS request, and answer
 \`{"ok":true,"to":…,"state":…}\` or \`{"ok":false,"error":{…}}\` once the outcome is committed, or with code \`TIMEOUT\` after 10 s: then it may still
 be applied. A host must be up. \`stellwerk.api.get\`, \`.why\` and \`.history\` take \`{"address":"job:a1"}\`, \`.find\` takes
 \`{"query":{"type":"job","state":"failed"}}\`. An answer of \`.history\` or \`.find\` that has an \`after\` is a part: ask again with that \`after\`

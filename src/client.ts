@@ -3,13 +3,13 @@ import type { JobSubmit } from '../actors/job.ts'
 import { type Address, addressOf, checkId } from './address.ts'
 import type { Bus } from './bus/port.ts'
 import { endsOf } from './client/ends.ts'
-import { type GroupHandle, handles, type JobHandle } from './client/handles.ts'
+import { type GroupHandle, handles, type JobHandle, resumed } from './client/handles.ts'
 import { type GivenMembers, memberSending } from './client/members.ts'
 import { checkPriority, checkTime, invalid, preparation } from './client/prepare.ts'
 import { errorOf, questions } from './client/questions.ts'
 import type { Clock } from './clock.ts'
 import { groupSubmit, labels as labelsSchema, reservedId } from './command.ts'
-import { check, type JobDefinition, type WithInput } from './definition.ts'
+import { type Callbacks, check, type JobDefinition, type WithInput } from './definition.ts'
 import { type Duration, ms } from './duration.ts'
 import type { ActorEvent } from './envelope.ts'
 import type { View } from './host/api.ts'
@@ -51,9 +51,12 @@ export interface GroupSubmitOptions {
 }
 
 export interface Client extends AsyncDisposable {
-  submit<I, O, G>(definition: JobDefinition<I, O, G>, input: G, options?: SubmitOptions): Promise<JobHandle<O>>
+  submit<I, O, G, C extends Callbacks>(definition: JobDefinition<I, O, G, C>, input: G, options?: SubmitOptions): Promise<JobHandle<O, C>>
   submit(job: string, input: unknown, options?: SubmitOptions): Promise<JobHandle>
-  submitMany<I, O, G>(definition: JobDefinition<I, O, G>, inputs: Iterable<G> | AsyncIterable<G>): Promise<JobHandle<O>[]>
+  submitMany<I, O, G, C extends Callbacks>(
+    definition: JobDefinition<I, O, G, C>,
+    inputs: Iterable<G> | AsyncIterable<G>,
+  ): Promise<JobHandle<O, C>[]>
   /**
    * Resolves when the group has all its members. Members start as they arrive; the group is sealed with the last of them, and not before.
    *
@@ -63,8 +66,13 @@ export interface Client extends AsyncDisposable {
    * count once. Or end it: `client.group(error.id).cancel()`.
    */
   submitGroup(options: GroupSubmitOptions): Promise<GroupHandle>
-  job<O = unknown>(id: string): JobHandle<O>
+  job<O = unknown, C extends Callbacks = Callbacks>(id: string): JobHandle<O, C>
   group<O = unknown>(id: string): GroupHandle<O>
+  /**
+   * Gives the value of a callback to the job that suspends with this correlation id (`as`), for the round that it registered it for. What
+   * comes before that is kept: the first for each name, at most 32 names, for a day.
+   */
+  resume(as: string, name: string, value: unknown): Promise<void>
   /** All that match, page by page. */
   find(query: Query): AsyncIterable<View>
   close(): Promise<void>
@@ -150,6 +158,7 @@ export function createClient({ bus, clock, name, onClose }: ClientParts): Client
     submitGroup,
     job,
     group,
+    resume: async (as, name, value) => command(addressOf('correlation', checkId(as, 'as')), resumed(name, value)),
     find,
     async close() {
       closed = true

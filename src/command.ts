@@ -128,9 +128,29 @@ export const cancel = z.strictObject({
 })
 export const retry = z.strictObject({ ...common, to: address('job'), type: z.literal('retry') })
 
-export type Command = z.infer<typeof jobSubmit | typeof groupSubmit | typeof groupAdd | typeof groupSeal | typeof cancel | typeof retry>
+const toJobOrId = address('(job|correlation)', 'an address job:<id> or correlation:<id>')
+export const callbackName = z
+  .string()
+  .max(100)
+  .regex(/^[A-Za-z][A-Za-z0-9_-]*$/, { error: 'must be the name of a callback: letters, digits, "_" and "-", a letter first' })
+export const resume = z.strictObject({
+  ...common,
+  to: toJobOrId,
+  type: z.literal('resume'),
+  name: callbackName.describe("A callback of the job's definition."),
+  value: z.unknown().optional().describe("Checked against the published contract's JSON Schema."),
+  round: z
+    .int()
+    .min(1)
+    .optional()
+    .describe('Only for this round of the job (not for a correlation id, which knows its round). Default: the present one.'),
+})
 
-export const commandTypes = ['submit', 'add', 'seal', 'cancel', 'retry'] as const
+export type Command = z.infer<
+  typeof jobSubmit | typeof groupSubmit | typeof groupAdd | typeof groupSeal | typeof cancel | typeof retry | typeof resume
+>
+
+export const commandTypes = ['submit', 'add', 'seal', 'cancel', 'retry', 'resume'] as const
 
 /** The schema that a body must meet, by its type and the kind of its target: an error then speaks of that command only. */
 function schemaOf(body: unknown) {
@@ -147,10 +167,13 @@ function schemaOf(body: unknown) {
       return cancel
     case 'retry':
       return retry
+    case 'resume':
+      return resume
     default:
-      throw new ValidationError(`type: ${JSON.stringify(type)?.slice(0, 100)} is not a command. Use submit, add, seal, cancel or retry.`, [
-        { path: ['type'], message: 'not a command' },
-      ])
+      throw new ValidationError(
+        `type: ${JSON.stringify(type)?.slice(0, 100)} is not a command. Use submit, add, seal, cancel, retry or resume.`,
+        [{ path: ['type'], message: 'not a command' }],
+      )
   }
 }
 

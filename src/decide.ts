@@ -187,7 +187,8 @@ function perform({ type, params }: Action, here: Surroundings): void {
       here.outcome.superseded = true
       return
     case 'xstate.raise':
-      if (p!.delay === undefined) return
+      // A delay without an end sets no timer.
+      if (p!.delay === undefined || p!.delay === Number.POSITIVE_INFINITY) return
       here.timers.push({ id: p!.id!, generation: here.generation, at: here.at + Number(p!.delay), event: p!.event! })
       return
     case 'xstate.cancel': {

@@ -1,17 +1,21 @@
 import { z } from 'zod'
 import { defaultTerms, type GroupFacts, type Terms } from '../actors/job.ts'
+import { callbackName } from './command.ts'
 import { type Duration, ms } from './duration.ts'
 import { type Issue, ValidationError } from './errors.ts'
+import type { Suspended, SuspendOptions } from './suspend.ts'
 
 /**
  * The contract of a job: what anybody needs to submit it. The handler lives where the work is done.
  * Defaults: 3 attempts, backoff 1 s, factor 2, jitter 0.1, priority 5 (0 to 9, 9 first), `onLost: 'retry'`, no timeout.
  */
-export interface JobOptions<I extends z.ZodType, O extends z.ZodType> {
+export interface JobOptions<I extends z.ZodType, O extends z.ZodType, C extends Callbacks = Callbacks> {
   /** Segments of letters, digits, `_` and `-`, joined by dots: `invoice.print`. */
   name: string
   input?: I
   output?: O
+  /** Values that the job may be given while it is not over, by name: 32 at most. `ctx.suspend` waits for them. */
+  callbacks?: C
   /**
    * Attempts are counted from what was seen to begin. A run whose worker was lost before anybody saw it begin uses none, up to 3 in a row: with
    * `attempts: 1` a handler may so be entered again. If it must never be, say `onLost: 'hold'`.
@@ -27,15 +31,22 @@ export interface JobOptions<I extends z.ZodType, O extends z.ZodType> {
   onLost?: 'retry' | 'hold' | 'abort'
 }
 
-export interface JobDefinition<I = unknown, O = unknown, Given = I> {
+/** Schemas of callbacks, by name. */
+export type Callbacks = Record<string, z.ZodType>
+export type CallbackGiven<C extends Callbacks, N extends keyof C> = z.input<C[N]>
+/** What a handler was given: what has come in the round before this entry. */
+export type Received<C extends Callbacks> = { readonly [N in keyof C]?: z.output<C[N]> }
+
+export interface JobDefinition<I = unknown, O = unknown, Given = I, C extends Callbacks = Callbacks> {
   readonly name: string
   readonly terms: Terms
   readonly input?: z.ZodType
   readonly output?: z.ZodType
+  readonly callbacks?: C
   /** The definition with an input: a member of a group (with its key), or an output. */
   with(input: Given, options: { key: string }): MemberOf<I, O>
   with(input: Given): WithInput
-  handler(handle: (input: I, ctx: Context) => Promise<O> | O): Handler
+  handler(handle: (input: I, ctx: Context<C>) => Promise<O | Suspended> | O | Suspended): Handler
 }
 
 export interface WithInput {
@@ -53,7 +64,7 @@ export interface Handler {
 }
 
 /** What a handler is told about its run. */
-export interface Context {
+export interface Context<C extends Callbacks = Callbacks> {
   /** Id of the job. */
   readonly id: string
   /** The same for every run of this job, and of no other: give it to whatever must happen once. */
@@ -66,6 +77,14 @@ export interface Context {
   readonly run: number
   /** Aborts with the reason: TimeoutError, JobCancelledError, SupersededError, or a shutdown. */
   readonly signal: AbortSignal
+  /** What has come for it, by name: the same whenever this entry is repeated. Empty at the first entry. */
+  readonly callbacks: Received<C>
+  /** What the suspend before this entry stored. */
+  readonly state: unknown
+  /** Which round of callbacks has begun with this entry: 1 at first, 1 more for each entry by a resume. */
+  readonly round: number
+  /** To be returned: ends this run, uses no attempt, and enters the handler again when what it waits for has come, or at the deadline. */
+  suspend(options: SuspendOptions<C>): Suspended
   /** In the output of a group: the group, and its members. */
   readonly group?: GroupFacts & { members(): AsyncIterable<MemberResult> }
   /** Part done, 0 to 1, for those who watch. */
@@ -83,24 +102,44 @@ export interface MemberResult {
 
 const namePattern = /^[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*$/
 
-export function defineJob<I extends z.ZodType = z.ZodUnknown, O extends z.ZodType = z.ZodUnknown>(
-  options: JobOptions<I, O>,
-): JobDefinition<z.output<I>, z.output<O>, z.input<I>> {
-  const { name, input, output } = options
+export function defineJob<
+  I extends z.ZodType = z.ZodUnknown,
+  O extends z.ZodType = z.ZodUnknown,
+  C extends Callbacks = Record<never, never>,
+>(options: JobOptions<I, O, C>): JobDefinition<z.output<I>, z.output<O>, z.input<I>, C> {
+  const { name, input, output, callbacks } = options
   if (typeof name !== 'string' || !namePattern.test(name))
     fail('name', `${JSON.stringify(name)} is not a name of a job. Use segments of letters, digits, "_" and "-", joined by dots.`)
-  const definition: JobDefinition<z.output<I>, z.output<O>, z.input<I>> = {
+  const definition: JobDefinition<z.output<I>, z.output<O>, z.input<I>, C> = {
     name,
     terms: termsOf(options),
     input,
     output,
+    callbacks,
     with: ((given: unknown, more?: { key: string }) => ({ definition, input: given, ...more })) as never,
     handler: (handle) => ({ definition: definition as never, handle: handle as never }),
   }
   return definition
 }
 
-function termsOf({ retry = {}, timeout, priority = defaultTerms.priority, onLost = 'retry' }: JobOptions<z.ZodType, z.ZodType>): Terms {
+/** Callbacks that one definition may declare: a document may hold the values of all. */
+const mostCallbacks = 32
+
+function namesOf(callbacks: Callbacks | undefined): string[] | undefined {
+  const names = Object.keys(callbacks ?? {})
+  if (!names.length) return undefined
+  if (names.length > mostCallbacks) fail('callbacks', `at most ${mostCallbacks}`)
+  for (const name of names) check(callbackName, name, `callbacks.${name}`)
+  return names
+}
+
+function termsOf({
+  retry = {},
+  timeout,
+  priority = defaultTerms.priority,
+  onLost = 'retry',
+  callbacks,
+}: JobOptions<z.ZodType, z.ZodType>): Terms {
   const {
     attempts = defaultTerms.attempts,
     backoff = defaultTerms.backoff,
@@ -120,6 +159,7 @@ function termsOf({ retry = {}, timeout, priority = defaultTerms.priority, onLost
     timeout: timeout === undefined ? undefined : ms(timeout, 'timeout'),
     priority,
     onLost,
+    callbacks: namesOf(callbacks),
   }
 }
 
@@ -143,9 +183,12 @@ export interface Contract {
   /** JSON Schema. */
   input?: unknown
   output?: unknown
+  /** By name. */
+  callbacks?: Record<string, unknown>
 }
 
-export function contractOf({ name, terms, input, output }: JobDefinition<never, unknown, never>): Contract {
+export function contractOf({ name, terms, input, output, callbacks }: JobDefinition<never, unknown, never>): Contract {
   const schema = (type?: z.ZodType) => type && z.toJSONSchema(type, { unrepresentable: 'any', io: 'input' })
-  return { name, terms, input: schema(input), output: schema(output) }
+  const given = callbacks && Object.fromEntries(Object.entries(callbacks).map(([name, type]) => [name, schema(type)]))
+  return { name, terms, input: schema(input), output: schema(output), callbacks: given }
 }

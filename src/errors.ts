@@ -100,7 +100,7 @@ export class TimeoutError extends StellwerkError {
   }
 }
 
-/** Reason of `ctx.signal` when another run has taken this one's place. */
+/** Reason of `ctx.signal` when another run has taken this one's place; and the answer to a callback whose round, or job, has ended. */
 export class SupersededError extends StellwerkError {
   constructor(message: string) {
     super('SUPERSEDED', message)

@@ -2,6 +2,7 @@ export type { Condition } from '../actors/actor.ts'
 export type { ActorHandle, Client, GroupHandle, GroupSubmitOptions, JobHandle, SubmitOptions, WaitOptions } from './client.ts'
 export { type Clock, sleep, systemClock } from './clock.ts'
 export {
+  type Callbacks,
   type Context,
   defineJob,
   type Handler,
@@ -32,4 +33,5 @@ export {
 } from './errors.ts'
 export type { View } from './host/api.ts'
 export { createHost, type Host, type HostOptions } from './host/host.ts'
+export type { Suspended, SuspendOptions } from './suspend.ts'
 export type { World } from './world.ts'

@@ -7,6 +7,8 @@ import type { Page, Store } from './store/port.ts'
 export const inlineLimit = 16 * 1024
 /** Largest piece of a value in one page, in characters: as bytes it may be three times as much. */
 const pieceLimit = 80 * 1024
+/** The same for values of callbacks: a document may hold many of them. */
+export const callbackInlineLimit = 2 * 1024
 
 /** What a member of a group weighs in what its group sends, in characters of JSON: its addresses are in it several times, a large input is not. */
 export function weightOf(group: string, member: { key: string }): number {
@@ -15,10 +17,10 @@ export function weightOf(group: string, member: { key: string }): number {
 }
 
 /** The value as its document keeps it, and the pages that must be written before. The page's id names its owner and its content. */
-export function paged(owner: string, payload: Payload): { payload: Payload; pages: Page[] } {
-  if (!('value' in payload) || !mayBeLarge(payload.value)) return { payload, pages: [] }
+export function paged(owner: string, payload: Payload, limit = inlineLimit): { payload: Payload; pages: Page[] } {
+  if (!('value' in payload) || !mayBeLarge(payload.value, limit)) return { payload, pages: [] }
   const text = JSON.stringify(payload.value)
-  if (text === undefined || text.length <= inlineLimit) return { payload, pages: [] }
+  if (text === undefined || text.length <= limit) return { payload, pages: [] }
   const id = `${owner}#value-${createHash('sha1').update(canonical(payload.value)).digest('base64url')}`
   const pieces: string[] = []
   for (let at = 0; at < text.length; at += pieceLimit) pieces.push(text.slice(at, at + pieceLimit))
@@ -38,8 +40,8 @@ export async function readPayload(store: Pick<Store, 'getPages'>, payload: Paylo
 }
 
 /** Cheap: is it worth writing the value as JSON to learn its length? */
-function mayBeLarge(value: unknown): boolean {
-  let left = inlineLimit / 4
+function mayBeLarge(value: unknown, limit: number): boolean {
+  let left = limit / 4
   const walk = (v: unknown): void => {
     if (left <= 0) return
     if (typeof v === 'string') left -= v.length

@@ -155,4 +155,5 @@ export function createSender(bus: Bus, clock: Clock, name: string) {
   }
 }
 
-const sizeOf = (event: ActorEvent): number => 300 + ('members' in event || 'input' in event ? JSON.stringify(event).length : 0)
+const sizeOf = (event: ActorEvent): number =>
+  300 + ('members' in event || 'input' in event || 'value' in event ? JSON.stringify(event).length : 0)

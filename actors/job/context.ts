@@ -1,5 +1,6 @@
 import type { Address } from '../../src/address.ts'
 import type { Payload } from './content.ts'
+import type { Rounds } from './suspension.ts'
 import { defaultTerms, type Terms } from './terms.ts'
 
 export interface Membership {
@@ -42,6 +43,8 @@ export interface JobContext {
   run?: { dispatch: number; worker: string; at: number; lapsed: boolean }
   attempts: { used: number; unbegun: number }
   retryAt?: number
+  /** Absent while no callback has come and nothing was suspended. */
+  rounds?: Rounds
   output?: Payload
   error?: JobError
   cancelReason?: string

@@ -2,6 +2,7 @@ import type { Address } from '../../src/address.ts'
 import type { ActorEvent } from '../../src/envelope.ts'
 import type { Payload } from './content.ts'
 import type { GroupFacts, JobContext, JobError, Membership } from './context.ts'
+import type { Refused, Suspend } from './suspension.ts'
 import type { Terms } from './terms.ts'
 
 export interface JobSubmit extends ActorEvent {
@@ -30,6 +31,7 @@ export type JobEvent = { at: number; self: Address } & (
       error?: JobError
       terminal?: boolean
       retryAt?: number
+      suspend?: Suspend
     }
   | { type: 'lost'; dispatch: number; worker: string; begun: boolean }
   | { type: 'cancel'; reason?: string }
@@ -37,10 +39,22 @@ export type JobEvent = { at: number; self: Address } & (
   | { type: 'again'; round: number; window?: boolean }
   | { type: 'notAgain'; code: string; message: string }
   | { type: 'reconcile' }
+  | {
+      /** A callback. `refused`: what its contract says against the value. */
+      type: 'resume'
+      name: string
+      value: Payload
+      round?: number
+      refused?: Refused
+      /** The correlation id by which it came; `kept`: its sender was answered when it came there. */
+      via?: Address
+      kept?: true
+    }
+  | { type: 'notRegistered'; as: string; round: number; by: Address }
 )
 
 /** What came of a run: `back`: it ended early because its host shuts down; `unbegun`: the handler was never entered. */
-export type Outcome = 'ok' | 'fail' | 'back' | 'unbegun'
+export type Outcome = 'ok' | 'fail' | 'back' | 'unbegun' | 'suspend'
 
 export type Of<T extends JobEvent['type']> = Extract<JobEvent, { type: T }>
 export type Args = { context: JobContext; event: JobEvent }

@@ -14,6 +14,10 @@ export interface Grant {
   timeout?: number
   member?: Membership
   group?: GroupFacts
+  /** The round that began with this entry, what came in the one before, and the state that the suspend left. */
+  round?: number
+  given?: Record<string, Payload>
+  state?: Payload
 }
 
 /** Losses in a row that use no attempt because nothing was seen to begin; after that each uses one. */
@@ -31,6 +35,9 @@ export const grant = ({ context }: Args): Grant => ({
   timeout: context.terms.timeout,
   member: context.member,
   group: context.group,
+  round: context.rounds?.round,
+  given: context.rounds?.given,
+  state: context.rounds?.state,
 })
 
 /** What a loss would bring the used attempts to. Unseen to begin, the first few in a row are free. */

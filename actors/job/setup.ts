@@ -6,12 +6,15 @@ import type { JobContext } from './context.ts'
 import type { JobEvent, Of } from './events.ts'
 import { isNewRound } from './membership.ts'
 import { afterLoss, type Grant, isCurrent, outcome } from './runs.ts'
+import { entered, isTaken, meets, refusalOf, resumed, suspended, suspends, suspendsAndMet, takenError, withValue } from './suspension.ts'
 import { backoff } from './terms.ts'
 
 /** What the chart of a job (job.ts) names: its guards, its delays, and what its actions change. */
 export const jobSetup = setup({
   types: { context: {} as JobContext, events: {} as JobEvent },
   delays: {
+    // Without a deadline no timer is set.
+    untilDeadline: ({ context, event }) => Math.max(0, (context.rounds?.deadlineAt ?? Number.POSITIVE_INFINITY) - event.at),
     untilStart: ({ context, event }) => Math.max(0, (context.startAt ?? 0) - event.at),
     untilRetry: ({ context, event }) => Math.max(0, (context.retryAt ?? 0) - event.at),
   },
@@ -40,6 +43,11 @@ export const jobSetup = setup({
     lostWithAttemptLeft: (args) =>
       isCurrent(args) && args.event.type === 'lost' && afterLoss(args.context, args.event.begun).used < args.context.terms.attempts,
     inGroup: ({ context }) => context.member?.index !== undefined,
+    suspends,
+    suspendsAndMet,
+    meets,
+    isTaken,
+    refusesCallback: (args) => refusalOf(args) !== undefined,
     newRound: isNewRound,
     newRoundInWindow: (args) => isNewRound(args) && args.event.type === 'again' && !!args.event.window,
   },
@@ -49,7 +57,7 @@ export const jobSetup = setup({
     offer: (_, _params: { job: string; priority: number; dispatch: number }) => {},
     grant: (_, _params: Grant) => {},
     refuse: (_, _params: { dispatch: number }) => {},
-    reject: (_, _params: { code: string; message: string }) => {},
+    reject: (_, _params: { code: string; message: string } | undefined) => {},
     superseded: () => {},
 
     accept: assign(({ event }) => {
@@ -86,8 +94,20 @@ export const jobSetup = setup({
       error: undefined,
       cancelReason: undefined,
       endedAs: undefined,
+      // What it was registered under was released at its end.
+      rounds: context.endedAs && context.rounds ? { ...context.rounds, alias: undefined } : context.rounds,
       member: event.type === 'again' && context.member ? { ...context.member, round: event.round } : context.member,
     })),
+    keepCallback: assign((args) => ({ rounds: withValue(args) })),
+    suspend: assign((args) => ({
+      rounds: suspended(args),
+      run: undefined,
+      error: undefined,
+      attempts: { used: args.context.attempts.used, unbegun: 0 },
+    })),
+    resume: assign((args, { by }: { by: 'met' | 'deadline' }) => ({ rounds: resumed(args, by) })),
+    enter: assign((args) => ({ rounds: entered(args) })),
+    failTaken: assign((args) => ({ error: takenError(args) })),
     endAs: assign((_, { as }: { as: JobContext['endedAs'] }) => ({ endedAs: as })),
   },
 })

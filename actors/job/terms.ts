@@ -11,6 +11,8 @@ export interface Terms {
   timeout?: number
   priority: number
   onLost: 'retry' | 'hold' | 'abort'
+  /** Names that a callback may have: any other is refused. Their schemas are in the published contract. */
+  callbacks?: readonly string[]
 }
 
 export const defaultTerms: Terms = { attempts: 3, backoff: 1000, factor: 2, jitter: 0.1, priority: 5, onLost: 'retry' }

@@ -1,6 +1,7 @@
 import type { Snapshot } from '../../src/document.ts'
 import type { Condition } from '../actor.ts'
 import type { JobContext } from './context.ts'
+import { cameOf, roundsOf } from './suspension.ts'
 
 /** Name of the innermost state. */
 export const leaf = (value: unknown): string => (typeof value === 'string' ? value : leaf(Object.values(value as object)[0]))
@@ -54,6 +55,8 @@ export function why(snapshot: Snapshot, at: number): Condition[] {
           until: retryAt,
         },
       ]
+    case 'suspended':
+      return [whySuspended(context)]
     case 'held':
       return [
         {
@@ -64,5 +67,25 @@ export function why(snapshot: Snapshot, at: number): Condition[] {
       ]
     default:
       return []
+  }
+}
+
+/** Which callbacks came, which are missing, until when. Without a deadline only a callback or an operator ends it. */
+function whySuspended(context: JobContext): Condition {
+  const rounds = roundsOf(context)
+  const { round, suspend, deadlineAt } = rounds
+  const { until, need, as } = suspend!
+  const { came, missing } = cameOf(rounds)
+  const wanted = need === until.length ? 'all of' : need === 1 ? 'any of' : `${need} of`
+  const end = deadlineAt === undefined ? 'without a deadline' : `until ${new Date(deadlineAt).toISOString()}`
+  return {
+    code: 'SUSPENDED',
+    message: `round ${round} waits for ${wanted} ${until.join(', ')}, ${end}: ${came.length ? `${came.join(', ')} came` : 'none came'}, ${missing.join(', ')} missing`,
+    round,
+    came,
+    missing,
+    need,
+    ...(as === undefined ? {} : { as }),
+    ...(deadlineAt === undefined ? { stuck: true } : { until: deadlineAt }),
   }
 }

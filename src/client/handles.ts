@@ -1,11 +1,14 @@
 import type { Condition } from '../../actors/actor.ts'
 import { type Address, addressOf, checkId, idOf } from '../address.ts'
+import { resume } from '../command.ts'
+import { type CallbackGiven, type Callbacks, check } from '../definition.ts'
 import type { HistoryEntry, Snapshot } from '../document.ts'
 import type { ActorEvent } from '../envelope.ts'
 import { JobCancelledError, JobFailedError } from '../errors.ts'
 import type { View } from '../host/api.ts'
 import { type Ends, outcome, type WaitOptions } from './ends.ts'
 import type { GivenMembers, SendMembers } from './members.ts'
+import { callbackValue } from './prepare.ts'
 import type { Ask } from './questions.ts'
 
 export interface ActorHandle {
@@ -19,7 +22,7 @@ export interface ActorHandle {
   cancel(options?: { reason?: string }): Promise<void>
 }
 
-export interface JobHandle<O = unknown> extends ActorHandle {
+export interface JobHandle<O = unknown, C extends Callbacks = Callbacks> extends ActorHandle {
   /** The output; or throws JobFailedError, JobCancelledError. */
   result(options?: WaitOptions): Promise<O>
   /**
@@ -27,6 +30,12 @@ export interface JobHandle<O = unknown> extends ActorHandle {
    * the group is open and its rest is not being cancelled; else it is refused as NOT_ALLOWED.
    */
   retry(): Promise<void>
+  /**
+   * Gives it the value of a callback, at any time from its submit on. The first for each name and round counts: another is refused as
+   * CONFLICT, one for a `round` that has ended as SUPERSEDED (default: the present round), a name that its definition does not declare, or
+   * a value that does not fit, as VALIDATION.
+   */
+  resume<N extends keyof C & string>(name: N, value: CallbackGiven<C, N>, options?: { round?: number }): Promise<void>
 }
 
 export interface GroupHandle<O = unknown> extends ActorHandle {
@@ -46,7 +55,7 @@ interface HistoryPart {
 }
 
 export interface Handles {
-  job<O>(id: string): JobHandle<O>
+  job<O, C extends Callbacks = Callbacks>(id: string): JobHandle<O, C>
   group<O>(id: string): GroupHandle<O>
 }
 
@@ -80,12 +89,13 @@ export function handles(parts: {
     }
   }
 
-  function job<O>(id: string): JobHandle<O> {
+  function job<O, C extends Callbacks>(id: string): JobHandle<O, C> {
     const address = addressOf('job', checkId(id, 'id'))
     return {
       ...handle(address),
       result: async (options) => outcome(await ends.ended(address, options)) as O,
       retry: () => command(address, { type: 'retry' }),
+      resume: async (name, value, { round } = {}) => command(address, resumed(name, value, round)),
     }
   }
 
@@ -108,4 +118,9 @@ export function handles(parts: {
   }
 
   return { job, group }
+}
+
+export function resumed(name: string, value: unknown, round?: number): ActorEvent {
+  check(resume.pick({ name: true, round: true }), { name, round }, 'resume')
+  return { type: 'resume', name, value: callbackValue(value), round }
 }

@@ -28,10 +28,21 @@ export function preparation(records: Records): Prepare {
     const known = typeof definition === 'string' ? await contractOf(definition) : definition
     const { value, length } = asJson(input, field)
     check(known.input, value, field)
-    if (length > maxPayload)
-      throw invalid(field, `${length} characters of JSON; at most ${maxPayload} are taken. Store it elsewhere and pass a reference.`)
+    checkLength(length, field)
     return { job: known.name, input: { value: value ?? null }, terms: known.terms }
   }
+}
+
+/** The value of a callback: its schema is checked where its job is known. */
+export function callbackValue(given: unknown): Payload {
+  const { value, length } = asJson(given, 'value')
+  checkLength(length, 'value')
+  return { value: value ?? null }
+}
+
+function checkLength(length: number, field: string): void {
+  if (length <= maxPayload) return
+  throw invalid(field, `${length} characters of JSON; at most ${maxPayload} are taken. Store it elsewhere and pass a reference.`)
 }
 
 /** What the handler will get: the same on every bus, and nobody can change it any more. */

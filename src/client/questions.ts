@@ -1,5 +1,14 @@
 import type { Bus } from '../bus/port.ts'
-import { ConflictError, type Issue, NotAllowedError, NotFoundError, StellwerkError, UnavailableError, ValidationError } from '../errors.ts'
+import {
+  ConflictError,
+  type Issue,
+  NotAllowedError,
+  NotFoundError,
+  StellwerkError,
+  SupersededError,
+  UnavailableError,
+  ValidationError,
+} from '../errors.ts'
 import type { Refusal } from '../host/replies.ts'
 
 /** Asks the hosts: any of them can answer, since all is in the store. */
@@ -39,6 +48,8 @@ export function errorOf({ code, message, issues }: Refusal): StellwerkError {
       return new NotAllowedError(message)
     case 'VALIDATION':
       return new ValidationError(message, issues as Issue[] | undefined)
+    case 'SUPERSEDED':
+      return new SupersededError(message)
     case 'UNAVAILABLE':
       return new UnavailableError(message)
     default:

@@ -1,6 +1,6 @@
 import type { ActorType } from '../../actors/actor.ts'
 import type { GroupContext } from '../../actors/group.ts'
-import type { JobContext } from '../../actors/job.ts'
+import { cameOf, type JobContext, roundsOf } from '../../actors/job.ts'
 import { type Address, idOf } from '../address.ts'
 import type { Bus } from '../bus/port.ts'
 import type { Clock } from '../clock.ts'
@@ -29,6 +29,8 @@ export interface View {
   error?: { name: string; message: string; code?: string }
   group?: Address
   worker?: string
+  /** Of a suspended job: how many (`need`) of which callbacks it waits for; ms since 1970. */
+  suspended?: { round: number; came: string[]; missing: string[]; need: number; until?: number; as?: string }
   /** Of a group. */
   members?: { total: number; succeeded: number; failed: number; cancelled: number }
 }
@@ -129,6 +131,7 @@ async function viewOf(store: Store, doc: ActorDocument, withOutput: boolean): Pr
   if (type === 'job') {
     const { job, attempts, output, error, run } = doc.snapshot.context as JobContext
     Object.assign(view, { job, attempts: attempts.used, error, worker: run?.worker })
+    if (state === 'suspended') view.suspended = suspendedOf(doc.snapshot.context as JobContext)
     if (withOutput && output) view.output = await readPayload(store, output)
   } else if (type === 'group') {
     const { members, outputEnded } = doc.snapshot.context as GroupContext
@@ -136,4 +139,10 @@ async function viewOf(store: Store, doc: ActorDocument, withOutput: boolean): Pr
     if (outputEnded?.error) view.error = { name: 'Error', message: outputEnded.error }
   }
   return view
+}
+
+function suspendedOf(context: JobContext): View['suspended'] {
+  const rounds = roundsOf(context)
+  const { need, as } = rounds.suspend!
+  return { round: rounds.round, ...cameOf(rounds), need, until: rounds.deadlineAt, as }
 }

@@ -15,7 +15,7 @@ export interface Registry extends Contracts {
 }
 
 export async function watchContracts(bus: Bus): Promise<Registry> {
-  const known = new Map<string, { contract: Contract; revision: number; issues?: (input: unknown) => Issue[] }>()
+  const known = new Map<string, { contract: Contract; revision: number; issues?: Checks }>()
   const listening: Listening = await bus.records.watch('contract.', (_, { value, revision }) => {
     const contract = value as Contract
     if ((known.get(contract.name)?.revision ?? 0) < revision) known.set(contract.name, { contract, revision })
@@ -28,11 +28,11 @@ export async function watchContracts(bus: Bus): Promise<Registry> {
         if (record) known.set(job, { contract: record.value as Contract, revision: record.revision })
       }
     },
-    get(job): { terms: Terms; issues(input: unknown): Issue[] } | undefined {
+    get(job): ({ terms: Terms } & Checks) | undefined {
       const found = known.get(job)
       if (!found) return undefined
-      found.issues ??= issuesBy(found.contract.input)
-      return { terms: found.contract.terms, issues: found.issues }
+      found.issues ??= checksOf(found.contract)
+      return { terms: found.contract.terms, ...found.issues }
     },
     async publish(handlers) {
       for (const { definition } of handlers) await publishOne(bus, contractOf(definition))
@@ -49,6 +49,16 @@ async function publishOne(bus: Bus, contract: Contract): Promise<void> {
     if (present && JSON.stringify(present.value) === JSON.stringify(contract)) return
     if ((await bus.records.put(key, contract, present?.revision ?? 0)) !== undefined) return
   }
+}
+
+interface Checks {
+  issues(input: unknown): Issue[]
+  callbackIssues(name: string, value: unknown): Issue[]
+}
+
+function checksOf({ input, callbacks = {} }: Contract): Checks {
+  const byName = new Map(Object.entries(callbacks).map(([name, schema]) => [name, issuesBy(schema)]))
+  return { issues: issuesBy(input), callbackIssues: (name, value) => byName.get(name)?.(value) ?? [] }
 }
 
 function issuesBy(schema: unknown): (input: unknown) => Issue[] {

@@ -1,11 +1,11 @@
-import type { JobSubmit, Payload, Terms } from '../../actors/job.ts'
+import type { JobSubmit, Payload, Suspend, Terms } from '../../actors/job.ts'
 import type { Member } from '../../actors/members.ts'
 import { type Address, idOf, isId, maxIdLength, partitionOf, rootOf } from '../address.ts'
 import type { DeadLetter, IncomingFrame } from '../bus/port.ts'
 import { type Command, isJobName, mostMembers, parseCommand, replyOf } from '../command.ts'
 import type { ActorEvent, Envelope } from '../envelope.ts'
 import type { Issue } from '../errors.ts'
-import { paged, weightOf } from '../payload.ts'
+import { callbackInlineLimit, paged, weightOf } from '../payload.ts'
 import type { Page } from '../store/port.ts'
 import type { Item } from './partition.ts'
 import type { Refusal } from './replies.ts'
@@ -14,7 +14,7 @@ import { maxPayload } from './run.ts'
 /** What the host knows of definitions whose code it need not have. */
 export interface Contracts {
   /** How a job of this definition is run, and a check of its input; undefined: no host is known to have published it. */
-  get(job: string): { terms: Terms; issues(input: unknown): Issue[] } | undefined
+  get(job: string): { terms: Terms; issues(input: unknown): Issue[]; callbackIssues(name: string, value: unknown): Issue[] } | undefined
   /** Asks for those that are not known: another host may have published them a moment ago. */
   learn(jobs: Iterable<string>): Promise<void>
 }
@@ -135,6 +135,10 @@ function eventOf(contracts: Contracts, command: Command): ActorEvent {
     }
     case 'add':
       return { type: 'add', members: command.members.map((member, i) => memberOf(contracts, command.to, i, member)), seal: command.seal }
+    case 'resume': {
+      const { name, value = null, round } = command
+      return { type: 'resume', name, value: { value: fitting('value', value) }, round }
+    }
     default:
       return command.type === 'cancel' ? { type: 'cancel', reason: command.reason } : { type: command.type }
   }
@@ -149,12 +153,16 @@ interface Named {
 function jobOf(contracts: Contracts, path: string, { job, input, priority }: Named): Pick<JobSubmit, 'job' | 'input' | 'terms'> {
   const contract = contracts.get(job)
   if (!contract) throw Object.assign(invalid(`${path}job`, `no host has published a job named "${job}"`), { code: 'NOT_FOUND' })
-  const size = JSON.stringify(input ?? null).length
-  if (size > maxPayload)
-    throw invalid(`${path}input`, `${size} characters of JSON; at most ${maxPayload} are taken. Store it elsewhere and pass a reference.`)
+  fitting(`${path}input`, input ?? null)
   const issues = contract.issues(input).map((issue) => ({ path: [...`${path}input`.split('.'), ...issue.path], message: issue.message }))
   if (issues.length) throw refusal('VALIDATION', issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`).join('; '), issues)
   return { job, input: { value: input ?? null }, terms: priority === undefined ? contract.terms : { ...contract.terms, priority } }
+}
+
+function fitting(field: string, value: unknown): unknown {
+  const size = JSON.stringify(value).length
+  if (size <= maxPayload) return value
+  throw invalid(field, `${size} characters of JSON; at most ${maxPayload} are taken. Store it elsewhere and pass a reference.`)
 }
 
 function memberOf(contracts: Contracts, to: Address, i: number, { key, ...named }: Named & { key: string }): Member {
@@ -167,14 +175,22 @@ function memberOf(contracts: Contracts, to: Address, i: number, { key, ...named 
 export function pageOut(envelope: Envelope): { envelope: Envelope; pages: Page[] } {
   const { to, event } = envelope
   const pages: Page[] = []
-  const out = (owner: Address, payload: unknown): Payload | undefined => {
+  const out = (owner: Address, payload: unknown, limit?: number): Payload | undefined => {
     if (!payload) return undefined
-    const { payload: kept, pages: more } = paged(owner, payload as Payload)
+    const { payload: kept, pages: more } = paged(owner, payload as Payload, limit)
     pages.push(...more)
     return kept
   }
   if (event.type === 'result' && event.output)
     return { envelope: { ...envelope, event: { ...event, output: out(to, event.output) } }, pages }
+  if (event.type === 'result' && event.suspend) {
+    const { fallback, state, ...rest } = event.suspend as Suspend
+    const kept =
+      fallback && Object.fromEntries(Object.entries(fallback).map(([name, value]) => [name, out(to, value, callbackInlineLimit)]))
+    return { envelope: { ...envelope, event: { ...event, suspend: { ...rest, fallback: kept, state: out(to, state) } } }, pages }
+  }
+  if (event.type === 'resume')
+    return { envelope: { ...envelope, event: { ...event, value: out(to, event.value, callbackInlineLimit) } }, pages }
   if (event.type !== 'submit' && event.type !== 'add') return { envelope, pages }
   const fresh: ActorEvent = { ...event }
   if (event.input) fresh.input = out(to, event.input)

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto'
+import { correlation } from '../../actors/correlation.ts'
 import { group } from '../../actors/group.ts'
 import { job } from '../../actors/job.ts'
 import { type Client, createClient } from '../client.ts'
@@ -80,7 +81,7 @@ export async function createHost(options: HostOptions): Promise<Host> {
     store,
     clock,
     worker,
-    actors: new Map([job, group].map((type) => [type.name, type])),
+    actors: new Map([job, group, correlation].map((type) => [type.name, type])),
     contracts: registry,
     counts: { turns: 0, events: 0, writes: 0, conflicts: 0, lost: 0 },
     uniqueId: () => `${name}.${ids++}`,

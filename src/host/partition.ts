@@ -32,6 +32,8 @@ export interface Item {
   from?: [Address, number]
   /** A page that is to be put into the event first. */
   page?: string
+  /** The value of a callback, read from its page so that it can be checked. */
+  value?: unknown
   /** A worker's claim: answered with the grant or a refusal, or abandoned if that cannot be decided here any more. */
   claim?: { answer(grant: Grant | undefined): void; abandon(reason: Error): void }
 }

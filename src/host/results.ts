@@ -1,4 +1,4 @@
-import type { JobError, Outcome } from '../../actors/job.ts'
+import type { JobError, Outcome, Suspend } from '../../actors/job.ts'
 import { type Address, partitionOf, rootOf } from '../address.ts'
 import type { Bus, OutgoingFrame } from '../bus/port.ts'
 import { type Clock, sleep } from '../clock.ts'
@@ -12,10 +12,11 @@ export interface Ended {
   error?: JobError
   terminal?: boolean
   retryAt?: number
+  suspend?: Suspend
   /** Name of the job and how long the handler ran: for the size of its offers. */
   job?: string
   ms?: number
-  /** Characters of JSON of the output. */
+  /** Characters of JSON of the output, or of the suspend. */
   size?: number
 }
 

@@ -2,11 +2,12 @@ import type { Grant, JobError } from '../../actors/job.ts'
 import { idOf } from '../address.ts'
 import type { Bus } from '../bus/port.ts'
 import type { Clock } from '../clock.ts'
-import { type Context, check, type Handler, type MemberResult } from '../definition.ts'
+import { type Callbacks, type Context, check, type Handler, type MemberResult } from '../definition.ts'
 import type { ActorDocument } from '../document.ts'
 import { type RetryAt, StellwerkError, TimeoutError } from '../errors.ts'
 import { readPayload } from '../payload.ts'
 import type { Store } from '../store/port.ts'
+import { type SuspendOptions, suspended, suspendOf } from '../suspend.ts'
 import type { Ended } from './results.ts'
 
 interface Parts {
@@ -28,11 +29,14 @@ export async function runHandler(parts: Parts, handler: Handler, grant: Grant, a
   try {
     const given = await readPayload(parts.store, grant.input)
     abort.signal.throwIfAborted() // told to stop while a large input was being read: the handler is not entered
-    const input = inputOf(handler, given)
+    const [input, entry] = [inputOf(handler, given), await entryOf(parts.store, handler, grant)]
+    abort.signal.throwIfAborted()
     entered = true
-    const work = (async () => handler.handle(input as never, contextOf(parts, grant, abort.signal)))()
+    const work = (async () => handler.handle(input as never, contextOf(parts, grant, abort.signal, entry)))()
     const output = await (timeout ? Promise.race([work, timeout.passed]) : work)
     timed.ms = clock.monotonic() - started
+    const suspend = suspendOf(output)
+    if (suspend) return { outcome: 'suspend', suspend, size: JSON.stringify(suspend).length, ...timed }
     check(handler.definition.output, output, 'output')
     return { outcome: 'ok', output: { value: output ?? null }, size: sizeOf(output), ...timed }
   } catch (error) {
@@ -95,7 +99,18 @@ export function errorOf(error: unknown): JobError {
   }
 }
 
-function contextOf(parts: Parts, grant: Grant, signal: AbortSignal): Context {
+/** What this entry of the handler was given. */
+type Entry = Pick<Context, 'callbacks' | 'state' | 'round' | 'suspend'>
+
+async function entryOf(store: Store, { definition }: Handler, { round = 1, given = {}, state }: Grant): Promise<Entry> {
+  const schemas: Callbacks | undefined = definition.callbacks
+  const callbacks: Record<string, unknown> = {}
+  for (const [name, payload] of Object.entries(given))
+    callbacks[name] = check(schemas?.[name], await readPayload(store, payload), `callbacks.${name}`)
+  return { round, callbacks, state: await readPayload(store, state), suspend: (options: SuspendOptions) => suspended(schemas, options) }
+}
+
+function contextOf(parts: Parts, grant: Grant, signal: AbortSignal, entry: Entry): Context {
   const { address, attempt, dispatch, member, group } = grant
   return {
     id: idOf(address),
@@ -104,6 +119,7 @@ function contextOf(parts: Parts, grant: Grant, signal: AbortSignal): Context {
     attempt,
     run: dispatch,
     signal,
+    ...entry,
     group: group && { ...group, members: () => membersOf(parts.store, group.id) },
     progress: (part) => parts.bus.signal(`feed.job.${idOf(address).split('/')[0]}`, [{ address, progress: part }]),
   }

@@ -4,6 +4,7 @@ import { UnavailableError } from '../errors.ts'
 import type { Write } from '../store/port.ts'
 import type { Collected, Item, Partition } from './partition.ts'
 import { apply } from './turn/apply.ts'
+import { readCallbacks } from './turn/callbacks.ts'
 import { commit } from './turn/commit.ts'
 import { answer, publish, route } from './turn/send.ts'
 import { beginTurn, type Touched, type Turn } from './turn/state.ts'
@@ -42,6 +43,7 @@ async function wave(partition: Partition, turn: Turn): Promise<void> {
   turn.items = []
   await fillPages(partition, items)
   await load(partition, turn, items)
+  await readCallbacks(partition, items)
   const touched = new Map<Address, Touched>()
   for (const item of items) apply(partition, turn, touched, item)
   await commit(partition, turn, [...touched.values()])

@@ -1,4 +1,5 @@
 import type { ActorType, Peer } from '../../actors/actor.ts'
+import { correlation } from '../../actors/correlation.ts'
 import { group } from '../../actors/group.ts'
 import { type Grant, job } from '../../actors/job.ts'
 import type { Address } from '../address.ts'
@@ -37,7 +38,7 @@ export interface Stepped {
   entry?: HistoryEntry
 }
 
-const actors: Record<string, ActorType> = { job, group }
+const actors: Record<string, ActorType> = { job, group, correlation }
 
 /** The kind of actor itself, or the one of this name (`job`, `job@1`). */
 export function actorType(type: ActorType | string): ActorType {

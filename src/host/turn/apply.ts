@@ -3,6 +3,7 @@ import { type Address, typeOf } from '../../address.ts'
 import { decide, draftOf, emptyDocument, type Facts, type Outcome } from '../../decide.ts'
 import type { ActorDocument, Outgoing } from '../../document.ts'
 import type { Item, Partition } from '../partition.ts'
+import { checkedCallback } from './callbacks.ts'
 import { route } from './send.ts'
 import { refusal, type Touched, type Turn } from './state.ts'
 
@@ -30,7 +31,8 @@ export function apply(partition: Partition, turn: Turn, touched: Map<Address, To
   }
   if (item.timer) t.draft.timers = t.draft.timers.filter((timer) => !isTimer(timer, item))
   const sent = t.draft.n
-  const outcome = decide(type, t.draft, envelope, { at: partition.clock.now(), id: commandId(partition, item), peer })
+  const checked = checkedCallback(partition, t.draft, item)
+  const outcome = decide(type, t.draft, checked, { at: partition.clock.now(), id: commandId(partition, item), peer })
   t.outcomes.push([item, outcome])
   for (const { id, body } of outcome.pages) t.pages.push({ _id: id, owner: envelope.to, body })
   if (!t.draft.snapshot || (!t.before && !t.changed && outcome.rejected)) {
