@@ -101,7 +101,7 @@ have the root \`a1\`. The message is JSON: one command, or an array of them that
 \`{"ok":true,"to":…,"state":…}\` or \`{"ok":false,"error":{…}}\` once the outcome is committed, or with code \`TIMEOUT\` after 10 s: then it may still
 be applied. A host must be up. \`stellwerk.api.get\`, \`.why\` and \`.history\` take \`{"address":"job:a1"}\`, \`.find\` takes
 \`{"query":{"type":"job","state":"failed"}}\`. An answer of \`.history\` or \`.find\` that has an \`after\` is a part: ask again with that \`after\`
-in the request until there is none. (The last part of a history has the snapshot.)
+in the request until there is none. (The last part of a history has the snapshot.) \`.changes\`, and the feed that says when to ask: [events](events.md).
 
 \`\`\`sh
 nats request stellwerk.api.submit '{"to":"job:a1","job":"invoice.print","input":{"number":"4711"}}'

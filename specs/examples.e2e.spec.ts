@@ -19,6 +19,7 @@ const prints: Record<string, string[]> = {
   ],
   '03-two-services.ts': ["shipped { by: 'warehouse', after: [ 'charge by billing', 'pack by warehouse' ] }", "charged { by: 'billing' }"],
   '04-replay.ts': ['replayed 6 events of job:flaky-1: every decision as recorded', 'another record: state differs'],
+  '05-wait-without-polling.ts': ['submit -> open', 'ended -> output', 'ended -> succeeded', '3 pages'],
 }
 
 const run = promisify(execFile)

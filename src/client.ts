@@ -5,8 +5,10 @@ import type { Bus } from './bus/port.ts'
 import { endsOf } from './client/ends.ts'
 import { type GroupHandle, handles, type JobHandle, resumed } from './client/handles.ts'
 import { type GivenMembers, memberSending } from './client/members.ts'
+import { createNews } from './client/news.ts'
 import { checkPriority, checkTime, invalid, preparation } from './client/prepare.ts'
 import { errorOf, questions } from './client/questions.ts'
+import { type Watch, watching } from './client/watch.ts'
 import type { Clock } from './clock.ts'
 import { groupSubmit, labels as labelsSchema, reservedId } from './command.ts'
 import { type Callbacks, check, type JobDefinition, type WithInput } from './definition.ts'
@@ -18,6 +20,7 @@ import type { Query } from './store/port.ts'
 
 export type { WaitOptions } from './client/ends.ts'
 export type { ActorHandle, GroupHandle, JobHandle } from './client/handles.ts'
+export type { Watch, WatchOptions } from './client/watch.ts'
 
 export interface SubmitOptions {
   /** Default: a random id. The same id with the same definition and input is the same job; with other content a ConflictError. */
@@ -75,6 +78,12 @@ export interface Client extends AsyncDisposable {
   resume(as: string, name: string, value: unknown): Promise<void>
   /** All that match, page by page. */
   find(query: Query): AsyncIterable<View>
+  /**
+   * The changes of state of an actor, from a version on: complete and in order, also over reconnects, takeovers and lost messages, since
+   * they are read from its history; the feed only says when to look. Waits for an actor that does not exist yet. Ends after the final
+   * state. Throws NotFoundError if the actor is removed, or made anew, meanwhile; the signal's reason; ValidationError.
+   */
+  watch: Watch
   close(): Promise<void>
 }
 
@@ -101,7 +110,9 @@ export function createClient({ bus, clock, name, onClose }: ClientParts): Client
   const ask = questions(bus)
   const prepare = preparation(bus.records)
   const sendMembers = memberSending(prepare, command)
-  const { job, group } = handles({ ask, command, sendMembers, ends: endsOf({ bus, clock, ask, closed: () => closed }) })
+  const news = createNews({ bus, clock })
+  const waits = { clock, ask, news, closed: () => closed }
+  const { job, group } = handles({ ask, command, sendMembers, ends: endsOf(waits) })
 
   async function submit(definition: WithInput['definition'], input: unknown, options: SubmitOptions = {}): Promise<JobHandle<never>> {
     const { id = randomBytes(12).toString('hex'), startAt, priority, ack } = options
@@ -160,8 +171,10 @@ export function createClient({ bus, clock, name, onClose }: ClientParts): Client
     group,
     resume: async (as, name, value) => command(addressOf('correlation', checkId(as, 'as')), resumed(name, value)),
     find,
+    watch: watching(waits),
     async close() {
       closed = true
+      news.close()
       sender.stop()
       await onClose?.()
     },

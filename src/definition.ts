@@ -87,7 +87,7 @@ export interface Context<C extends Callbacks = Callbacks> {
   suspend(options: SuspendOptions<C>): Suspended
   /** In the output of a group: the group, and its members. */
   readonly group?: GroupFacts & { members(): AsyncIterable<MemberResult> }
-  /** Part done, 0 to 1, for those who watch. */
+  /** Part done, 0 to 1, told by the feed at once and kept nowhere. Dropped once the run is known to be superseded, or has ended. */
   progress(part: number): void
 }
 

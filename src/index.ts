@@ -1,5 +1,15 @@
 export type { Condition } from '../actors/actor.ts'
-export type { ActorHandle, Client, GroupHandle, GroupSubmitOptions, JobHandle, SubmitOptions, WaitOptions } from './client.ts'
+export type {
+  ActorHandle,
+  Client,
+  GroupHandle,
+  GroupSubmitOptions,
+  JobHandle,
+  SubmitOptions,
+  WaitOptions,
+  Watch,
+  WatchOptions,
+} from './client.ts'
 export { type Clock, sleep, systemClock } from './clock.ts'
 export {
   type Callbacks,
@@ -32,6 +42,9 @@ export {
   ValidationError,
 } from './errors.ts'
 export type { View } from './host/api.ts'
+export type { Change } from './host/changes.ts'
+export type { HostEvents, OnHostEvent } from './host/events.ts'
+export type { Progress, StateChange } from './host/feed.ts'
 export { createHost, type Host, type HostOptions } from './host/host.ts'
 export type { Suspended, SuspendOptions } from './suspend.ts'
 export type { World } from './world.ts'

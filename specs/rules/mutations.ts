@@ -430,4 +430,53 @@ const groups: Mutation[] = [
   ),
 ]
 
-export const mutations: readonly Mutation[] = [...delivery, ...runs, ...groups]
+const changes: Mutation[] = [
+  off(
+    'E7 a watch looks again without news',
+    'src/client/news.ts',
+    'clock.now() + lookAgain',
+    'clock.now() + 1e12',
+    'changes: E7: what the feed loses',
+  ),
+  off('E7 a watch is woken by news', 'src/client/news.ts', '      heard = true\n      wake()', '', 'changes: E7: told at once'),
+  off('E7 a watch begins before it asks', 'src/client/news.ts', 'heard = true', 'heard = false', 'changes: E7: told at once, whatever'),
+  off(
+    'E7 the state before is known',
+    'src/host/changes.ts',
+    'firstVersionOf(doc._id, id) < from',
+    'firstVersionOf(doc._id, id) <= from',
+    'changes: E7: a group',
+  ),
+  off('E7 an answer ends between versions', 'src/host/changes.ts', 'next ?? (toTheEnd', '(toTheEnd', 'changes: E7: a watch of a long'),
+  off(
+    'E7 only changes of state',
+    'src/host/changes.ts',
+    'entry.state === undefined || entry.state === state',
+    'entry.state === undefined',
+    'changes: E7: a group',
+  ),
+  off(
+    'E7 an actor made anew is another',
+    'src/client/watch.ts',
+    'request.inc === undefined && request.from <= 1',
+    'true',
+    'changes: E7: what was removed',
+  ),
+  off(
+    'E7 a listener that throws harms nothing',
+    'src/host/events.ts',
+    'await listener({ ...change })\n    } catch (error) {',
+    'await listener({ ...change })\n    } catch (error) {\n      throw error',
+    'changes: E7: a host tells',
+  ),
+  off('E7 no progress after the end', 'src/host/run.ts', '    over = true\n', '', 'changes: E7: progress'),
+  off(
+    'E7 no progress of a superseded run',
+    'src/host/run.ts',
+    "?.code !== 'SUPERSEDED'",
+    "?.code !== ''",
+    'changes: E7: a run that is known',
+  ),
+]
+
+export const mutations: readonly Mutation[] = [...delivery, ...runs, ...groups, ...changes]

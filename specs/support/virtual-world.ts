@@ -89,6 +89,8 @@ export function virtualWorld({ partitions = 1 } = {}) {
   async function host({
     slots = 10,
     handlers = [work, once, short, held, aborts, bind],
+    /** What handlers do besides, when they begin. */
+    during = (_: Context) => {},
   } = {}): Promise<Host & { die(): void; trace: readonly string[] }> {
     const where = `h${++hosts}`
     let connection = ''
@@ -102,7 +104,13 @@ export function virtualWorld({ partitions = 1 } = {}) {
       },
       slots,
       log: () => {},
-      handlers: handlers.map((definition): Handler => definition.handler((given, ctx) => run(ctx, given, () => killed, where))),
+      handlers: handlers.map(
+        (definition): Handler =>
+          definition.handler((given, ctx) => {
+            during(ctx)
+            return run(ctx, given, () => killed, where)
+          }),
+      ),
       on: {
         async connect({ name }) {
           connection = name

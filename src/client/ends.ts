@@ -1,8 +1,8 @@
 import type { Address } from '../address.ts'
-import type { Bus } from '../bus/port.ts'
 import { type Clock, sleep } from '../clock.ts'
 import { JobCancelledError, JobFailedError, type StellwerkError } from '../errors.ts'
 import type { View } from '../host/api.ts'
+import type { News } from './news.ts'
 import type { Ask } from './questions.ts'
 
 export interface WaitOptions {
@@ -16,27 +16,19 @@ export interface Ends {
   viewIfAny(address: Address, signal?: AbortSignal): Promise<View | undefined>
 }
 
-/** The feed may lose a message: who waits asks again after so long, ms. */
-const askAgain = 15_000
-
-export function endsOf({ bus, clock, ask, closed }: { bus: Bus; clock: Clock; ask: Ask; closed(): boolean }): Ends {
-  /** Told of the end by the feed; asks once at the beginning and, since the feed may lose a message, now and then. */
+export function endsOf({ clock, ask, news, closed }: { clock: Clock; ask: Ask; news: News; closed(): boolean }): Ends {
+  /** Asks once at the beginning, and when there is news of the end. */
   async function ended(address: Address, { signal }: WaitOptions = {}): Promise<View> {
-    const [type, id] = [address.slice(0, address.indexOf(':')), address.slice(address.indexOf(':') + 1)]
-    let wake = () => {}
-    const listening = bus.listen(`feed.${type}.${id.split('/')[0]}`, (changes) => {
-      if ((changes as { address: string; final: boolean }[]).some((change) => change.address === address && change.final)) wake()
-    })
+    const told = news.of(address, ({ final }) => final)
     try {
       for (;;) {
         signal?.throwIfAborted()
-        const told = new Promise<void>((done) => (wake = done))
         const view = await viewIfAny(address, signal)
         if (view?.final) return view
-        await firstOf(told, signal)
+        await told.next(signal)
       }
     } finally {
-      listening.stop()
+      told.stop()
     }
   }
 
@@ -52,16 +44,6 @@ export function endsOf({ bus, clock, ask, closed }: { bus: Bus; clock: Clock; as
         await sleep(clock, 250)
       }
     }
-  }
-
-  async function firstOf(told: Promise<void>, signal?: AbortSignal): Promise<void> {
-    let cancel = () => {}
-    const late = new Promise<void>((done) => {
-      cancel = clock.at(clock.now() + askAgain, done)
-      signal?.addEventListener('abort', () => done(), { once: true })
-    })
-    await Promise.race([told, late])
-    cancel()
   }
 
   return { ended, viewIfAny }

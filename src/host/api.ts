@@ -8,6 +8,7 @@ import type { ActorDocument, HistoryEntry } from '../document.ts'
 import { isStellwerkError, NotFoundError } from '../errors.ts'
 import { readPayload } from '../payload.ts'
 import type { Query, Store } from '../store/port.ts'
+import { changesOf } from './changes.ts'
 import { entriesOf, historyPages } from './history.ts'
 
 /** What can be known of an actor from outside. */
@@ -36,7 +37,7 @@ export interface View {
 }
 
 type Reply = { ok: true; [field: string]: unknown } | { ok: false; error: { code: string; message: string } }
-type Request = { address: Address; query?: Query; after?: string; limit?: number }
+type Request = { address: Address; query?: Query; after?: string; limit?: number; from?: number; inc?: string }
 
 /** So many characters of JSON are enough for one answer: what is longer comes in several, each asked for with the `after` of the one before. */
 const answerSize = 256 * 1024
@@ -44,7 +45,7 @@ const answerSize = 256 * 1024
 const pagesAtOnce = 8
 
 /**
- * Answers questions; any host can, since all is in the store: `api.get`, `api.why`, `api.history`, `api.find`. Asked by `everyone.get`
+ * Answers questions; any host can, since all is in the store: `api.get`, `api.why`, `api.history`, `api.changes`, `api.find`. Asked by `everyone.get`
  * and so on, all hosts answer, and the first answer counts.
  */
 export function serveApi({ bus, store, clock, actors }: { bus: Bus; store: Store; clock: Clock; actors: Map<string, ActorType> }) {
@@ -60,6 +61,7 @@ export function serveApi({ bus, store, clock, actors }: { bus: Bus; store: Store
       return { state: doc.state, conditions: actors.get(doc.type)?.why(doc.snapshot, clock.now()) ?? [] }
     },
     history: async (request) => ({ address: request.address, ...(await partOfHistory(store, await load(request), request.after)) }),
+    changes: async (request) => ({ ...(await changesOf(store, await load(request), request.from ?? 0, request.inc)) }),
     async find({ query = {}, after, limit = 100 }) {
       const docs = await store.find(query, after, Math.min(limit, 1000))
       const views = fitting(await Promise.all(docs.map((doc) => viewOf(store, doc, false))))

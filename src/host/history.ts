@@ -47,6 +47,9 @@ export async function historyPages(store: Reader, { _id, historyPages: ids = [] 
   }
 }
 
+/** Version of the first entry of a page. All entries of one version are in one page. */
+export const firstVersionOf = (owner: Address, id: string): number => Number.parseInt(id.slice(`${owner}#history-`.length), 10)
+
 /** Entries by page. */
 export async function entriesOf(store: Reader, ids: readonly string[]): Promise<HistoryEntry[][]> {
   const pages = new Map((await store.getPages(ids)).map(({ _id, body }) => [_id, body as HistoryEntry[]]))

@@ -11,6 +11,7 @@ import type { World } from '../world.ts'
 import { serveApi } from './api.ts'
 import { serveCommands } from './command-api.ts'
 import { watchContracts } from './contracts.ts'
+import { createHostEvents, type OnHostEvent } from './events.ts'
 import { createHeart } from './heart.ts'
 import { createLiveness } from './liveness.ts'
 import { createOwnership } from './ownership.ts'
@@ -37,6 +38,7 @@ export interface Host extends AsyncDisposable {
   readonly client: Client
   readonly counts: Readonly<HostParts['counts']>
   readonly partitions: readonly number[]
+  readonly on: OnHostEvent
   /**
    * No new starts; running handlers are told (`ctx.signal`, code `SHUTDOWN`). Resolves when all have ended or after `grace`
    * (default 60 s): true if all have.
@@ -76,6 +78,7 @@ export async function createHost(options: HostOptions): Promise<Host> {
       ((own) => createHeart({ ...own, now: clock.now, request: bus.request, after: (ms, then) => clock.at(clock.now() + ms, then) })),
     onNoOwner: (partition) => ownership.suspect(partition),
   })
+  const events = createHostEvents(log)
   const parts: HostParts = {
     bus,
     store,
@@ -88,6 +91,7 @@ export async function createHost(options: HostOptions): Promise<Host> {
     offerSize,
     // What is measured on a busy event loop is too long: it counts only slowly.
     noteDuration: (name, took) => durations.set(name, Math.min(took, 1.05 * (durations.get(name) ?? took) + 0.1)),
+    changed: events.tell,
     lease: rhythm.lease,
     cacheLimit: 12_000,
     steadyFor: () => liveness.steadyFor(),
@@ -138,6 +142,7 @@ export async function createHost(options: HostOptions): Promise<Host> {
     name,
     client,
     counts: parts.counts,
+    on: events.on,
     get partitions() {
       return ownership.owned
     },

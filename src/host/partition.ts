@@ -11,6 +11,7 @@ import type { Store } from '../store/port.ts'
 import { type Cache, createCache } from './cache.ts'
 import { type Contracts, jobsIn, type Opened, openFrame, pageOut } from './door.ts'
 import { createDueTimes } from './due-times.ts'
+import type { StateChange } from './feed.ts'
 import { createLeases, type Leases } from './leases.ts'
 import { createLosses } from './losses.ts'
 import { offersOf, type Waiting } from './offers.ts'
@@ -61,6 +62,8 @@ export interface HostParts {
   /** Jobs of this definition that travel together in one offer. */
   offerSize(job: string): number
   noteDuration(job: string, ms: number): void
+  /** What a turn has committed. */
+  changed?(changes: readonly StateChange[]): void
   /** Length of a lease, ms. */
   lease: number
   cacheLimit: number

@@ -8,6 +8,7 @@ import { type RetryAt, StellwerkError, TimeoutError } from '../errors.ts'
 import { readPayload } from '../payload.ts'
 import type { Store } from '../store/port.ts'
 import { type SuspendOptions, suspended, suspendOf } from '../suspend.ts'
+import { reportProgress } from './feed.ts'
 import type { Ended } from './results.ts'
 
 interface Parts {
@@ -25,6 +26,8 @@ export async function runHandler(parts: Parts, handler: Handler, grant: Grant, a
   const started = clock.monotonic()
   const timed = { job: grant.job, ms: 0 }
   let entered = false
+  let over = false
+  const isCurrent = () => !over && (abort.signal.reason as { code?: string } | undefined)?.code !== 'SUPERSEDED'
   const timeout = grant.timeout === undefined ? undefined : timeLimit(parts.clock, grant, abort)
   try {
     const given = await readPayload(parts.store, grant.input)
@@ -32,7 +35,7 @@ export async function runHandler(parts: Parts, handler: Handler, grant: Grant, a
     const [input, entry] = [inputOf(handler, given), await entryOf(parts.store, handler, grant)]
     abort.signal.throwIfAborted()
     entered = true
-    const work = (async () => handler.handle(input as never, contextOf(parts, grant, abort.signal, entry)))()
+    const work = (async () => handler.handle(input as never, contextOf(parts, grant, abort.signal, isCurrent, entry)))()
     const output = await (timeout ? Promise.race([work, timeout.passed]) : work)
     timed.ms = clock.monotonic() - started
     const suspend = suspendOf(output)
@@ -54,6 +57,7 @@ export async function runHandler(parts: Parts, handler: Handler, grant: Grant, a
       ...timed,
     }
   } finally {
+    over = true
     timeout?.cancel()
   }
 }
@@ -110,7 +114,7 @@ async function entryOf(store: Store, { definition }: Handler, { round = 1, given
   return { round, callbacks, state: await readPayload(store, state), suspend: (options: SuspendOptions) => suspended(schemas, options) }
 }
 
-function contextOf(parts: Parts, grant: Grant, signal: AbortSignal, entry: Entry): Context {
+function contextOf(parts: Parts, grant: Grant, signal: AbortSignal, isCurrent: () => boolean, entry: Entry): Context {
   const { address, attempt, dispatch, member, group } = grant
   return {
     id: idOf(address),
@@ -121,7 +125,7 @@ function contextOf(parts: Parts, grant: Grant, signal: AbortSignal, entry: Entry
     signal,
     ...entry,
     group: group && { ...group, members: () => membersOf(parts.store, group.id) },
-    progress: (part) => parts.bus.signal(`feed.job.${idOf(address).split('/')[0]}`, [{ address, progress: part }]),
+    progress: reportProgress(parts.bus, parts.clock.now, grant, isCurrent),
   }
 }
 

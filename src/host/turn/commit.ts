@@ -1,5 +1,6 @@
 import { wake } from '../../decide.ts'
 import type { Write } from '../../store/port.ts'
+import { changeOf } from '../feed.ts'
 import { spillHistory } from '../history.ts'
 import type { Partition } from '../partition.ts'
 import { route } from './send.ts'
@@ -49,7 +50,7 @@ function done(partition: Partition, turn: Turn, t: Touched, since: number): void
     turn.touched.add(t.address)
     turn.written.add(t.address)
     for (const grant of t.grants) turn.grants.push({ grant, since })
-    if (t.draft.state !== t.before?.state) turn.changes.push(t.draft)
+    if (t.draft.state !== t.before?.state) turn.changes.push(changeOf(t.draft))
     route(partition, turn, t.cached)
   }
   for (const [item, outcome] of t.outcomes) {

@@ -4,6 +4,7 @@ import type { OutgoingFrame } from '../../bus/port.ts'
 import type { ActorDocument, Outgoing } from '../../document.ts'
 import type { Envelope } from '../../envelope.ts'
 import type { Cached } from '../cache.ts'
+import { sendFeed } from '../feed.ts'
 import type { Partition } from '../partition.ts'
 import type { Turn } from './state.ts'
 
@@ -56,18 +57,8 @@ export function answer(partition: Partition, turn: Turn): void {
     else partition.reply(item.envelope.command ?? item.envelope, outcome, doc)
   }
   partition.sendReplies()
-  sendFeed(partition, turn.changes)
-}
-
-/** Other programs learn of changed states: one message a root. At most once; no guarantee depends on it. */
-function sendFeed(partition: Partition, changes: ActorDocument[]): void {
-  const subjects = new Map<string, unknown[]>()
-  for (const { _id, type, root, version, state, status, updatedAt } of changes) {
-    const subject = `feed.${type}.${root}`
-    const list = subjects.get(subject) ?? subjects.set(subject, []).get(subject)!
-    list.push({ address: _id, version, state, final: status === 'done', at: updatedAt })
-  }
-  for (const [subject, list] of subjects) partition.bus.signal(subject, list)
+  sendFeed(partition.bus, turn.changes)
+  partition.changed?.(turn.changes)
 }
 
 export async function publish(partition: Partition, turn: Turn): Promise<void> {

@@ -6,6 +6,7 @@ import type { ActorDocument } from '../../document.ts'
 import type { Envelope } from '../../envelope.ts'
 import type { Page } from '../../store/port.ts'
 import type { Cached } from '../cache.ts'
+import type { StateChange } from '../feed.ts'
 import type { Waiting } from '../offers.ts'
 import type { Collected, Item } from '../partition.ts'
 
@@ -26,7 +27,7 @@ export interface Turn {
   grants: { grant: Grant; since: number }[]
   reserved: string[]
   replies: { item: Item; outcome?: Outcome; doc?: ActorDocument }[]
-  changes: ActorDocument[]
+  changes: StateChange[]
   touched: Set<Address>
   /** Those of them that it has written. */
   written: Set<Address>
