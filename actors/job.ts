@@ -4,6 +4,7 @@ import { askGroup, conflict, end, refusedEnd } from './job/membership.ts'
 import { grant, offer } from './job/runs.ts'
 import { jobSetup } from './job/setup.ts'
 import { answerVia, refusalInCancelling, refusalOf, register, rejection, release, releaseOther, taken } from './job/suspension.ts'
+import { refused, rescheduled } from './job/update.ts'
 import { leaf, why } from './job/why.ts'
 
 export { canonical, contentOf, type Payload } from './job/content.ts'
@@ -110,8 +111,14 @@ export const jobMachine = jobSetup.createMachine({
         submit: { guard: 'joins', actions: 'join' },
       },
       states: {
-        planned: { id: 'planned', after: { untilStart: '#queued' } },
-        waiting: { id: 'waiting', on: { begin: '#queued' } },
+        planned: { id: 'planned', after: { untilStart: '#queued' }, on: { update: [...refused, ...rescheduled, { actions: 'change' }] } },
+        waiting: {
+          id: 'waiting',
+          on: {
+            begin: [{ guard: 'isTooEarly', target: '#planned' }, { target: '#queued' }],
+            update: [...refused, { actions: 'change' }],
+          },
+        },
         queued: {
           id: 'queued',
           entry: ['queue', { type: 'offer', params: offer }],
@@ -124,6 +131,13 @@ export const jobMachine = jobSetup.createMachine({
               { guard: 'current', actions: 'forgetRun' },
             ],
             reconcile: { actions: { type: 'offer', params: offer } },
+            // Another priority is another offer, under a new dispatch: the old one is void.
+            update: [
+              ...refused,
+              ...rescheduled,
+              { guard: 'hasNewPriority', target: '#queued', reenter: true, actions: 'change' },
+              { actions: 'change' },
+            ],
           },
         },
         suspended: {
@@ -139,7 +153,7 @@ export const jobMachine = jobSetup.createMachine({
             notRegistered: { guard: 'isTaken', target: '#failed', actions: 'failTaken' },
           },
         },
-        backoff: { id: 'backoff', after: { untilRetry: '#queued' } },
+        backoff: { id: 'backoff', after: { untilRetry: '#queued' }, on: { update: [...refused, ...rescheduled, { actions: 'change' }] } },
         held: {
           id: 'held',
           on: {

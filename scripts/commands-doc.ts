@@ -1,7 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { z } from 'zod'
-import { cancel, groupAdd, groupSeal, groupSubmit, jobSubmit, resume, retry } from '../src/command.ts'
+import { cancel, groupAdd, groupSeal, groupSubmit, jobSubmit, resume, retry, update } from '../src/command.ts'
 
 /** Writes docs/commands.md from the schemas that the door checks commands with; a spec holds the file against this. */
 interface Described {
@@ -70,6 +70,13 @@ const commands: Described[] = [
     root: 'a1',
     example: { to: 'job:a1', type: 'resume', name: 'bank', value: { paid: true } },
   },
+  {
+    title: 'Update a job',
+    says: 'Time, priority or input of one that is planned, waiting, queued or in backoff: what is not given stays. Else it is `NOT_ALLOWED`, and the message names the state. Submitted again as it was at first it is still the same job.',
+    schema: update,
+    root: 'a1',
+    example: { id: 'later', to: 'job:a1', type: 'update', startAt: '2026-12-01T06:00:00+01:00', priority: 9 },
+  },
 ]
 
 const intro = `# Commands over NATS
@@ -97,7 +104,7 @@ have the root \`a1\`. The message is JSON: one command, or an array of them that
 
 ## As requests
 
-\`stellwerk.api.submit\`, \`.add\`, \`.seal\`, \`.cancel\`, \`.retry\` and \`.resume\` take the same body (the \`type\` may be left out) as a NATS request, and answer
+\`stellwerk.api.submit\`, \`.add\`, \`.seal\`, \`.cancel\`, \`.retry\`, \`.resume\` and \`.update\` take the same body (the \`type\` may be left out) as a NATS request, and answer
 \`{"ok":true,"to":…,"state":…}\` or \`{"ok":false,"error":{…}}\` once the outcome is committed, or with code \`TIMEOUT\` after 10 s: then it may still
 be applied. A host must be up. \`stellwerk.api.get\`, \`.why\` and \`.history\` take \`{"address":"job:a1"}\`, \`.find\` takes
 \`{"query":{"type":"job","state":"failed"}}\`. An answer of \`.history\` or \`.find\` that has an \`after\` is a part: ask again with that \`after\`

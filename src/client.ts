@@ -20,6 +20,7 @@ import type { Query } from './store/port.ts'
 
 export type { WaitOptions } from './client/ends.ts'
 export type { ActorHandle, GroupHandle, JobHandle } from './client/handles.ts'
+export type { JobUpdate } from './client/update.ts'
 export type { Watch, WatchOptions } from './client/watch.ts'
 
 export interface SubmitOptions {
@@ -112,7 +113,7 @@ export function createClient({ bus, clock, name, onClose }: ClientParts): Client
   const sendMembers = memberSending(prepare, command)
   const news = createNews({ bus, clock })
   const waits = { clock, ask, news, closed: () => closed }
-  const { job, group } = handles({ ask, command, sendMembers, ends: endsOf(waits) })
+  const { job, group } = handles({ ask, command, sendMembers, prepare, ends: endsOf(waits) })
 
   async function submit(definition: WithInput['definition'], input: unknown, options: SubmitOptions = {}): Promise<JobHandle<never>> {
     const { id = randomBytes(12).toString('hex'), startAt, priority, ack } = options

@@ -146,11 +146,31 @@ export const resume = z.strictObject({
     .describe('Only for this round of the job (not for a correlation id, which knows its round). Default: the present one.'),
 })
 
+export const update = z
+  .strictObject({
+    ...common,
+    to: address('job'),
+    type: z.literal('update'),
+    startAt: time
+      .optional()
+      .describe('Not before this time: ISO 8601 with an offset, or milliseconds since 1970. One that has passed: now.'),
+    priority: named.priority,
+    input: named.input,
+    job: named.job.optional().describe('Name of its definition: needed with an input, which is checked against the published contract.'),
+  })
+  .refine(({ startAt, priority, input }) => startAt !== undefined || priority !== undefined || input !== undefined, {
+    error: 'nothing to update: give startAt, priority or input',
+  })
+  .refine(({ input, job }) => input === undefined || job !== undefined, {
+    path: ['job'],
+    error: 'must be the name of its definition: the input is checked by that',
+  })
+
 export type Command = z.infer<
-  typeof jobSubmit | typeof groupSubmit | typeof groupAdd | typeof groupSeal | typeof cancel | typeof retry | typeof resume
+  typeof jobSubmit | typeof groupSubmit | typeof groupAdd | typeof groupSeal | typeof cancel | typeof retry | typeof resume | typeof update
 >
 
-export const commandTypes = ['submit', 'add', 'seal', 'cancel', 'retry', 'resume'] as const
+export const commandTypes = ['submit', 'add', 'seal', 'cancel', 'retry', 'resume', 'update'] as const
 
 /** The schema that a body must meet, by its type and the kind of its target: an error then speaks of that command only. */
 function schemaOf(body: unknown) {
@@ -169,9 +189,11 @@ function schemaOf(body: unknown) {
       return retry
     case 'resume':
       return resume
+    case 'update':
+      return update
     default:
       throw new ValidationError(
-        `type: ${JSON.stringify(type)?.slice(0, 100)} is not a command. Use submit, add, seal, cancel, retry or resume.`,
+        `type: ${JSON.stringify(type)?.slice(0, 100)} is not a command. Use ${commandTypes.slice(0, -1).join(', ')} or ${commandTypes.at(-1)}.`,
         [{ path: ['type'], message: 'not a command' }],
       )
   }

@@ -5,6 +5,7 @@ export type {
   GroupHandle,
   GroupSubmitOptions,
   JobHandle,
+  JobUpdate,
   SubmitOptions,
   WaitOptions,
   Watch,

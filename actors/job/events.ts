@@ -36,6 +36,8 @@ export type JobEvent = { at: number; self: Address } & (
   | { type: 'lost'; dispatch: number; worker: string; begun: boolean }
   | { type: 'cancel'; reason?: string }
   | { type: 'retry' }
+  /** `job`: whose contract the input was checked by. */
+  | { type: 'update'; startAt?: number; priority?: number; input?: Payload; job?: string }
   | { type: 'again'; round: number; window?: boolean }
   | { type: 'notAgain'; code: string; message: string }
   | { type: 'reconcile' }

@@ -8,6 +8,7 @@ import { isNewRound } from './membership.ts'
 import { afterLoss, type Grant, isCurrent, outcome } from './runs.ts'
 import { entered, isTaken, meets, refusalOf, resumed, suspended, suspends, suspendsAndMet, takenError, withValue } from './suspension.ts'
 import { backoff } from './terms.ts'
+import { changed, hasNewPriority, isTooEarly, isUnderWay, ofAnotherJob, startsLater, startsNow } from './update.ts'
 
 /** What the chart of a job (job.ts) names: its guards, its delays, and what its actions change. */
 export const jobSetup = setup({
@@ -42,6 +43,12 @@ export const jobSetup = setup({
     lostAndAborted: (args) => isCurrent(args) && args.context.terms.onLost === 'abort',
     lostWithAttemptLeft: (args) =>
       isCurrent(args) && args.event.type === 'lost' && afterLoss(args.context, args.event.begun).used < args.context.terms.attempts,
+    ofAnotherJob,
+    isUnderWay,
+    startsLater,
+    startsNow,
+    hasNewPriority,
+    isTooEarly,
     inGroup: ({ context }) => context.member?.index !== undefined,
     suspends,
     suspendsAndMet,
@@ -68,6 +75,7 @@ export const jobSetup = setup({
       const { member, group } = event as Of<'submit'>
       return { member, group: group ?? context.group }
     }),
+    change: assign(changed),
     queue: assign(({ context, event }) => ({ dispatch: context.dispatch + 1, queuedAt: event.at })),
     hold: assign(({ event }) => {
       const { dispatch, worker, at } = event as Of<'claim'>

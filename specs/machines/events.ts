@@ -26,6 +26,10 @@ export const result = (outcome: Outcome, dispatch = 1, worker = 'w', more: Recor
 export const lost = (dispatch = 1, worker = 'w', begun = true) => ({ type: 'lost' as const, dispatch, worker, begun })
 export const cancel = { type: 'cancel' as const }
 export const retry = { type: 'retry' as const }
+export const update = (given: { startAt?: number; priority?: number; input?: Payload; job?: string }) => ({
+  type: 'update' as const,
+  ...given,
+})
 
 export const member = (key: string, value: unknown = 1): Member => ({ key, job: 'work', input: { value }, terms: terms() })
 export const members = (count: number, from = 0): Member[] => Array.from({ length: count }, (_, i) => member(`k${from + i}`))

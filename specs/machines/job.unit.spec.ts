@@ -2,7 +2,7 @@ import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { backoff, ended as finals, type JobContext } from '../../actors/job.ts'
 import { given } from '../../src/testing/given.ts'
-import { cancel, chanceOf, claim, lost, memberOf, result, retry, seedOf, submit } from './events.ts'
+import { cancel, chanceOf, claim, lost, memberOf, result, retry, seedOf, submit, update } from './events.ts'
 
 const test = suite('job, row by row, and at random: R1 R5 R6 E3 E4 E8 W2 W4 W5 Q1 Q4 Q5 Q8 Q11 Q12 Q13 Q14')
 
@@ -364,6 +364,7 @@ test('any sequence of events: one run at a time, dispatch numbers only grow, eac
         claim(dispatch, w),
         result(chance.pick(['ok', 'fail', 'fail', 'back', 'unbegun'] as const), d, w),
         lost(d, w, chance.pick([true, false])),
+        update({ startAt: chance.pick([undefined, undefined, 0, 1e15]), priority: chance.below(10), job: 'work' }),
         chance.pick([cancel, retry, { type: 'reconcile' }, { type: 'begin' }, submit(), { type: 'again', round: ends }]),
         undefined,
       ])

@@ -22,6 +22,7 @@ import {
   seedOf,
   submit,
   submitGroup,
+  update,
 } from './events.ts'
 
 const test = suite('the machines as they are walked, against XState itself: G1 G2')
@@ -45,6 +46,12 @@ const jobEvent: Make = (chance, snapshot) => {
       { type: 'begin' },
       { type: 'reconcile' },
     ]),
+    update({
+      startAt: chance.pick([undefined, undefined, 0, 1000]),
+      priority: chance.pick([undefined, 5, 9]),
+      input: chance.pick([undefined, { value: 2 }]),
+      job: chance.pick(['work', 'work', 'other']),
+    }),
     { type: `xstate.after.${chance.pick(['untilStart.job.pending.planned', 'untilRetry.job.pending.backoff'])}` },
     { type: 'no such event' },
   ])

@@ -479,4 +479,32 @@ const changes: Mutation[] = [
   ),
 ]
 
-export const mutations: readonly Mutation[] = [...delivery, ...runs, ...groups, ...changes]
+const jobUpdate = 'actors/job/update.ts'
+const updates: Mutation[] = [
+  off(
+    'W7 a new priority is a new offer',
+    job,
+    "target: '#queued', reenter: true, actions: 'change'",
+    "actions: 'change'",
+    'updates: W7: a queued job',
+  ),
+  off('W7 a new time is a new timer', jobUpdate, "target: '#planned', reenter: true", "target: '#planned'", 'updates: W7: a planned job'),
+  off(
+    'W7 what may return keeps its input',
+    jobUpdate,
+    'return (!!args.context.run || round > 1 || !!resuming) &&',
+    'return !args &&',
+    'updates: W7: what was lost',
+  ),
+  off(
+    'W7 an input is checked by its own contract',
+    jobUpdate,
+    'update(args).job !== args.context.job',
+    '!args',
+    'updates: W7: as a command',
+  ),
+  off('W7 a time is kept while it waits', jobUpdate, '(context.startAt ?? 0) > event.at', '!context && !event', 'updates: W7: a member'),
+  off('W7 large inputs leave the event', 'src/host/door.ts', " && event.type !== 'update'", '', 'updates: W7: a large input'),
+]
+
+export const mutations: readonly Mutation[] = [...delivery, ...updates, ...runs, ...groups, ...changes]

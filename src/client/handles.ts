@@ -8,8 +8,9 @@ import { JobCancelledError, JobFailedError } from '../errors.ts'
 import type { View } from '../host/api.ts'
 import { type Ends, outcome, type WaitOptions } from './ends.ts'
 import type { GivenMembers, SendMembers } from './members.ts'
-import { callbackValue } from './prepare.ts'
+import { callbackValue, type Prepare } from './prepare.ts'
 import type { Ask } from './questions.ts'
+import { type JobUpdate, updateOf } from './update.ts'
 
 export interface ActorHandle {
   readonly id: string
@@ -36,6 +37,13 @@ export interface JobHandle<O = unknown, C extends Callbacks = Callbacks> extends
    * a value that does not fit, as VALIDATION.
    */
   resume<N extends keyof C & string>(name: N, value: CallbackGiven<C, N>, options?: { round?: number }): Promise<void>
+  /**
+   * Changes a job of which no run has begun, or none is open (planned, waiting, queued, backoff); else NotAllowedError, which names the
+   * state. What is not given stays. A time that has passed means now; the time of a member that waits for its group is kept until it
+   * begins. The input is checked against the job's published contract. The job stays the one that it was submitted as: submitted again
+   * with the first input it is the same job.
+   */
+  update(change: JobUpdate): Promise<void>
 }
 
 export interface GroupHandle<O = unknown> extends ActorHandle {
@@ -64,8 +72,9 @@ export function handles(parts: {
   ends: Ends
   command(to: Address, event: ActorEvent): Promise<void>
   sendMembers: SendMembers
+  prepare: Prepare
 }): Handles {
-  const { ask, ends, command, sendMembers } = parts
+  const { ask, ends, command, sendMembers, prepare } = parts
 
   function handle(address: Address): ActorHandle {
     return {
@@ -96,6 +105,10 @@ export function handles(parts: {
       result: async (options) => outcome(await ends.ended(address, options)) as O,
       retry: () => command(address, { type: 'retry' }),
       resume: async (name, value, { round } = {}) => command(address, resumed(name, value, round)),
+      async update(change) {
+        const known = change.input === undefined ? undefined : (await ask<{ view: View }>('get', { address })).view.job
+        await command(address, await updateOf(prepare, change, known))
+      },
     }
   }
 

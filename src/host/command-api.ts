@@ -12,7 +12,7 @@ const waits = 10_000
 type Answer = { ok: true; to: string; state?: string; version?: number } | { ok: false; error: Refusal }
 
 /**
- * Commands as requests, for programs: `api.submit`, `add`, `seal`, `cancel`, `retry`, `resume` take the body of the command (the verb says its
+ * Commands as requests, for programs: `api.submit`, `add`, `seal`, `cancel`, `retry`, `resume`, `update` take the body of the command (the verb says its
  * `type`) and answer once the outcome is committed. What does not validate is answered at once and goes no further. Without an answer
  * in time the command may still be applied: with an `id` it can be sent again.
  */

@@ -139,6 +139,11 @@ function eventOf(contracts: Contracts, command: Command): ActorEvent {
       const { name, value = null, round } = command
       return { type: 'resume', name, value: { value: fitting('value', value) }, round }
     }
+    case 'update': {
+      const { startAt, priority, input, job } = command
+      const checked = input === undefined ? undefined : jobOf(contracts, '', { job: job!, input })
+      return { type: 'update', startAt, priority, job, input: checked?.input }
+    }
     default:
       return command.type === 'cancel' ? { type: 'cancel', reason: command.reason } : { type: command.type }
   }
@@ -191,7 +196,7 @@ export function pageOut(envelope: Envelope): { envelope: Envelope; pages: Page[]
   }
   if (event.type === 'resume')
     return { envelope: { ...envelope, event: { ...event, value: out(to, event.value, callbackInlineLimit) } }, pages }
-  if (event.type !== 'submit' && event.type !== 'add') return { envelope, pages }
+  if (event.type !== 'submit' && event.type !== 'add' && event.type !== 'update') return { envelope, pages }
   const fresh: ActorEvent = { ...event }
   if (event.input) fresh.input = out(to, event.input)
   const owner = (key: string) => `job:${to.slice(to.indexOf(':') + 1)}/${key}`
