@@ -30,6 +30,14 @@ const afterRun = [
   { guard: 'current', target: '#failed', actions: 'fail' },
 ] as const
 
+/** Without its worker a run is lost: what becomes of the job is in its terms. */
+const onLost = [
+  { guard: 'lostAndHeld', target: '#held', actions: 'lapse' },
+  { guard: 'lostAndAborted', target: '#aborted', actions: 'lapse' },
+  { guard: 'lostWithAttemptLeft', target: '#queued', actions: ['lapse', 'useAttempt'] },
+  { guard: 'current', target: '#failed', actions: ['lapse', 'useAttempt'] },
+] as const
+
 /** A member's retry is decided by its group: it says `again`, or `notAgain`. What has succeeded is never run again. */
 const retried = {
   again: [
@@ -52,6 +60,8 @@ const retried = {
  *                 backoff ───────┘  │ └─► succeeded    │ └───── cancel ► cancelling ► cancelled (ok: succeeded)
  *                    ▲              └── give-back ─────┤
  *                    └───────── fail, attempts left ───┘
+ *
+ * While its host shuts down, a running job is `stopping`: told to end, and with the same ends. (`cancelling` if it was cancelled.)
  *
  * A *run* is one granted dispatch. Every queueing has a new dispatch number; results count only from the worker that holds the run.
  * The last granted run stays current until the next one is granted or the job has ended: a result that was thought lost still counts.
@@ -88,6 +98,7 @@ export const jobMachine = jobSetup.createMachine({
       { actions: ['keepCallback', { type: 'send', params: answerVia(taken) }] },
     ],
     notRegistered: {},
+    stopping: {},
     begin: {},
     again: {},
     notAgain: { actions: { type: 'reject', params: ({ event: { code, message } }) => ({ code, message }) } },
@@ -176,12 +187,17 @@ export const jobMachine = jobSetup.createMachine({
           entry: { type: 'grant', params: grant },
           on: {
             result: [...afterRun],
-            lost: [
-              { guard: 'lostAndHeld', target: '#held', actions: 'lapse' },
-              { guard: 'lostAndAborted', target: '#aborted', actions: 'lapse' },
-              { guard: 'lostWithAttemptLeft', target: '#queued', actions: ['lapse', 'useAttempt'] },
-              { guard: 'current', target: '#failed', actions: ['lapse', 'useAttempt'] },
-            ],
+            lost: [...onLost],
+            stopping: { guard: 'current', target: '#stopping' },
+            cancel: { target: '#cancelling', actions: 'noteCancel' },
+          },
+        },
+        // Its host shuts down, and the handler was told: it ends as a running one does.
+        stopping: {
+          id: 'stopping',
+          on: {
+            result: [...afterRun],
+            lost: [...onLost],
             cancel: { target: '#cancelling', actions: 'noteCancel' },
           },
         },
@@ -248,6 +264,9 @@ export const jobMachine = jobSetup.createMachine({
   },
 })
 
+/** States in which a worker holds the run, by name. */
+const holdsRun: ReadonlySet<string> = new Set(['running', 'stopping', 'cancelling'])
+
 /** Final states, by name. */
 export const ended: ReadonlySet<string> = new Set(['succeeded', 'failed', 'cancelled', 'aborted'])
 
@@ -256,7 +275,7 @@ export const job: ActorType = {
   version: 1,
   machine: jobMachine,
   creates: new Set(['submit']),
-  unmarked: new Set(['claim', 'result', 'lost', 'reconcile']),
+  unmarked: new Set(['claim', 'result', 'lost', 'stopping', 'reconcile']),
   view(snapshot) {
     const context = snapshot.context as JobContext
     const state = leaf(snapshot.value)
@@ -270,7 +289,7 @@ export const job: ActorType = {
       work:
         state === 'queued'
           ? { ...work, state: 'queued', dispatch, at: queuedAt }
-          : state === 'running' || state === 'cancelling'
+          : holdsRun.has(state)
             ? {
                 ...work,
                 state: 'running',

@@ -29,5 +29,5 @@ const host = await createHost({
   slots: Number(slots),
   name,
 })
-process.once('SIGTERM', () => void host.stop({ grace: '5s' }).then(() => process.exit(0)))
+host.stopOn(['SIGTERM'], { grace: '5s' })
 console.log('ready')

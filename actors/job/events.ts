@@ -34,6 +34,7 @@ export type JobEvent = { at: number; self: Address } & (
       suspend?: Suspend
     }
   | { type: 'lost'; dispatch: number; worker: string; begun: boolean }
+  | { type: 'stopping'; dispatch: number; worker: string }
   | { type: 'cancel'; reason?: string }
   | { type: 'retry' }
   /** `job`: whose contract the input was checked by. */

@@ -39,6 +39,14 @@ export function why(snapshot: Snapshot, at: number): Condition[] {
           since: run!.at,
         },
       ]
+    case 'stopping':
+      return [
+        {
+          code: 'STOPPING',
+          message: `worker ${run!.worker} shuts down and told run ${run!.dispatch} to end; it ends when the handler reacts or its lease ends`,
+          worker: run!.worker,
+        },
+      ]
     case 'cancelling':
       return [
         {

@@ -24,6 +24,7 @@ export const result = (outcome: Outcome, dispatch = 1, worker = 'w', more: Recor
   ...more,
 })
 export const lost = (dispatch = 1, worker = 'w', begun = true) => ({ type: 'lost' as const, dispatch, worker, begun })
+export const stopping = (dispatch = 1, worker = 'w') => ({ type: 'stopping' as const, dispatch, worker })
 export const cancel = { type: 'cancel' as const }
 export const retry = { type: 'retry' as const }
 export const update = (given: { startAt?: number; priority?: number; input?: Payload; job?: string }) => ({

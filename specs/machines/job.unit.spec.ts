@@ -2,7 +2,7 @@ import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { backoff, ended as finals, type JobContext } from '../../actors/job.ts'
 import { given } from '../../src/testing/given.ts'
-import { cancel, chanceOf, claim, lost, memberOf, result, retry, seedOf, submit, update } from './events.ts'
+import { cancel, chanceOf, claim, lost, memberOf, result, retry, seedOf, stopping, submit, update } from './events.ts'
 
 const test = suite('job, row by row, and at random: R1 R5 R6 E3 E4 E8 W2 W4 W5 Q1 Q4 Q5 Q8 Q11 Q12 Q13 Q14')
 
@@ -204,6 +204,20 @@ test('running: retry is not possible', () => {
   running.when(retry).then({ state: 'running', rejected: { code: 'NOT_ALLOWED' } })
 })
 
+test('running: stopping(w) → stopping, which ends as running does (W5)', () => {
+  const stops = running.events([stopping()])
+  stops.when(stopping()).then({ state: 'stopping' })
+  stops.when(result('ok')).then({ state: 'succeeded' })
+  stops.when(result('fail')).then({ state: 'backoff' })
+  for (const event of [result('back'), result('unbegun')])
+    stops.when(event).then({ state: 'queued', offers: [{ dispatch: 2 }], context: { attempts: { used: 0, unbegun: 0 } } })
+  stops.when(lost()).then({ state: 'queued', context: { attempts: { used: 1, unbegun: 0 } } })
+  stops.when(cancel).then({ state: 'cancelling' })
+  stops.when(claim()).then({ state: 'stopping', grants: [{ dispatch: 1 }] })
+  running.when(stopping(1, 'other')).then({ state: 'running' })
+  running.events([cancel]).when(stopping()).then({ state: 'cancelling' })
+})
+
 // ---- cancelling, backoff, held ----------------------------------------------------------------------------------------
 
 test('cancelling: ok → succeeded; anything else, loss → cancelled (Q13)', () => {
@@ -364,6 +378,7 @@ test('any sequence of events: one run at a time, dispatch numbers only grow, eac
         claim(dispatch, w),
         result(chance.pick(['ok', 'fail', 'fail', 'back', 'unbegun'] as const), d, w),
         lost(d, w, chance.pick([true, false])),
+        stopping(d, w),
         update({ startAt: chance.pick([undefined, undefined, 0, 1e15]), priority: chance.below(10), job: 'work' }),
         chance.pick([cancel, retry, { type: 'reconcile' }, { type: 'begin' }, submit(), { type: 'again', round: ends }]),
         undefined,
@@ -383,7 +398,7 @@ test('any sequence of events: one run at a time, dispatch numbers only grow, eac
         assert.equal(others, [], `two workers hold run ${run}\n${say}`)
         granted = new Set([...granted, `${run} ${worker}`])
       }
-      if (['running', 'cancelling'].includes(after.state)) assert.ok(context.run && !context.run.lapsed, say)
+      if (['running', 'stopping', 'cancelling'].includes(after.state)) assert.ok(context.run && !context.run.lapsed, say)
       if (['backoff', 'planned'].includes(after.state)) assert.is(after.document.timers.length, 1, say)
       else assert.is(after.document.timers.length, 0, say)
       if (context.attempts.used >= context.terms.attempts) assert.ok(finals.has(after.state) || after.state === 'held', say)
@@ -398,7 +413,7 @@ test('any sequence of events: one run at a time, dispatch numbers only grow, eac
       now = after.and
     }
   }
-  for (const state of ['queued', 'running', 'cancelling', 'backoff', 'held', 'succeeded', 'failed', 'cancelled', 'aborted'])
+  for (const state of ['queued', 'running', 'stopping', 'cancelling', 'backoff', 'held', 'succeeded', 'failed', 'cancelled', 'aborted'])
     assert.ok(seen.has(state), `never seen: ${state}`)
 })
 

@@ -315,8 +315,8 @@ const runs: Mutation[] = [
   off(
     'Q6 claims are listed',
     worker,
-    'begun, until })\n',
-    "begun, until })\n    if (state === 'claiming') heart.delete(key)\n",
+    'stopping: told, until })\n',
+    "stopping: told, until })\n    if (run.state === 'claiming') heart.delete(key)\n",
     'runs: Q6 a claimed',
   ),
   off('Q6 leases stand still', losses, 'leases.renewAll()', '{}', 'runs: Q6 while'),
@@ -346,6 +346,36 @@ const runs: Mutation[] = [
   off('Q9 kept', 'src/host/results.ts', 'unsent.unshift(...keys)', '', 'runs: Q9 a result that cannot'),
   off('Q9 sent again', worker, 'results.repeat(key)', '{}', 'runs: Q9 a result that was lost'),
   off('Q9 answers to what was listed', worker, ' || run.begun !== begun', '', 'runs: Q9 a heartbeat'),
+]
+
+const heart = 'src/host/heart.ts'
+const blocked: Mutation[] = [
+  off('Q10 no longer listed', heart, 'if (run.until !== undefined && run.until <= now()) continue', '', 'blocked: Q10'),
+  off('Q15 given back', heart, ' || standIn.giveBack(run)', '', 'blocked: Q15 what is granted'),
+  off(
+    'Q15 begin is a compare-and-set',
+    worker,
+    'run.begun = heart.begin(keyOf(run.address, run.dispatch))',
+    'run.begun = heart.begin(keyOf(run.address, run.dispatch)) || true',
+    'blocked: Q15 what is granted',
+  ),
+  off('Q15 not what has begun', heart, 'standIn.giveBack(run)', 'true', 'blocked: Q15 what has begun'),
+  off('Q15 returned is sent', heart, 'if (result) void', 'if (result && !standIn) void', 'blocked: Q15 what has returned'),
+]
+
+const shutdown: Mutation[] = [
+  off('W5 handlers are told', worker, 'run.abort.abort(shutdownReason())', '', 'shutdown: W5: a handler that throws the reason'),
+  off('W5 visibly', job, "            stopping: { guard: 'current', target: '#stopping' },\n", '', 'shutdown: W5: a handler that goes on'),
+  off('W5 no attempt is lost', jobSetup, "['back', 'unbegun']", "['unbegun']", 'shutdown: W5: a handler that throws the reason'),
+  off(
+    'W5 ends anyway',
+    worker,
+    'within(clock, end - clock.monotonic(), settled)',
+    'settled.then(() => true)',
+    'shutdown: W5: after its grace',
+  ),
+  off('W5 no new starts', worker, 'stopping: () => stopping', 'stopping: () => false', 'shutdown: W5: while handlers'),
+  off('E8 given back', readyLine, 'if (parts.stopping() || clock', 'if (clock', 'shutdown: E8'),
 ]
 
 const groups: Mutation[] = [
@@ -507,4 +537,4 @@ const updates: Mutation[] = [
   off('W7 large inputs leave the event', 'src/host/door.ts', " && event.type !== 'update'", '', 'updates: W7: a large input'),
 ]
 
-export const mutations: readonly Mutation[] = [...delivery, ...updates, ...runs, ...groups, ...changes]
+export const mutations: readonly Mutation[] = [...delivery, ...updates, ...runs, ...groups, ...changes, ...shutdown, ...blocked]

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
 import { cluster } from '../../src/cluster.ts'
 import type { Context, Handler } from '../../src/definition.ts'
+import { embedded } from '../../src/embedded.ts'
 import { createHost } from '../../src/host/host.ts'
 import { appendEffect } from './effect-log.ts'
 import { bind, once, work } from './jobs.ts'
@@ -17,10 +18,13 @@ const { values } = parseArgs({
     log: { type: 'string' },
     slots: { type: 'string', default: '5' },
     name: { type: 'string', default: 'host' },
+    folder: { type: 'string' },
+    submit: { type: 'string' },
+    grace: { type: 'string', default: '5s' },
     jobs: { type: 'string', default: 'work,bind,once' },
   },
 })
-const { nats, mongo, namespace, log, slots, name, jobs } = values
+const { nats, mongo, namespace, log, slots, name, jobs, folder, submit, grace } = values
 
 async function run<T>(ctx: Context, ms: number, result: () => T | Promise<T>, signal: AbortSignal | undefined = ctx.signal): Promise<T> {
   appendEffect(log!, 'start', ctx)
@@ -60,7 +64,7 @@ const handlers: Record<string, Handler> = {
 }
 
 const host = await createHost({
-  on: cluster({ nats: nats!, mongo: mongo!, namespace: namespace! }),
+  on: folder ? embedded(folder) : cluster({ nats: nats!, mongo: mongo!, namespace: namespace! }),
   name,
   slots: Number(slots),
   handlers: jobs
@@ -68,7 +72,11 @@ const host = await createHost({
     .filter((job) => job in handlers)
     .map((job) => handlers[job]!),
 })
-process.once('SIGTERM', () => void host.stop({ grace: '5s' }).then((all) => process.exit(all ? 0 : 1)))
+host.stopOn(['SIGTERM'], { grace })
 // Whoever started it is gone: so is the reason to run.
 process.stdin.on('end', () => process.exit(2)).resume()
+if (submit) {
+  const [id, input] = JSON.parse(submit)
+  await host.client.submit(work, input, { id })
+}
 console.log(`ready ${host.name}`)

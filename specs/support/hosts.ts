@@ -17,13 +17,19 @@ export interface HostProcess {
 }
 
 export interface HostSettings {
-  nats: string
-  mongo: string
-  namespace: string
+  nats?: string
+  mongo?: string
+  namespace?: string
+  /** In place of servers. */
+  folder?: string
   log: string
   slots: number
   /** Names of the jobs that it has handlers for, with commas; '-' for none. Default: all. */
   jobs?: string
+  /** Submitted once it is ready: JSON of `[id, input of work]`. */
+  submit?: string
+  /** What SIGTERM gives its handlers. */
+  grace?: string
 }
 
 export interface Hosts {

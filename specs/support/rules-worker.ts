@@ -1,6 +1,6 @@
 import type { Bus } from '../../src/bus/port.ts'
 import { type Context, defineJob } from '../../src/definition.ts'
-import { createHeart } from '../../src/host/heart.ts'
+import { createHeart, type Heart, type Wearer } from '../../src/host/heart.ts'
 import { serveRuns } from '../../src/host/runs-service.ts'
 import { createWorker, type Worker } from '../../src/host/worker.ts'
 import type { RulesWorld, TestHost } from './rules-world.ts'
@@ -23,7 +23,7 @@ export function workerOn(
   world: RulesWorld,
   name: string,
   handle: (ctx: Context) => Promise<unknown> | unknown,
-  { bus: wrap = (bus: Bus) => bus, slots = 10 } = {},
+  { bus: wrap = (bus: Bus) => bus, slots = 10, heart = undefined as ((own: Wearer) => Heart) | undefined } = {},
 ): Worker {
   const { clock, store } = world
   const bus = wrap(world.bus.connect(name))
@@ -37,7 +37,9 @@ export function workerOn(
     handlers: [work.handler((_, ctx) => handle(ctx))],
     lease: 2000,
     beat: 500,
-    heart: (own) => createHeart({ ...own, now: clock.now, request: bus.request, after: (ms, then) => clock.at(clock.now() + ms, then) }),
+    heart:
+      heart ??
+      ((own) => createHeart({ ...own, now: clock.now, request: bus.request, after: (ms, then) => clock.at(clock.now() + ms, then) })),
     onNoOwner: () => {},
   })
 }

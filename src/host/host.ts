@@ -17,6 +17,7 @@ import { createLiveness } from './liveness.ts'
 import { createOwnership } from './ownership.ts'
 import { type HostParts, type Partition, takePartition } from './partition.ts'
 import { serveRuns } from './runs-service.ts'
+import { stopOnSignals } from './signals.ts'
 import { createWorker } from './worker.ts'
 
 export interface HostOptions {
@@ -40,10 +41,17 @@ export interface Host extends AsyncDisposable {
   readonly partitions: readonly number[]
   readonly on: OnHostEvent
   /**
-   * No new starts; running handlers are told (`ctx.signal`, code `SHUTDOWN`). Resolves when all have ended or after `grace`
-   * (default 60 s): true if all have.
+   * No new starts; running handlers are told (`ctx.signal`, code `SHUTDOWN`), and their jobs are `stopping`. One that throws the reason
+   * is queued again and loses no attempt; one that returns has succeeded; one that throws anything else has failed. What was claimed
+   * and has not begun goes to other hosts at once. Resolves when all have ended and what came of them is stored, or after `grace`
+   * (default 60 s): true if all have. What is left then is revived by other hosts as soon as its lease has ended.
    */
   stop(options?: { grace?: Duration }): Promise<boolean>
+  /**
+   * These signals (default SIGTERM and SIGINT) stop the host and end the process: with exit code 0, or 1 if a handler did not end within
+   * `grace` (default 60 s). A second one ends it at once. Not done by itself: a process has other things to end as well.
+   */
+  stopOn(signals?: readonly NodeJS.Signals[], options?: { grace?: Duration }): void
 }
 
 /** Time of a heartbeat, of a silence that is a death, and of a run's lease, ms. */
@@ -126,7 +134,9 @@ export async function createHost(options: HostOptions): Promise<Host> {
   await worker.start()
 
   let stopped: Promise<boolean> | undefined
+  let forgetSignals = () => {}
   async function stop(grace: number): Promise<boolean> {
+    forgetSignals()
     const ended = await worker.stop(grace)
     liveness.leave()
     await ownership.stop()
@@ -138,6 +148,7 @@ export async function createHost(options: HostOptions): Promise<Host> {
     await close()
     return ended
   }
+  const stopOnce = (grace: Duration = 60_000) => (stopped ??= stop(ms(grace, 'grace')))
   return {
     name,
     client,
@@ -146,9 +157,14 @@ export async function createHost(options: HostOptions): Promise<Host> {
     get partitions() {
       return ownership.owned
     },
-    stop: ({ grace = 60_000 } = {}) => (stopped ??= stop(ms(grace, 'grace'))),
+    stop: async ({ grace } = {}) => stopOnce(grace),
+    stopOn(signals = ['SIGTERM', 'SIGINT'], { grace = 60_000 } = {}) {
+      ms(grace, 'grace')
+      forgetSignals()
+      forgetSignals = stopOnSignals(signals, () => stopOnce(grace))
+    },
     async [Symbol.asyncDispose]() {
-      await (stopped ??= stop(60_000))
+      await stopOnce()
     },
   }
 }

@@ -11,6 +11,8 @@ export interface Leases {
   note(doc: Pick<ActorDocument, '_id' | 'work'>): void
   /** A heartbeat of a worker: what it should do about each run that it lists. undefined: not a run that holds a lease here. */
   renew(worker: string, address: Address, dispatch: number, begun: boolean): 'go' | 'cancel' | undefined
+  /** A worker that shuts down says so of its run. true: it had not said so before. */
+  stops(worker: string, address: Address, dispatch: number): boolean
   /** All leases begin anew: after a time in which heartbeats could not be heard. */
   renewAll(): void
   /** Those whose lease has ended. */
@@ -33,6 +35,7 @@ export interface Run {
 interface Lease extends Run {
   until: number
   cancelling: boolean
+  stopping?: boolean
 }
 
 export function createLeases(clock: Clock, length: number, workerLives: (worker: string) => boolean | undefined): Leases {
@@ -55,6 +58,12 @@ export function createLeases(clock: Clock, length: number, workerLives: (worker:
       lease.until = clock.monotonic() + length
       lease.begun ||= begun
       return lease.cancelling ? 'cancel' : 'go'
+    },
+    stops(worker, address, dispatch) {
+      const lease = leases.get(address)
+      if (lease?.dispatch !== dispatch || lease.worker !== worker || lease.stopping || lease.cancelling) return false
+      lease.stopping = true
+      return true
     },
     renewAll() {
       for (const lease of leases.values()) lease.until = clock.monotonic() + length

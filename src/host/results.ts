@@ -37,7 +37,13 @@ const frameSize = 256 * 1024
  * Keeps each result until its job's actor has settled it, and delivers it for as long as the worker lives: a handler that has
  * returned is not run again because the broker or the store was away.
  */
-export function createResults(parts: { bus: Bus; clock: Clock; name: string; onSettled(key: string): void }) {
+export function createResults(parts: {
+  bus: Bus
+  clock: Clock
+  name: string
+  onSettled(key: string): void
+  onKept?(key: string, partition: number, event: Envelope): void
+}) {
   const { bus, clock, name } = parts
   const kept = new Map<string, Kept>()
   const unsent: string[] = []
@@ -113,7 +119,9 @@ export function createResults(parts: { bus: Bus; clock: Clock; name: string; onS
     send(key: string, address: Address, dispatch: number, { size = 0, ...ended }: Ended): void {
       const event = { type: 'result', dispatch, worker: name, ...ended }
       const partition = partitionOf(rootOf(address), bus.partitions)
-      kept.set(key, { envelope: { to: address, event, from: name, reply: { inbox, call: key } }, partition, size: size + 500 })
+      const envelope = { to: address, event, from: name, reply: { inbox, call: key } }
+      kept.set(key, { envelope, partition, size: size + 500 })
+      parts.onKept?.(key, partition, envelope)
       unsent.push(key)
       void sendAll()
     },

@@ -20,8 +20,31 @@ interface Parts {
 /** How long a handler may go on after its timeout before it is taken for failed. */
 export const timeoutGrace = 5000
 
-/** Runs one handler once. Never throws: what came of it is the answer. */
-export async function runHandler(parts: Parts, handler: Handler, grant: Grant, abort: AbortController): Promise<Ended> {
+/** A handler that was entered, or will not be. */
+export interface Running {
+  /** What came of it. Never rejects. */
+  ended: Promise<Ended>
+  /** The handler's function has returned: after its timeout it may go on for longer than its run. */
+  returned: Promise<void>
+}
+
+/** Runs one handler once. */
+/** `begin`: may its handler be entered, now? */
+export function runHandler(parts: Parts, handler: Handler, grant: Grant, abort: AbortController, begin = () => true): Running {
+  let work: Promise<unknown> | undefined
+  const ended = enter(parts, handler, grant, abort, begin, (entered) => (work = entered))
+  const over = () => {}
+  return { ended, returned: ended.then(() => work?.then(over, over)) }
+}
+
+async function enter(
+  parts: Parts,
+  handler: Handler,
+  grant: Grant,
+  abort: AbortController,
+  begin: () => boolean,
+  onEnter: (work: Promise<unknown>) => void,
+): Promise<Ended> {
   const { clock } = parts
   const started = clock.monotonic()
   const timed = { job: grant.job, ms: 0 }
@@ -34,8 +57,10 @@ export async function runHandler(parts: Parts, handler: Handler, grant: Grant, a
     abort.signal.throwIfAborted() // told to stop while a large input was being read: the handler is not entered
     const [input, entry] = [inputOf(handler, given), await entryOf(parts.store, handler, grant)]
     abort.signal.throwIfAborted()
+    if (!begin()) return { outcome: 'unbegun' }
     entered = true
     const work = (async () => handler.handle(input as never, contextOf(parts, grant, abort.signal, isCurrent, entry)))()
+    onEnter(work)
     const output = await (timeout ? Promise.race([work, timeout.passed]) : work)
     timed.ms = clock.monotonic() - started
     const suspend = suspendOf(output)
@@ -44,8 +69,7 @@ export async function runHandler(parts: Parts, handler: Handler, grant: Grant, a
     return { outcome: 'ok', output: { value: output ?? null }, size: sizeOf(output), ...timed }
   } catch (error) {
     timed.ms = clock.monotonic() - started
-    if (abort.signal.aborted && error === abort.signal.reason && (error as { code?: string }).code === 'SHUTDOWN')
-      return { outcome: 'back', ...timed }
+    if (isShutdown(abort.signal, error)) return { outcome: 'back', ...timed }
     const code = (error as { code?: string } | undefined)?.code
     // The store was away: that is not the handler's failure, and uses no attempt.
     if (!entered && code === 'UNAVAILABLE') return { outcome: 'unbegun' }
@@ -60,6 +84,13 @@ export async function runHandler(parts: Parts, handler: Handler, grant: Grant, a
     over = true
     timeout?.cancel()
   }
+}
+
+/** The reason itself, or what an aborted call of Node.js makes of it: an AbortError that has it as its cause. */
+function isShutdown({ aborted, reason }: AbortSignal, error: unknown): boolean {
+  if (!aborted || (reason as { code?: string }).code !== 'SHUTDOWN') return false
+  const { name, cause } = (error ?? {}) as { name?: string; cause?: unknown }
+  return error === reason || (name === 'AbortError' && cause === reason)
 }
 
 /** What was not given is null in JSON: where a schema allows nothing and not null, nothing was given. */

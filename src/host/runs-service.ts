@@ -12,7 +12,8 @@ interface Claim {
 }
 interface Beat {
   worker: string
-  runs: [Address, number, boolean][]
+  /** Job, dispatch, has it begun, is its host shutting down. */
+  runs: [Address, number, boolean, boolean?][]
 }
 
 /** Answers the workers of all hosts for the partitions that this host owns: claims, and heartbeats. */
@@ -30,6 +31,9 @@ export function serveRuns(bus: Bus, store: Store, partitions: Map<number, Partit
     const partition = partitions.get(number)
     if (!partition) return runs.map(() => 'go')
     const answers = runs.map(([address, dispatch, begun]) => partition.leases.renew(worker, address, dispatch, begun))
+    for (const [to, dispatch, , stopping] of runs)
+      if (stopping && partition.leases.stops(worker, to, dispatch))
+        partition.push({ envelope: { to, event: { type: 'stopping', dispatch, worker } } })
     const unknown = runs.filter((_, i) => !answers[i]).map(([address]) => address)
     if (!unknown.length) return answers
     const docs = new Map((await store.load(unknown)).map((doc) => [doc._id, doc]))

@@ -3,6 +3,7 @@ import { partitionOf, rootOf } from '../address.ts'
 import type { Bus } from '../bus/port.ts'
 import type { Clock } from '../clock.ts'
 import type { Handler } from '../definition.ts'
+import type { Envelope } from '../envelope.ts'
 import { JobCancelledError, StellwerkError, SupersededError } from '../errors.ts'
 import type { Store } from '../store/port.ts'
 import type { Answer, Heart, Wearer } from './heart.ts'
@@ -28,7 +29,10 @@ export interface Worker extends OwnWorker {
   /** Handlers that run now. */
   readonly running: number
   start(): Promise<void>
-  /** No new starts; told handlers give back or finish. Resolves when none runs any more, or after `grace` ms. true: all have ended. */
+  /**
+   * No new starts; told handlers give back or finish. Resolves when none runs any more and what came of them is delivered, or after
+   * `grace` ms. true: so it is.
+   */
   stop(grace: number): Promise<boolean>
 }
 
@@ -58,19 +62,20 @@ export function createWorker(parts: WorkerParts): Worker {
   let stopping = false
   let idle: (() => void) | undefined
 
-  const results = createResults({ bus, clock, name, onSettled: forget })
+  const onKept = (key: string, partition: number, event: Envelope) => heart.returned?.(key, partition, event)
+  const results = createResults({ bus, clock, name, onSettled: forget, onKept })
   const heart = parts.heart({ worker: name, beat: parts.beat, lease, onAnswer: obey, onNoOwner: parts.onNoOwner })
   const shared = { clock, slots, lease, stopping: () => stopping, giveBack }
   const line = createReadyLine({ ...shared, start })
   const { offerSize, onNoOwner } = parts
   const claims = createClaims({ ...shared, bus, name, runs, offerSize, onNoOwner, remember, forget, admit: line.admit, freed })
 
-  function remember(run: WorkerRun, timeout?: number): void {
-    const { address, dispatch, begun } = run
+  function remember(run: WorkerRun): void {
+    const { address, dispatch, begun, until } = run
     const key = keyOf(address, dispatch)
     runs.set(key, run)
-    const until = timeout === undefined ? undefined : clock.now() + timeout + 2 * timeoutGrace
-    heart.set(key, { partition: partitionOf(rootOf(address), bus.partitions), address, dispatch, begun, until })
+    const told = (begun && stopping) || undefined
+    heart.set(key, { partition: partitionOf(rootOf(address), bus.partitions), address, dispatch, begun, stopping: told, until })
   }
   function forget(key: string): void {
     runs.delete(key)
@@ -86,26 +91,37 @@ export function createWorker(parts: WorkerParts): Worker {
   function giveBack(run: WorkerRun): void {
     slots.unclaim()
     end(run, { outcome: 'unbegun' })
+    freed()
   }
 
   function start(run: WorkerRun, grant: Grant): void {
     slots.enter()
     run.state = 'running'
-    run.begun = true
-    remember(run, grant.timeout)
+    run.until = grant.timeout === undefined ? undefined : clock.now() + grant.timeout + 2 * timeoutGrace
+    remember(run)
     const handler = handlers.get(grant.job)!
-    void runHandler({ bus, store, clock }, handler, grant, run.abort).then((ended) => {
+    const { ended, returned } = runHandler({ bus, store, clock }, handler, grant, run.abort, () => begin(run))
+    void ended.then((what) => end(run, what))
+    // What has failed by its timeout may go on: its slot is taken for as long.
+    void returned.then(() => {
       slots.leave()
-      end(run, ended)
+      freed()
     })
+  }
+
+  /** The last moment at which the heart may have given it back, because the event loop was blocked. */
+  function begin(run: WorkerRun): boolean {
+    run.begun = heart.begin(keyOf(run.address, run.dispatch))
+    return run.begun
   }
 
   function end(run: WorkerRun, ended: Ended): void {
     run.state = 'done'
     const key = keyOf(run.address, run.dispatch)
     if (run.over) forget(key)
+    // The heart has given it back, and sees to it that this is known.
+    else if (!run.begun && heart.giveBack?.(key) === false) runs.delete(key)
     else results.send(key, run.address, run.dispatch, ended)
-    freed()
   }
 
   /** What was said of a claim does not count for the run that was granted meanwhile. */
@@ -147,9 +163,15 @@ export function createWorker(parts: WorkerParts): Worker {
       stopping = true
       claims.giveBackOffers()
       line.startReady()
-      for (const run of runs.values()) if (run.state === 'running') run.abort.abort(shutdownReason())
-      const ended = await within(clock, grace, slots.open ? new Promise<void>((done) => (idle = done)) : Promise.resolve())
-      await within(clock, ended ? grace : 0, results.delivered())
+      for (const run of runs.values()) {
+        if (run.state !== 'running') continue
+        run.abort.abort(shutdownReason())
+        remember(run)
+      }
+      const end = clock.monotonic() + grace
+      const idled = slots.open ? new Promise<void>((done) => (idle = done)) : Promise.resolve()
+      const settled = idled.then(() => results.delivered())
+      const ended = await within(clock, end - clock.monotonic(), settled)
       await heart.stop()
       await claims.stop()
       results.stop()

@@ -7,9 +7,7 @@ import { answerTime, type Link } from './link.ts'
 import { publisher } from './publisher.ts'
 import type { StreamGuard } from './stream-guard.ts'
 import { explicitly, isApiError } from './streams.ts'
-
-/** In place of a root: what hosts and clients send names none. */
-export const noRoot = '-'
+import { eventSubject, noRoot } from './subjects.ts'
 
 /** A frame that is not acknowledged comes again after so long, to the same owner; a new owner gets it at once. */
 const ackWait = 5 * 60_000
@@ -34,13 +32,12 @@ export function frameStream(options: {
   const send = publisher(link, stream)
   const readers = new Set<FrameConsumer>()
   const encoder = new TextEncoder()
-  const subjectOf = (partition: number, root: string) => `${namespace}.event.${partition}.${root}`
 
   return {
     publish: (frames) =>
       send(
         frames.map(({ partition, id, events }) => ({
-          subject: subjectOf(partition, noRoot),
+          subject: eventSubject(namespace, partition, noRoot),
           id,
           data: encoder.encode(JSON.stringify(events)),
         })),
@@ -49,7 +46,7 @@ export function frameStream(options: {
     async consume(partition, owner, on) {
       await guard?.check()
       const name = `p${partition}-${owner.replace(/[^A-Za-z0-9_-]/g, (c) => `=${c.charCodeAt(0).toString(16)}`)}`
-      await makeConsumer(link, jsm, stream, `p${partition}-`, name, subjectOf(partition, '*'))
+      await makeConsumer(link, jsm, stream, `p${partition}-`, name, eventSubject(namespace, partition, '*'))
       const decode = (msg: Msg) => {
         const root = msg.subject.slice(msg.subject.lastIndexOf('.') + 1)
         return { ...parse(msg), ...(root === noRoot ? {} : { root }) }
@@ -60,7 +57,7 @@ export function frameStream(options: {
     },
 
     async lastSequence(partition) {
-      const found = await link.bounded(() => jsm.streams.getMessage(stream, { last_by_subj: subjectOf(partition, '*') }))
+      const found = await link.bounded(() => jsm.streams.getMessage(stream, { last_by_subj: eventSubject(namespace, partition, '*') }))
       return found?.seq ?? 0
     },
 

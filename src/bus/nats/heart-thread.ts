@@ -1,16 +1,12 @@
 import { parentPort, workerData } from 'node:worker_threads'
 import { connect } from 'nats'
 import { createHeart, type Listed } from '../../host/heart.ts'
-import type { Changes, Told } from './heart.ts'
+import type { Changes, ThreadData, Told } from './heart.ts'
+import { eventSubject, noRoot } from './subjects.ts'
+import { giveBackTicket, hasBegun } from './tickets.ts'
 
 /** The thread in which a cluster's heart beats: nothing of the main thread can hold it up. */
-const { url, namespace, worker, beat, lease } = workerData as {
-  url: string
-  namespace: string
-  worker: string
-  beat: number
-  lease: number
-}
+const { url, namespace, worker, beat, lease, cells, pulse } = workerData as ThreadData
 const port = parentPort!
 const tell = (told: Told) => port.postMessage(told)
 
@@ -21,13 +17,17 @@ const connecting = connect({
   reconnectTimeWait: 200,
   waitOnFirstConnect: true,
 })
+let pings = 0
 const heart = createHeart({
   worker,
   beat,
   lease,
   now: () => Date.now(),
   after(ms, then) {
-    const timer = setTimeout(then, ms)
+    const timer = setTimeout(() => {
+      tell({ ping: ++pings })
+      then()
+    }, ms)
     return () => clearTimeout(timer)
   },
   async request(subject, data, timeout) {
@@ -36,10 +36,21 @@ const heart = createHeart({
   },
   onAnswer: (key, answer, begun) => tell({ key, answer, begun }),
   onNoOwner: (partition) => tell({ partition }),
+  standIn: {
+    // Two signs of life are missing: for a beat at least nothing has run there.
+    blocked: () => pings - Atomics.load(pulse, 0) >= 2,
+    hasBegun: ({ ticket }) => !!ticket && hasBegun(cells, ticket),
+    giveBack: ({ ticket }) => !!ticket && giveBackTicket(cells, ticket),
+    async publish(partition, event) {
+      const nc = await connecting
+      await nc.request(eventSubject(namespace, partition, noRoot), JSON.stringify([event]), { timeout: lease })
+    },
+  },
 })
 
-port.on('message', ({ set, gone, stop }: Changes) => {
+port.on('message', ({ set, returned, gone, stop }: Changes) => {
   for (const [key, run] of set ?? []) heart.set(key, run as Listed)
+  for (const one of returned ?? []) heart.returned?.(...one)
   for (const key of gone ?? []) heart.delete(key)
   if (stop) void end()
 })

@@ -1,15 +1,30 @@
 import { Worker } from 'node:worker_threads'
+import type { Envelope } from '../../envelope.ts'
 import type { Answer, Heart, Listed, Wearer } from '../../host/heart.ts'
+import { createTickets, giveBackTicket, ticketCells } from './tickets.ts'
+
+export interface ThreadData {
+  url: string
+  namespace: string
+  worker: string
+  beat: number
+  lease: number
+  /** Tickets of runs that have not begun. */
+  cells: Int32Array
+  /** The last ping that the event loop has seen. */
+  pulse: Int32Array
+}
 
 export interface Changes {
   set?: [string, Listed][]
+  returned?: [string, number, Envelope][]
   gone?: string[]
   stop?: boolean
 }
-export type Told = { key: string; answer: Answer; begun: boolean } | { partition: number }
+export type Told = { key: string; answer: Answer; begun: boolean } | { partition: number } | { ping: number }
 
 /** From source, the thread loads the loader first that this process was started with. */
-function startThread(workerData: unknown): Worker {
+function startThread(workerData: ThreadData): Worker {
   if (!import.meta.url.endsWith('.ts')) return new Worker(new URL('./heart-thread.js', import.meta.url), { workerData })
   const file = new URL('./heart-thread.ts', import.meta.url)
   const code = `import('${import.meta.resolve('tsx/esm/api')}').then(({ register }) => (register(), import('${file}')))`
@@ -17,27 +32,58 @@ function startThread(workerData: unknown): Worker {
 }
 
 /**
- * A heart in a thread of its own. What begins is told in the microtask before its handler is entered: a handler that blocks from its
- * first line on is listed all the same. What has ended is told when there is time.
+ * A heart in a thread of its own. What is about to begin is told in the microtask before its handler is entered: one that blocks from
+ * its first line on is listed all the same, and its ticket says that it has begun. What has ended is told when there is time.
+ *
+ * The thread asks the event loop for a sign of life with every beat. While there is none it gives back what has not begun, and sends
+ * what has returned: a run begins only if its ticket is still there.
  */
 export function threadHeart(url: string, namespace: string, { worker, beat, lease, onAnswer, onNoOwner }: Wearer): Heart {
-  const thread = startThread({ url, namespace, worker, beat, lease })
+  const cells = new Int32Array(new SharedArrayBuffer(4 * ticketCells))
+  const pulse = new Int32Array(new SharedArrayBuffer(4))
+  const thread = startThread({ url, namespace, worker, beat, lease, cells, pulse } satisfies ThreadData)
   thread.unref()
   const ended = new Promise<void>((done) => thread.once('exit', () => done()))
-  thread.on('message', (told: Told) => ('key' in told ? onAnswer(told.key, told.answer, told.begun) : onNoOwner(told.partition)))
+  thread.on('message', (told: Told) => {
+    if ('key' in told) onAnswer(told.key, told.answer, told.begun)
+    else if ('partition' in told) onNoOwner(told.partition)
+    else Atomics.store(pulse, 0, told.ping)
+  })
+  const tickets = createTickets(cells)
   let set: [string, Listed][] = []
   let gone: string[] = []
+  let returned: [string, number, Envelope][] = []
 
   const tell = (): void => {
-    if (set.length || gone.length) thread.postMessage({ set, gone } satisfies Changes)
+    if (set.length || gone.length || returned.length) thread.postMessage({ set, gone, returned } satisfies Changes)
     set = []
     gone = []
+    returned = []
+  }
+  const listed = new Map<string, Listed>()
+  function list(key: string, run: Listed): void {
+    listed.set(key, run)
+    if (set.push([key, run]) === 1) queueMicrotask(tell)
   }
   return {
-    set(key, run) {
-      if (set.push([key, run]) === 1) queueMicrotask(tell)
+    set: (key, run) => list(key, { ...run, ticket: listed.get(key)?.ticket ?? tickets.issue() }),
+    begin(key) {
+      const run = listed.get(key)
+      if (run?.ticket) return tickets.begin(run.ticket)
+      if (run) list(key, { ...run, begun: true })
+      return true
+    },
+    giveBack(key) {
+      const ticket = listed.get(key)?.ticket
+      return !ticket || giveBackTicket(cells, ticket)
+    },
+    returned(key, partition, event) {
+      if (returned.push([key, partition, event]) === 1) queueMicrotask(tell)
     },
     delete(key) {
+      const ticket = listed.get(key)?.ticket
+      if (ticket) tickets.release(ticket)
+      listed.delete(key)
       if (gone.push(key) === 1) setImmediate(tell)
     },
     async stop() {

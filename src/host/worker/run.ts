@@ -6,6 +6,8 @@ export interface WorkerRun {
   dispatch: number
   state: 'claiming' | 'ready' | 'running' | 'done'
   begun: boolean
+  /** Wall clock: its heart stops listing it then. */
+  until?: number
   abort: AbortController
   over: boolean
 }
