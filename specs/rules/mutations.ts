@@ -363,6 +363,38 @@ const blocked: Mutation[] = [
   off('Q15 returned is sent', heart, 'if (result) void', 'if (result && !standIn) void', 'blocked: Q15 what has returned'),
 ]
 
+const survival: Mutation[] = [
+  off('E4 late results are told apart', jobRuns, ' && run.dispatch === event.dispatch', '', 'survival: E4: a result that was'),
+  off('E4 counted', commit, 'partition.counts.superseded++', '', 'survival: E4: a result that was'),
+  off(
+    'E4 told by the signal',
+    worker,
+    'run.abort.abort(new SupersededError(',
+    'new Array(new SupersededError(',
+    'survival: E4: a frozen worker',
+  ),
+  off(
+    'Q12 a claim that nothing began is free',
+    jobRuns,
+    '!begun && attempts.unbegun < freeLosses',
+    '!begun && !attempts',
+    'survival: E4: all who claim',
+  ),
+  off('E3 a lease that ended', losses, 'if (still.has(run) && !stopped) record(run)', '', "survival: E3: overdue because its worker's"),
+  off(
+    'E3 a time that has passed',
+    dueTimes,
+    'const queued = await scan(Number.POSITIVE_INFINITY)',
+    'const queued: Waiting[] = []',
+    'survival: E3: overdue because its time',
+  ),
+  off('E3 Q11 in no stream', 'src/host/reconcile.ts', 'await partition.offer(lost)', '', 'survival: E3: overdue because its work'),
+  off('R6 kept while NATS is away', 'src/host/results.ts', 'unsent.unshift(...keys)', '', 'survival: R6: NATS'),
+  off('R6 leases stand still', losses, 'leases.renewAll()', '{}', 'survival: R6: NATS'),
+  off('W4 Q13 at once', job, "        cancel: { target: '#cancelled', actions: 'noteCancel' },\n", '', 'survival: W4 Q13'),
+  off('W4 told by heartbeats', 'src/host/leases.ts', "lease.cancelling ? 'cancel' : 'go'", "'go'", 'survival: W4: cancelling'),
+]
+
 const shutdown: Mutation[] = [
   off('W5 handlers are told', worker, 'run.abort.abort(shutdownReason())', '', 'shutdown: W5: a handler that throws the reason'),
   off('W5 visibly', job, "            stopping: { guard: 'current', target: '#stopping' },\n", '', 'shutdown: W5: a handler that goes on'),
@@ -537,4 +569,13 @@ const updates: Mutation[] = [
   off('W7 large inputs leave the event', 'src/host/door.ts', " && event.type !== 'update'", '', 'updates: W7: a large input'),
 ]
 
-export const mutations: readonly Mutation[] = [...delivery, ...updates, ...runs, ...groups, ...changes, ...shutdown, ...blocked]
+export const mutations: readonly Mutation[] = [
+  ...delivery,
+  ...updates,
+  ...runs,
+  ...groups,
+  ...changes,
+  ...survival,
+  ...shutdown,
+  ...blocked,
+]

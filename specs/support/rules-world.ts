@@ -75,7 +75,7 @@ export function rulesWorld({
       actors,
       worker: faults.worker?.({ bus, clock: time }),
       contracts: { get: () => undefined, learn: async () => {} },
-      counts: { turns: 0, events: 0, writes: 0, conflicts: 0, lost: 0 },
+      counts: { turns: 0, events: 0, writes: 0, conflicts: 0, lost: 0, superseded: 0 },
       uniqueId: () => `${name}.${ids++}`,
       offerSize: () => 1,
       noteDuration: () => {},

@@ -94,7 +94,7 @@ export async function createHost(options: HostOptions): Promise<Host> {
     worker,
     actors: new Map([job, group, correlation].map((type) => [type.name, type])),
     contracts: registry,
-    counts: { turns: 0, events: 0, writes: 0, conflicts: 0, lost: 0 },
+    counts: { turns: 0, events: 0, writes: 0, conflicts: 0, lost: 0, superseded: 0 },
     uniqueId: () => `${name}.${ids++}`,
     offerSize,
     // What is measured on a busy event loop is too long: it counts only slowly.

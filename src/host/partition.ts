@@ -79,7 +79,10 @@ export interface Counts {
   events: number
   writes: number
   conflicts: number
+  /** Runs whose loss was recorded. */
   lost: number
+  /** What came from runs that were no longer current. */
+  superseded: number
 }
 
 export interface Partition extends HostParts {

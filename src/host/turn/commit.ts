@@ -54,6 +54,7 @@ function done(partition: Partition, turn: Turn, t: Touched, since: number): void
     route(partition, turn, t.cached)
   }
   for (const [item, outcome] of t.outcomes) {
+    if (outcome?.superseded) partition.counts.superseded++
     if (item.from) {
       turn.delivered.push(item.from)
       turn.received.push(item.from)
