@@ -26,8 +26,15 @@ const { values } = parseArgs({
 })
 const { nats, mongo, namespace, log, slots, name, jobs, folder, submit, grace } = values
 
-async function run<T>(ctx: Context, ms: number, result: () => T | Promise<T>, signal: AbortSignal | undefined = ctx.signal): Promise<T> {
+async function run<T>(
+  ctx: Context,
+  ms: number,
+  result: () => T | Promise<T>,
+  signal: AbortSignal | undefined = ctx.signal,
+  block = 0,
+): Promise<T> {
   appendEffect(log!, 'start', ctx)
+  if (block) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, block)
   await sleep(ms, undefined, { signal }).catch(() => {
     throw ctx.signal.reason
   })
@@ -37,7 +44,7 @@ async function run<T>(ctx: Context, ms: number, result: () => T | Promise<T>, si
 }
 
 const handlers: Record<string, Handler> = {
-  work: work.handler(({ ms, number, failFirst, deaf }, ctx) =>
+  work: work.handler(({ ms, number, failFirst, deaf, block }, ctx) =>
     run(
       ctx,
       ms,
@@ -46,6 +53,7 @@ const handlers: Record<string, Handler> = {
         return number
       },
       deaf ? new AbortController().signal : ctx.signal,
+      block,
     ),
   ),
   once: once.handler(({ ms }, ctx) => run(ctx, ms, () => process.pid)),

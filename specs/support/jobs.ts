@@ -4,10 +4,16 @@ import { defineJob } from '../../src/definition.ts'
 /** Attempts without end: whoever is killed again and again still finishes. */
 const retry = { attempts: 1000, backoff: 50 }
 
-/** Takes so long; `failFirst`: its first attempt throws; `deaf`: it does not listen to its signal. Its output is the number that it was given. */
+/** Takes so long; `block`: and before that holds up the event loop, ms; `failFirst`: its first attempt throws; `deaf`: it does not listen to its signal. Its output is the number that it was given. */
 export const work = defineJob({
   name: 'work',
-  input: z.object({ ms: z.number(), number: z.number(), failFirst: z.boolean().optional(), deaf: z.boolean().optional() }),
+  input: z.object({
+    ms: z.number(),
+    number: z.number(),
+    failFirst: z.boolean().optional(),
+    deaf: z.boolean().optional(),
+    block: z.number().optional(),
+  }),
   retry,
 })
 
