@@ -11,6 +11,7 @@ import type { ActorEvent } from '../src/envelope.ts'
  * | send    | { to, event, answers? }      | an event for another actor, durable once committed; `answers`: it says what became of the command |
  * | offer   | { job, priority, dispatch }  | work for whoever has the handler, durable once committed |
  * | page    | { id, body }                 | a side document, written before the commit; its id names its content |
+ * | unpage  | { id }                       | the page is not needed any more: removed after the commit |
  * | read    | { page, event }              | the page comes back as `event` with a `body`, durable once committed |
  * | grant   | Grant                        | answer to a claim |
  * | refuse  | { dispatch }                 | answer to a claim |
@@ -25,6 +26,8 @@ export interface ActorType {
   creates: ReadonlySet<string>
   /** Events whose own content makes a repetition harmless (a set of identities, a fence): the inbox keeps no mark for their senders. */
   unmarked: ReadonlySet<string>
+  /** 'recent': only the newest part of the history is kept. For actors that live as long as their deployment. Default: all of it. */
+  history?: 'recent'
   /** Actors of the same partition whose existence the decision on this event needs to know. */
   peers?(self: Address, event: ActorEvent): { key: string; address: Address }[]
   /** What of the snapshot is copied out for queries and for the host. */

@@ -1,5 +1,6 @@
 import type { ActorType } from './actor.ts'
-import { type Args, type GroupContext, outputKey } from './group/context.ts'
+import { tellFollower, tellFollowers, tooManyFollowers } from './followers.ts'
+import { type Args, type GroupContext, type Of, outputKey } from './group/context.ts'
 import { makeOutput, outputAgain } from './group/output.ts'
 import { closed, conflict, otherOptions, tooLate, unknownYet } from './group/refusals.ts'
 import { groupSetup } from './group/setup.ts'
@@ -15,6 +16,19 @@ const emit = [{ type: 'emit', params: ({ context }: Args) => ({ effects: context
 const outputRetried = {
   retry: { guard: 'retriesOutput', target: 'output', actions: ['renewOutput', { type: 'send', params: outputAgain }] },
 } as const
+
+/** Jobs that were submitted after it are told. */
+const ended = (as: string, on = {}) =>
+  ({
+    entry: { type: 'emit', params: ({ context }: Args) => tellFollowers(context, as) },
+    on: {
+      follow: {
+        actions: { type: 'send', params: ({ context, event }: Args) => tellFollower(context.self, (event as Of<'follow'>).follower, as) },
+      },
+      ...on,
+    },
+  }) as const
+const tellTooMany = ({ context, event }: Args) => tellFollower(context.self, (event as Of<'follow'>).follower, tooManyFollowers)
 
 /**
  * Members that finish together, and one output when all have.
@@ -59,6 +73,7 @@ const groupMachine = groupSetup.createMachine({
       { actions: { type: 'reject', params: tooLate } },
     ],
     seal: {},
+    follow: [{ guard: 'tooManyFollow', actions: { type: 'send', params: tellTooMany } }, { actions: 'noteFollower' }],
   },
   states: {
     new: {
@@ -67,6 +82,7 @@ const groupMachine = groupSetup.createMachine({
           { guard: 'conflicting', actions: { type: 'reject', params: conflict } },
           { target: 'open', actions: ['accept', 'add', 'seal', ...emit] },
         ],
+        follow: { target: 'awaited', actions: 'noteFollower' },
         // A member that has a place has one in a group that was deleted: this must not begin a new one.
         ended: [{ guard: 'early', target: 'awaited', actions: 'noteEarly' }, { actions: { type: 'reject', params: unknownYet } }],
       },
@@ -135,9 +151,9 @@ const groupMachine = groupSetup.createMachine({
         },
       },
     },
-    succeeded: {},
-    failed: { on: outputRetried },
-    cancelled: { on: outputRetried },
+    succeeded: ended('succeeded'),
+    failed: ended('failed', outputRetried),
+    cancelled: ended('cancelled', outputRetried),
   },
 })
 
@@ -148,8 +164,8 @@ export const group: ActorType = {
   name: 'group',
   version: 1,
   machine: groupMachine,
-  creates: new Set(['submit', 'ended']),
-  unmarked: new Set(['ended']),
+  creates: new Set(['submit', 'ended', 'follow']),
+  unmarked: new Set(['ended', 'follow']),
   peers: (self, event) =>
     Array.isArray(event.members) ? (event.members as Member[]).map(({ key }) => ({ key, address: jobOf(self, key) })) : [],
   view(snapshot) {

@@ -1,6 +1,11 @@
+import type { Snapshot } from '../src/document.ts'
 import type { ActorType } from './actor.ts'
+import { tellFollower, tellFollowers, tooManyFollowers } from './followers.ts'
 import { emptyContext, type JobContext } from './job/context.ts'
+import type { Args, Of } from './job/events.ts'
 import { askGroup, conflict, end, refusedEnd } from './job/membership.ts'
+import { leaveAll, leavePool, refuse, request } from './job/places.ts'
+import { follow } from './job/predecessors.ts'
 import { grant, offer } from './job/runs.ts'
 import { jobSetup } from './job/setup.ts'
 import { answerVia, refusalInCancelling, refusalOf, register, rejection, release, releaseOther, taken } from './job/suspension.ts'
@@ -17,7 +22,7 @@ export { backoff, defaultTerms, type Terms } from './job/terms.ts'
 /** A suspend is recorded, and tests at once whether what it waits for is there. */
 const suspend = [{ type: 'send', params: releaseOther }, 'suspend', { type: 'send', params: register }] as const
 const afterSuspend = [
-  { guard: 'suspendsAndMet', target: '#queued', reenter: true, actions: [...suspend, { type: 'resume', params: { by: 'met' } }] },
+  { guard: 'suspendsAndMet', target: '#ready', actions: [...suspend, { type: 'resume', params: { by: 'met' } }] },
   { guard: 'suspends', target: '#suspended', actions: suspend },
 ] as const
 
@@ -25,7 +30,7 @@ const afterSuspend = [
 const afterRun = [
   { guard: 'returned', target: '#succeeded', actions: 'succeed' },
   ...afterSuspend,
-  { guard: 'givenBack', target: '#queued', actions: 'forgetRun' },
+  { guard: 'givenBack', target: '#ready', actions: 'forgetRun' },
   { guard: 'failedWithAttemptLeft', target: '#backoff', actions: 'fail' },
   { guard: 'current', target: '#failed', actions: 'fail' },
 ] as const
@@ -34,7 +39,7 @@ const afterRun = [
 const onLost = [
   { guard: 'lostAndHeld', target: '#held', actions: 'lapse' },
   { guard: 'lostAndAborted', target: '#aborted', actions: 'lapse' },
-  { guard: 'lostWithAttemptLeft', target: '#queued', actions: ['lapse', 'useAttempt'] },
+  { guard: 'lostWithAttemptLeft', target: '#ready', actions: ['lapse', 'useAttempt'] },
   { guard: 'current', target: '#failed', actions: ['lapse', 'useAttempt'] },
 ] as const
 
@@ -42,19 +47,50 @@ const onLost = [
 const retried = {
   again: [
     { guard: 'newRoundInWindow', target: '#waiting', actions: 'renew' },
-    { guard: 'newRound', target: '#queued', actions: 'renew' },
+    { guard: 'newRound', target: '#ready', actions: 'renew' },
   ],
   retry: [
     { guard: 'inGroup', actions: { type: 'send', params: askGroup } },
-    { target: '#queued', actions: 'renew' },
+    { target: '#ready', actions: 'renew' },
   ],
 } as const
+
+/** Thought lost, and waiting again: its success still counts, until another run is granted. */
+const lateResult = [
+  { guard: 'returned', target: '#succeeded', actions: 'succeed' },
+  ...afterSuspend,
+  { guard: 'current', actions: 'forgetRun' },
+] as const
+
+/** Units go back whenever a run has ended, however it has. */
+const leavesPool = [{ type: 'emit', params: leavePool }, 'withoutPool'] as const
+
+const leavesAll = [{ type: 'emit', params: leaveAll }, 'withoutPlaces'] as const
+
+const accept = ['accept', { type: 'emit', params: follow }] as const
+const submitted = [
+  { guard: 'waitsForWindow', target: '#waiting', actions: accept },
+  { guard: 'waitsForTime', target: '#planned', actions: accept },
+  { target: '#ready', actions: accept },
+] as const
+
+/** What a job does when it ends, however it does: its places are free, its group and those after it are told. */
+const ending = (as: NonNullable<JobContext['endedAs']>) =>
+  [
+    { type: 'endAs', params: { as } },
+    ...leavesAll,
+    { type: 'send', params: end },
+    { type: 'emit', params: ({ context }: Args) => tellFollowers(context, as) },
+  ] as const
+
+const tellLate = ({ context, event }: Args) => tellFollower(context.self, (event as Of<'follow'>).follower, context.endedAs!)
+const tellTooMany = ({ context, event }: Args) => tellFollower(context.self, (event as Of<'follow'>).follower, tooManyFollowers)
 
 /**
  * One piece of work.
  *
- *            startAt / window                claim             ok
- *   submit ─► planned ─────────► queued ───────────► running ─────────► succeeded
+ *           startAt    window, predecessors,        claim             ok
+ *   submit ─► planned ─► waiting (lane, pool) ─► queued ─► running ─────────► succeeded
  *                                ▲  ▲ │                │ │ │ └─ fail, no attempt left ► failed
  *                                │  │ │ late ok        │ │ └─── lost, by onLost ► queued │ held │ aborted │ failed
  *                 backoff ───────┘  │ └─► succeeded    │ └───── cancel ► cancelling ► cancelled (ok: succeeded)
@@ -103,31 +139,69 @@ export const jobMachine = jobSetup.createMachine({
     again: {},
     notAgain: { actions: { type: 'reject', params: ({ event: { code, message } }) => ({ code, message }) } },
     reconcile: {},
+    granted: [{ guard: 'isHeld' }, { actions: [{ type: 'send', params: refuse }, 'told'] }],
+    withdrawn: { actions: 'told' },
+    follow: [
+      { guard: 'hasEnded', actions: { type: 'send', params: tellLate } },
+      { guard: 'tooManyFollow', actions: { type: 'send', params: tellTooMany } },
+      { actions: 'noteFollower' },
+    ],
+    predecessorEnded: {},
   },
   states: {
     new: {
       on: {
-        submit: [
-          { guard: 'waitsForWindow', target: '#waiting', actions: 'accept' },
-          { guard: 'waitsForTime', target: '#planned', actions: 'accept' },
-          { target: '#queued', actions: 'accept' },
-        ],
+        submit: [...submitted],
+        follow: { target: 'awaited', actions: 'noteFollower' },
       },
+    },
+    // Somebody was submitted after a job that is not known yet.
+    awaited: {
+      on: { submit: [...submitted] },
     },
 
     pending: {
       initial: 'planned',
+      always: { guard: 'isInVain', target: '#cancelled', actions: 'noteInVain' },
       on: {
         cancel: { target: '#cancelled', actions: 'noteCancel' },
         submit: { guard: 'joins', actions: 'join' },
+        predecessorEnded: { actions: 'notePredecessor' },
       },
       states: {
-        planned: { id: 'planned', after: { untilStart: '#queued' }, on: { update: [...refused, ...rescheduled, { actions: 'change' }] } },
+        planned: {
+          id: 'planned',
+          entry: leavesAll,
+          after: { untilStart: '#ready' },
+          on: { update: [...refused, ...rescheduled, { actions: 'change' }] },
+        },
         waiting: {
           id: 'waiting',
           on: {
-            begin: [{ guard: 'isTooEarly', target: '#planned' }, { target: '#queued' }],
+            begin: [{ guard: 'isTooEarly', target: '#planned' }, { target: '#ready' }],
             update: [...refused, { actions: 'change' }],
+          },
+        },
+        ready: {
+          id: 'ready',
+          always: [{ guard: 'follows', target: 'following' }, { guard: 'lacksPlace', target: 'admission' }, { target: 'queued' }],
+        },
+        following: {
+          always: { guard: 'followsNoMore', target: 'ready' },
+          on: { update: [...refused, ...rescheduled, { actions: 'change' }] },
+        },
+        admission: {
+          entry: ['ask', { type: 'send', params: request }],
+          on: {
+            granted: { guard: 'isAskedFor', target: 'ready', actions: 'take' },
+            result: [...lateResult],
+            // Another priority is another request, under a new permit.
+            update: [
+              ...refused,
+              ...rescheduled,
+              { guard: 'hasNewPriority', target: 'ready', actions: ['change', ...leavesPool] },
+              { actions: 'change' },
+            ],
           },
         },
         queued: {
@@ -135,12 +209,7 @@ export const jobMachine = jobSetup.createMachine({
           entry: ['queue', { type: 'offer', params: offer }],
           on: {
             claim: { guard: 'offered', target: '#running', actions: ['hold', 'enter'] },
-            // Thought lost, and queued again: its success still counts, until another run is granted.
-            result: [
-              { guard: 'returned', target: '#succeeded', actions: 'succeed' },
-              ...afterSuspend,
-              { guard: 'current', actions: 'forgetRun' },
-            ],
+            result: [...lateResult],
             reconcile: { actions: { type: 'offer', params: offer } },
             // Another priority is another offer, under a new dispatch: the old one is void.
             update: [
@@ -153,23 +222,24 @@ export const jobMachine = jobSetup.createMachine({
         },
         suspended: {
           id: 'suspended',
-          after: { untilDeadline: { target: '#queued', actions: { type: 'resume', params: { by: 'deadline' } } } },
+          entry: leavesPool,
+          after: { untilDeadline: { target: '#ready', actions: { type: 'resume', params: { by: 'deadline' } } } },
           on: {
             resume: {
               guard: 'meets',
-              target: '#queued',
+              target: '#ready',
               actions: ['keepCallback', { type: 'resume', params: { by: 'met' } }, { type: 'send', params: answerVia(taken) }],
             },
             // Callbacks sent there would reach another job.
             notRegistered: { guard: 'isTaken', target: '#failed', actions: 'failTaken' },
           },
         },
-        backoff: { id: 'backoff', after: { untilRetry: '#queued' }, on: { update: [...refused, ...rescheduled, { actions: 'change' }] } },
+        backoff: { id: 'backoff', after: { untilRetry: '#ready' }, on: { update: [...refused, ...rescheduled, { actions: 'change' }] } },
         held: {
           id: 'held',
           on: {
             result: [...afterRun],
-            retry: { target: '#queued', actions: 'renew' },
+            retry: { target: '#ready', actions: 'renew' },
           },
         },
       },
@@ -177,6 +247,7 @@ export const jobMachine = jobSetup.createMachine({
 
     active: {
       initial: 'running',
+      exit: leavesPool,
       on: {
         claim: { guard: 'holdsRun', actions: { type: 'grant', params: grant } },
         submit: { guard: 'joins', actions: 'join' },
@@ -230,33 +301,21 @@ export const jobMachine = jobSetup.createMachine({
       states: {
         succeeded: {
           id: 'succeeded',
-          entry: [
-            { type: 'endAs', params: { as: 'succeeded' } },
-            { type: 'send', params: end },
-          ],
+          entry: [...ending('succeeded')],
         },
         failed: {
           id: 'failed',
-          entry: [
-            { type: 'endAs', params: { as: 'failed' } },
-            { type: 'send', params: end },
-          ],
+          entry: [...ending('failed')],
           on: retried,
         },
         cancelled: {
           id: 'cancelled',
-          entry: [
-            { type: 'endAs', params: { as: 'cancelled' } },
-            { type: 'send', params: end },
-          ],
+          entry: [...ending('cancelled')],
           on: retried,
         },
         aborted: {
           id: 'aborted',
-          entry: [
-            { type: 'endAs', params: { as: 'aborted' } },
-            { type: 'send', params: end },
-          ],
+          entry: [...ending('aborted')],
           on: retried,
         },
       },
@@ -267,6 +326,12 @@ export const jobMachine = jobSetup.createMachine({
 /** States in which a worker holds the run, by name. */
 const holdsRun: ReadonlySet<string> = new Set(['running', 'stopping', 'cancelling'])
 
+/** As it is called outside: whatever it waits for, it is waiting. */
+function stateOf({ value }: Snapshot): string {
+  const name = leaf(value)
+  return name === 'following' || name === 'admission' ? 'waiting' : name
+}
+
 /** Final states, by name. */
 export const ended: ReadonlySet<string> = new Set(['succeeded', 'failed', 'cancelled', 'aborted'])
 
@@ -274,11 +339,11 @@ export const job: ActorType = {
   name: 'job',
   version: 1,
   machine: jobMachine,
-  creates: new Set(['submit']),
-  unmarked: new Set(['claim', 'result', 'lost', 'stopping', 'reconcile']),
+  creates: new Set(['submit', 'follow']),
+  unmarked: new Set(['claim', 'result', 'lost', 'stopping', 'reconcile', 'follow', 'predecessorEnded']),
   view(snapshot) {
     const context = snapshot.context as JobContext
-    const state = leaf(snapshot.value)
+    const state = stateOf(snapshot)
     const { job: name, terms, dispatch, queuedAt, run } = context
     const work = { job: name, priority: terms.priority }
     return {

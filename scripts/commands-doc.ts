@@ -1,7 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { z } from 'zod'
-import { cancel, groupAdd, groupSeal, groupSubmit, jobSubmit, resume, retry, update } from '../src/command.ts'
+import { cancel, groupAdd, groupSeal, groupSubmit, jobSubmit, pause, poolResume, resize, resume, retry, update } from '../src/command.ts'
 
 /** Writes docs/commands.md from the schemas that the door checks commands with; a spec holds the file against this. */
 interface Described {
@@ -77,6 +77,27 @@ const commands: Described[] = [
     root: 'a1',
     example: { id: 'later', to: 'job:a1', type: 'update', startAt: '2026-12-01T06:00:00+01:00', priority: 9 },
   },
+  {
+    title: 'Resize a pool',
+    says: 'Another capacity than hosts declare, until it is resized without one. Units in use stay so; with less, nobody gets a place until it fits.',
+    schema: resize,
+    root: 'printers',
+    example: { to: 'pool:printers', type: 'resize', capacity: { slots: 4, printer: 2 } },
+  },
+  {
+    title: 'Pause a pool',
+    says: 'No job gets a place in it until it is resumed. It is `drained` when the last that had one has ended its run.',
+    schema: pause,
+    root: 'printers',
+    example: { to: 'pool:printers', type: 'pause' },
+  },
+  {
+    title: 'Resume a pool',
+    says: 'Jobs get places again.',
+    schema: poolResume,
+    root: 'printers',
+    example: { to: 'pool:printers', type: 'resume' },
+  },
 ]
 
 const intro = `# Commands over NATS
@@ -105,6 +126,9 @@ have the root \`a1\`. The message is JSON: one command, or an array of them that
 ## As requests
 
 \`stellwerk.api.submit\`, \`.add\`, \`.seal\`, \`.cancel\`, \`.retry\`, \`.resume\` and \`.update\` take the same body (the \`type\` may be left out) as a NATS request, and answer
+  },
+  {
+\`stellwerk.api.submit\`, \`.add\`, \`.seal\`, \`.cancel\`, \`.retry\`, \`.resume\`, \`.resize\` and \`.pause\` take the same body (the \`type\` may be left out) as a NATS request, and answer
 \`{"ok":true,"to":…,"state":…}\` or \`{"ok":false,"error":{…}}\` once the outcome is committed, or with code \`TIMEOUT\` after 10 s: then it may still
 be applied. A host must be up. \`stellwerk.api.get\`, \`.why\` and \`.history\` take \`{"address":"job:a1"}\`, \`.find\` takes
 \`{"query":{"type":"job","state":"failed"}}\`. An answer of \`.history\` or \`.find\` that has an \`after\` is a part: ask again with that \`after\`

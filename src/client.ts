@@ -6,6 +6,8 @@ import { endsOf } from './client/ends.ts'
 import { type GroupHandle, handles, type JobHandle, resumed } from './client/handles.ts'
 import { type GivenMembers, memberSending } from './client/members.ts'
 import { createNews } from './client/news.ts'
+import { type OrderOptions, orderOf } from './client/order.ts'
+import { type PoolHandle, pools } from './client/pools.ts'
 import { checkPriority, checkTime, invalid, preparation } from './client/prepare.ts'
 import { errorOf, questions } from './client/questions.ts'
 import { type Watch, watching } from './client/watch.ts'
@@ -20,10 +22,12 @@ import type { Query } from './store/port.ts'
 
 export type { WaitOptions } from './client/ends.ts'
 export type { ActorHandle, GroupHandle, JobHandle } from './client/handles.ts'
+export type { OrderOptions } from './client/order.ts'
+export type { PoolHandle } from './client/pools.ts'
 export type { JobUpdate } from './client/update.ts'
 export type { Watch, WatchOptions } from './client/watch.ts'
 
-export interface SubmitOptions {
+export interface SubmitOptions extends OrderOptions {
   /** Default: a random id. The same id with the same definition and input is the same job; with other content a ConflictError. */
   id?: string
   /** Not before this time. */
@@ -77,6 +81,7 @@ export interface Client extends AsyncDisposable {
    * comes before that is kept: the first for each name, at most 32 names, for a day.
    */
   resume(as: string, name: string, value: unknown): Promise<void>
+  pool(name: string): PoolHandle
   /** All that match, page by page. */
   find(query: Query): AsyncIterable<View>
   /**
@@ -109,19 +114,22 @@ export function createClient({ bus, clock, name, onClose }: ClientParts): Client
   }
 
   const ask = questions(bus)
-  const prepare = preparation(bus.records)
+  const { prepare, stop: forgetPools } = preparation(bus.records)
   const sendMembers = memberSending(prepare, command)
   const news = createNews({ bus, clock })
   const waits = { clock, ask, news, closed: () => closed }
-  const { job, group } = handles({ ask, command, sendMembers, prepare, ends: endsOf(waits) })
+  const ends = endsOf(waits)
+  const { actor, job, group } = handles({ ask, command, sendMembers, prepare, ends })
 
   async function submit(definition: WithInput['definition'], input: unknown, options: SubmitOptions = {}): Promise<JobHandle<never>> {
     const { id = randomBytes(12).toString('hex'), startAt, priority, ack } = options
+    const order = orderOf(options)
     if (typeof id === 'string' && id.endsWith('/output')) throw invalid('id', reservedId)
     const labels = check(labelsSchema, options.labels, 'labels') as Record<string, string> | undefined
     const prepared = await prepare(definition, input, 'input')
     const terms = priority === undefined ? prepared.terms : { ...prepared.terms, priority: checkPriority(priority) }
-    const event: JobSubmit = { type: 'submit', ...prepared, terms, labels, startAt: startAt === undefined ? undefined : checkTime(startAt) }
+    const planned = startAt === undefined ? undefined : checkTime(startAt)
+    const event: JobSubmit = { type: 'submit', ...prepared, terms, labels, startAt: planned, ...order }
     await command(addressOf('job', checkId(id, 'id')), event, ack)
     return job(id)
   }
@@ -171,12 +179,14 @@ export function createClient({ bus, clock, name, onClose }: ClientParts): Client
     job,
     group,
     resume: async (as, name, value) => command(addressOf('correlation', checkId(as, 'as')), resumed(name, value)),
+    pool: pools({ actor, command, ends }),
     find,
     watch: watching(waits),
     async close() {
       closed = true
       news.close()
       sender.stop()
+      forgetPools()
       await onClose?.()
     },
     async [Symbol.asyncDispose]() {

@@ -81,6 +81,7 @@ const members = z.array(z.strictObject({ key, ...named })).max(mostMembers, {
 const isOutput = (to: string) => to.endsWith('/output')
 export const reservedId = 'an id cannot end with "/output": that is the output of a group'
 
+const either = address('(job|group)', 'an address job:<id> or group:<id>')
 export const jobSubmit = z.strictObject({
   ...common,
   to: address('job').refine((to) => !isOutput(to), { error: reservedId }),
@@ -88,6 +89,22 @@ export const jobSubmit = z.strictObject({
   ...named,
   labels,
   startAt: time.optional().describe('Not before this time: ISO 8601 with an offset, or milliseconds since 1970.'),
+  lane: z
+    .string()
+    .regex(new RegExp(`^${segment}(/${segment})*$`), { error: `must be an id (${grammar})` })
+    .max(maxIdLength)
+    .optional()
+    .describe('Jobs of one lane run one at a time, in order of (time of submit, id).'),
+  after: z
+    .array(either)
+    .min(1)
+    .max(100)
+    .optional()
+    .describe('Jobs and groups after which it begins; one that does not exist yet is waited for.'),
+  when: z
+    .enum(['all-finished', 'all-succeeded'])
+    .optional()
+    .describe("'all-succeeded' (default): cancelled as soon as one of `after` ends otherwise. 'all-finished': it begins however they end."),
 })
 
 /** The address of its output is an address too. */
@@ -119,7 +136,6 @@ export const groupAdd = z.strictObject({
   seal: z.boolean().optional().describe('true: these are the last. Default false.'),
 })
 export const groupSeal = z.strictObject({ ...common, to: groupAddress, type: z.literal('seal') })
-const either = address('(job|group)', 'an address job:<id> or group:<id>')
 export const cancel = z.strictObject({
   ...common,
   to: either,
@@ -166,11 +182,33 @@ export const update = z
     error: 'must be the name of its definition: the input is checked by that',
   })
 
-export type Command = z.infer<
-  typeof jobSubmit | typeof groupSubmit | typeof groupAdd | typeof groupSeal | typeof cancel | typeof retry | typeof resume | typeof update
->
+const toPool = { ...common, to: z.string().regex(/^pool:[A-Za-z0-9_-]{1,100}$/, { error: 'must be an address pool:<name>' }) }
+export const resize = z.strictObject({
+  ...toPool,
+  type: z.literal('resize'),
+  capacity: z
+    .record(z.string().regex(/^[A-Za-z0-9_-]{1,100}$/), z.int().min(0))
+    .optional()
+    .describe('Units by resource: {"slots":4,"printer":2}. Absent: again as hosts declare it.'),
+})
+export const pause = z.strictObject({ ...toPool, type: z.literal('pause') })
+export const poolResume = z.strictObject({ ...toPool, type: z.literal('resume') })
 
-export const commandTypes = ['submit', 'add', 'seal', 'cancel', 'retry', 'resume', 'update'] as const
+type Schema =
+  | typeof jobSubmit
+  | typeof groupSubmit
+  | typeof groupAdd
+  | typeof groupSeal
+  | typeof cancel
+  | typeof retry
+  | typeof resize
+  | typeof pause
+  | typeof resume
+  | typeof poolResume
+  | typeof update
+export type Command = z.infer<Schema>
+
+export const commandTypes = ['submit', 'add', 'seal', 'cancel', 'retry', 'resize', 'pause', 'resume', 'update'] as const
 
 /** The schema that a body must meet, by its type and the kind of its target: an error then speaks of that command only. */
 function schemaOf(body: unknown) {
@@ -187,8 +225,12 @@ function schemaOf(body: unknown) {
       return cancel
     case 'retry':
       return retry
+    case 'resize':
+      return resize
+    case 'pause':
+      return pause
     case 'resume':
-      return resume
+      return typeof to === 'string' && to.startsWith('pool:') ? poolResume : resume
     case 'update':
       return update
     default:

@@ -21,6 +21,8 @@ export interface Outcome {
   passedOn?: true
   /** Side documents to be written before the document. */
   pages: { id: string; body: unknown }[]
+  /** Ids of side documents that are not needed once the document is written. */
+  unpaged: string[]
 }
 
 export interface Facts {
@@ -70,7 +72,7 @@ export const draftOf = (doc: ActorDocument): ActorDocument => ({
  * throw becomes a dead letter in the outbox, and is recorded as applied.
  */
 export function decide(type: ActorType, doc: ActorDocument, envelope: Envelope, facts: Facts): Outcome {
-  const outcome: Outcome = { grants: [], refused: [], superseded: false, pages: [] }
+  const outcome: Outcome = { grants: [], refused: [], superseded: false, pages: [], unpaged: [] }
   const event = withPeers(type, doc, envelope.event, facts)
   const entry: HistoryEntry = { v: doc.version + 1, at: facts.at, event, from: envelope.from }
   try {
@@ -173,6 +175,9 @@ function perform({ type, params }: Action, here: Surroundings): void {
       return
     case 'page':
       here.outcome.pages.push(p as never)
+      return
+    case 'unpage':
+      here.outcome.unpaged.push(p!.id!)
       return
     case 'grant':
       here.outcome.grants.push(p as never)

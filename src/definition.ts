@@ -29,6 +29,10 @@ export interface JobOptions<I extends z.ZodType, O extends z.ZodType, C extends 
    * itself), or ended as aborted.
    */
   onLost?: 'retry' | 'hold' | 'abort'
+  /** Pool in which it runs: it waits there for its units. Hosts declare pools (`createHost({ pools })`). */
+  pool?: string
+  /** Units that it needs of its pool, all of them or none: `{ printer: 1 }`. One of the pool's `slots` is among them if nothing else is said. */
+  needs?: Record<string, number>
 }
 
 /** Schemas of callbacks, by name. */
@@ -100,6 +104,8 @@ export interface MemberResult {
   error?: { name: string; message: string }
 }
 
+/** Of a pool, or of a resource of it. */
+export const isName = (name: unknown): name is string => typeof name === 'string' && /^[A-Za-z0-9_-]{1,100}$/.test(name)
 const namePattern = /^[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*$/
 
 export function defineJob<
@@ -133,13 +139,8 @@ function namesOf(callbacks: Callbacks | undefined): string[] | undefined {
   return names
 }
 
-function termsOf({
-  retry = {},
-  timeout,
-  priority = defaultTerms.priority,
-  onLost = 'retry',
-  callbacks,
-}: JobOptions<z.ZodType, z.ZodType>): Terms {
+function termsOf(options: JobOptions<z.ZodType, z.ZodType>): Terms {
+  const { retry = {}, timeout, priority = defaultTerms.priority, onLost = 'retry', callbacks, pool, needs } = options
   const {
     attempts = defaultTerms.attempts,
     backoff = defaultTerms.backoff,
@@ -151,6 +152,10 @@ function termsOf({
   if (!(factor >= 1)) fail('retry.factor', 'must be 1 or more')
   if (!(jitter >= 0 && jitter <= 1)) fail('retry.jitter', 'must be from 0 to 1')
   if (!['retry', 'hold', 'abort'].includes(onLost)) fail('onLost', "must be 'retry', 'hold' or 'abort'")
+  if (pool !== undefined && !isName(pool)) fail('pool', 'must be letters, digits, "_" and "-"')
+  if (needs && pool === undefined) fail('needs', 'are units of a pool: name it in "pool"')
+  for (const [unit, count] of Object.entries(needs ?? {}))
+    if (!isName(unit) || !Number.isInteger(count) || count < 0) fail(`needs.${unit}`, 'must be a whole number of units, 0 or more')
   return {
     attempts,
     backoff: ms(backoff, 'retry.backoff'),
@@ -160,6 +165,8 @@ function termsOf({
     priority,
     onLost,
     callbacks: namesOf(callbacks),
+    pool,
+    needs,
   }
 }
 

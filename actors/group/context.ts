@@ -20,6 +20,8 @@ export interface GroupContext {
   outputEnded?: { state: string; error?: string }
   /** +1 for each operator's retry of the output: an end of an earlier round is not the end of this one. */
   outputRound: number
+  /** Jobs that were submitted after it. */
+  followers?: readonly Address[]
   /** Effects of the present transition; empty in every stored snapshot. */
   out: Effect[]
 }
@@ -41,6 +43,7 @@ export type GroupEvent = { at: number; self: Address } & (
   | { type: 'cancel'; reason?: string }
   | { type: 'ended'; key: string; index?: number; round: number; state: string; error?: string }
   | ({ type: 'retry' } & Retry)
+  | { type: 'follow'; follower: Address }
   | { type: 'page'; for: string; first: number; body: Body }
 )
 

@@ -1,6 +1,7 @@
 import { assign, setup } from 'xstate'
 import type { Address } from '../../src/address.ts'
 import type { ActorEvent } from '../../src/envelope.ts'
+import { withFollower } from '../followers.ts'
 import { canonical } from '../job.ts'
 import { add, allFinished, cancelRest, conflicts, type Effect, end, isKnown, noMembers, retry, type Step, turnPage } from '../members.ts'
 import { type Args, added, type GroupContext, type GroupEvent, known, type Of, outputKey } from './context.ts'
@@ -40,6 +41,7 @@ export const groupSetup = setup({
       !!context.outputEnded &&
       (event.round ?? context.outputRound) === context.outputRound,
     sealed: ({ context }) => context.sealed,
+    tooManyFollow: ({ context, event }) => event.type === 'follow' && !withFollower(context, event.follower),
     hasSealTime: ({ context }) => context.sealAt !== undefined,
   },
   actions: {
@@ -92,6 +94,10 @@ export const groupSetup = setup({
       return { outputEnded: { state, error } }
     }),
     renewOutput: assign(({ context }) => ({ outputEnded: undefined, outputRound: context.outputRound + 1 })),
+    noteFollower: assign(({ context, event }) => {
+      const { self, follower } = event as Of<'follow'>
+      return { self, followers: withFollower({ ...context, self }, follower) }
+    }),
     clear: assign({ out: [] }),
   },
 })

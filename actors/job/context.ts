@@ -38,6 +38,20 @@ export interface JobContext {
   group?: GroupFacts
   labels?: Record<string, string>
   startAt?: number
+  /** Jobs of one lane run one at a time. */
+  lane?: string
+  /** What it was submitted after, and how that has ended. */
+  after?: Record<Address, string>
+  afterWhen?: 'all-succeeded' | 'all-finished'
+  /** Jobs that were submitted after it. */
+  followers?: readonly Address[]
+  /** Present where its order in a lane or pool counts. */
+  submittedAt?: number
+  /** Lane and pool: how often it asked each, where it has a place, where it has asked for one, and who has not yet forgotten that it did. */
+  permits?: Record<Address, number>
+  places?: readonly Address[]
+  asked?: Address
+  leaving?: Record<Address, number>
   dispatch: number
   queuedAt: number
   run?: { dispatch: number; worker: string; at: number; lapsed: boolean }

@@ -16,6 +16,9 @@ export interface JobSubmit extends ActorEvent {
   group?: GroupFacts
   labels?: Record<string, string>
   startAt?: number
+  lane?: string
+  after?: readonly Address[]
+  afterWhen?: 'all-succeeded' | 'all-finished'
 }
 
 export type JobEvent = { at: number; self: Address } & (
@@ -54,6 +57,10 @@ export type JobEvent = { at: number; self: Address } & (
       kept?: true
     }
   | { type: 'notRegistered'; as: string; round: number; by: Address }
+  | { type: 'granted'; gate: Address; permit: number }
+  | { type: 'withdrawn'; gate: Address; permit: number }
+  | { type: 'follow'; follower: Address }
+  | { type: 'predecessorEnded'; of: Address; state: string }
 )
 
 /** What came of a run: `back`: it ended early because its host shuts down; `unbegun`: the handler was never entered. */

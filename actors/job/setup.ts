@@ -1,10 +1,13 @@
 import { assign, setup } from 'xstate'
 import type { Address } from '../../src/address.ts'
 import type { ActorEvent } from '../../src/envelope.ts'
+import { withFollower } from '../followers.ts'
 import { contentOf } from './content.ts'
 import type { JobContext } from './context.ts'
 import type { JobEvent, Of } from './events.ts'
 import { isNewRound } from './membership.ts'
+import { ask, isAskedFor, isHeld, lacksPlace, take, told, withoutPlaces, withoutPool } from './places.ts'
+import { followed, follows, inVain, isInVain, note } from './predecessors.ts'
 import { afterLoss, type Grant, isCurrent, outcome } from './runs.ts'
 import { entered, isTaken, meets, refusalOf, resumed, suspended, suspends, suspendsAndMet, takenError, withValue } from './suspension.ts'
 import { backoff } from './terms.ts'
@@ -49,6 +52,14 @@ export const jobSetup = setup({
     startsNow,
     hasNewPriority,
     isTooEarly,
+    lacksPlace,
+    isAskedFor,
+    isHeld,
+    follows,
+    followsNoMore: (args) => !follows(args),
+    hasEnded: ({ context }) => context.endedAs !== undefined,
+    isInVain,
+    tooManyFollow: ({ context, event }) => event.type === 'follow' && !withFollower(context, event.follower),
     inGroup: ({ context }) => context.member?.index !== undefined,
     suspends,
     suspendsAndMet,
@@ -66,16 +77,33 @@ export const jobSetup = setup({
     refuse: (_, _params: { dispatch: number }) => {},
     reject: (_, _params: { code: string; message: string } | undefined) => {},
     superseded: () => {},
+    emit: (_, _params: { effects: { type: 'send'; params: { to: Address; event: ActorEvent } }[] }) => {},
 
     accept: assign(({ event }) => {
-      const { self, job, input, terms, member, group, labels, startAt } = event as Of<'submit'>
-      return { self, job, input, terms, content: contentOf(job, input), member, group, labels, startAt }
+      const { self, job, input, terms, member, group, labels, startAt, lane, after, afterWhen, at } = event as Of<'submit'>
+      const ordered = lane !== undefined || terms.pool !== undefined
+      return {
+        ...{ self, job, input, terms, content: contentOf(job, input), member, group, labels, startAt, lane, afterWhen },
+        after: after && followed(after),
+        submittedAt: ordered ? at : undefined,
+      }
     }),
     join: assign(({ context, event }) => {
       const { member, group } = event as Of<'submit'>
       return { member, group: group ?? context.group }
     }),
     change: assign(changed),
+    ask: assign(ask),
+    take: assign(take),
+    told: assign(told),
+    withoutPool: assign(withoutPool),
+    withoutPlaces: assign(withoutPlaces),
+    noteFollower: assign(({ context, event }) => {
+      const { self, follower } = event as Of<'follow'>
+      return { self, followers: withFollower({ ...context, self }, follower) }
+    }),
+    notePredecessor: assign(note),
+    noteInVain: assign(inVain),
     queue: assign(({ context, event }) => ({ dispatch: context.dispatch + 1, queuedAt: event.at })),
     hold: assign(({ event }) => {
       const { dispatch, worker, at } = event as Of<'claim'>
@@ -104,6 +132,7 @@ export const jobSetup = setup({
       endedAs: undefined,
       // What it was registered under was released at its end.
       rounds: context.endedAs && context.rounds ? { ...context.rounds, alias: undefined } : context.rounds,
+      after: undefined,
       member: event.type === 'again' && context.member ? { ...context.member, round: event.round } : context.member,
     })),
     keepCallback: assign((args) => ({ rounds: withValue(args) })),

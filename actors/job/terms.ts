@@ -13,6 +13,9 @@ export interface Terms {
   onLost: 'retry' | 'hold' | 'abort'
   /** Names that a callback may have: any other is refused. Their schemas are in the published contract. */
   callbacks?: readonly string[]
+  /** Pool in which it needs a place, and how many units of what; without `slots` it needs one of them. */
+  pool?: string
+  needs?: Record<string, number>
 }
 
 export const defaultTerms: Terms = { attempts: 3, backoff: 1000, factor: 2, jitter: 0.1, priority: 5, onLost: 'retry' }

@@ -48,5 +48,5 @@ export const refused = [
 ] as const
 export const rescheduled = [
   { guard: 'startsLater', target: '#planned', reenter: true, actions: 'change' },
-  { guard: 'startsNow', target: '#queued', reenter: true, actions: 'change' },
+  { guard: 'startsNow', target: '#ready', reenter: true, actions: 'change' },
 ] as const

@@ -1,10 +1,16 @@
 import type { Snapshot } from '../../src/document.ts'
 import type { Condition } from '../actor.ts'
 import type { JobContext } from './context.ts'
+import { waiting } from './predecessors.ts'
 import { cameOf, roundsOf } from './suspension.ts'
 
 /** Name of the innermost state. */
 export const leaf = (value: unknown): string => (typeof value === 'string' ? value : leaf(Object.values(value as object)[0]))
+
+const unitsOf = (needs: Record<string, number> = {}): string =>
+  Object.entries({ slots: 1, ...needs })
+    .map(([unit, count]) => `${count} ${unit}`)
+    .join(', ')
 
 /** What a job waits for. */
 export function why(snapshot: Snapshot, at: number): Condition[] {
@@ -21,6 +27,25 @@ export function why(snapshot: Snapshot, at: number): Condition[] {
           on: member!.group,
         },
       ]
+    case 'following':
+      return Object.entries(context.after ?? {})
+        .filter(([, ended]) => ended === waiting)
+        .map(([on]) => ({ code: 'PREDECESSOR', message: `was submitted after ${on}, which has not ended`, on }))
+    case 'admission':
+      return [
+        {
+          code: context.asked!.startsWith('lane:') ? 'LANE' : 'POOL',
+          message: `waits for ${
+            context.asked!.startsWith('lane:')
+              ? `the jobs before it in ${context.asked}`
+              : `units of ${context.asked}: ${unitsOf(terms.needs)}`
+          }`,
+          on: context.asked,
+          needs: terms.needs,
+        },
+      ]
+    case 'awaited':
+      return [{ code: 'JOB_UNKNOWN', message: 'others were submitted after it; it was not submitted itself yet', stuck: true }]
     case 'queued':
       return [
         {

@@ -5,7 +5,7 @@ import { type Context, defineJob, type Handler } from '../../src/definition.ts'
 import type { ActorDocument } from '../../src/document.ts'
 import { RetryAt, TerminalError } from '../../src/errors.ts'
 import { historyOf } from '../../src/host/history.ts'
-import { createHost, type Host } from '../../src/host/host.ts'
+import { createHost, type Host, type HostOptions } from '../../src/host/host.ts'
 import { memoryStore } from '../../src/store/memory.ts'
 import { chaos } from '../../src/testing/chaos.ts'
 import { virtualClock } from '../../src/testing/virtual-clock.ts'
@@ -30,6 +30,8 @@ export const once = defineJob({ name: 'once', input, retry: { attempts: 1 } })
 export const short = defineJob({ name: 'short', input, retry, timeout: 100 })
 export const held = defineJob({ name: 'held', input, retry: { attempts: 1 }, onLost: 'hold' })
 export const aborts = defineJob({ name: 'aborts', input, retry, onLost: 'abort' })
+/** Runs in a pool. */
+export const placed = defineJob({ name: 'placed', input, retry, pool: 'printers', needs: { printer: 1 } })
 /** An output: lists what it is given. */
 export const bind = defineJob({ name: 'bind', input, retry })
 
@@ -41,6 +43,8 @@ export interface Start {
   where: string
 }
 
+const laneIn = (id: string): string | undefined => /^(lane-\w+)\//.exec(id)?.[1]
+
 /** Hosts in virtual time over one memory bus and one memory store; any of them can die. */
 export function virtualWorld({ partitions = 1 } = {}) {
   const clock = virtualClock('2026-11-23T00:00:00Z')
@@ -49,7 +53,9 @@ export function virtualWorld({ partitions = 1 } = {}) {
   const client = createClient({ bus: bus.connect('client'), clock, name: 'client' })
   const effects: Effect[] = []
   const starts: Start[] = []
-  const active = new Set<string>()
+  /** Runs under way, and where. */
+  const active = new Map<string, string>()
+  const overlaps: string[] = []
   const reasons: string[] = []
   let most = 0
   let hosts = 0
@@ -59,7 +65,9 @@ export function virtualWorld({ partitions = 1 } = {}) {
     const { id, run, attempt } = ctx
     effects.push({ job: id, run, attempt, what: 'start', where })
     starts.push({ job: id, at: clock.now(), attempt, run, where })
-    active.add(`${id} ${run}`)
+    const lane = laneIn(id)
+    for (const other of active.keys()) if (lane && laneIn(other) === lane) overlaps.push(`${id} while ${other} runs`)
+    active.set(`${id} ${run}`, where)
     most = Math.max(most, active.size)
     try {
       const told = new Promise<never>((_, fail) => ctx.signal.addEventListener('abort', () => fail(ctx.signal.reason)))
@@ -88,9 +96,13 @@ export function virtualWorld({ partitions = 1 } = {}) {
 
   async function host({
     slots = 10,
-    handlers = [work, once, short, held, aborts, bind],
+    pools,
+    handlers = [work, once, short, held, aborts, bind, ...(pools ? [placed] : [])],
+    during = () => {},
+  }: Pick<HostOptions, 'slots' | 'pools'> & {
+    handlers?: (typeof work)[]
     /** What handlers do besides, when they begin. */
-    during = (_: Context) => {},
+    during?: (ctx: Context) => void
   } = {}): Promise<Host & { die(): void; trace: readonly string[] }> {
     const where = `h${++hosts}`
     let connection = ''
@@ -98,11 +110,9 @@ export function virtualWorld({ partitions = 1 } = {}) {
     const faults = chaos({})
     const made = await createHost({
       name: where,
-      clock: {
-        ...clock,
-        at: (at, fire) => clock.at(at, () => killed || fire()),
-      },
+      clock: faults.clock(clock),
       slots,
+      pools,
       log: () => {},
       handlers: handlers.map(
         (definition): Handler =>
@@ -122,7 +132,8 @@ export function virtualWorld({ partitions = 1 } = {}) {
     // As the others see it: it hears nothing more, and nothing that it does has an effect.
     const die = () => {
       killed = true
-      for (const run of [...active]) active.delete(run)
+      faults.kill()
+      for (const [run, at] of [...active]) if (at === where) active.delete(run)
       bus.disconnect(connection)
     }
     return Object.assign(made, { die, trace: faults.trace })
@@ -137,6 +148,8 @@ export function virtualWorld({ partitions = 1 } = {}) {
     effects,
     starts,
     reasons,
+    /** Two runs of one lane at once: those whose ids begin with `lane-<name>/`. */
+    overlaps,
     host,
     docs,
     /** Most handlers that ran at once. */

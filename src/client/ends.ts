@@ -12,19 +12,23 @@ export interface WaitOptions {
 /** Waits for what has not ended, for as long as it takes. */
 export interface Ends {
   ended(address: Address, options?: WaitOptions): Promise<View>
+  /** Waits until it is in a state that is looked for. */
+  reaches(address: Address, isIt: (seen: Seen) => boolean, options?: WaitOptions): Promise<View>
   /** undefined: there is no such actor. While nobody can answer it goes on waiting. */
   viewIfAny(address: Address, signal?: AbortSignal): Promise<View | undefined>
 }
 
+type Seen = { state: string; final: boolean }
+
 export function endsOf({ clock, ask, news, closed }: { clock: Clock; ask: Ask; news: News; closed(): boolean }): Ends {
-  /** Asks once at the beginning, and when there is news of the end. */
-  async function ended(address: Address, { signal }: WaitOptions = {}): Promise<View> {
-    const told = news.of(address, ({ final }) => final)
+  /** Asks once at the beginning, and when there is news of it. */
+  async function reaches(address: Address, isIt: (seen: Seen) => boolean, { signal }: WaitOptions = {}): Promise<View> {
+    const told = news.of(address, isIt)
     try {
       for (;;) {
         signal?.throwIfAborted()
         const view = await viewIfAny(address, signal)
-        if (view?.final) return view
+        if (view && isIt(view)) return view
         await told.next(signal)
       }
     } finally {
@@ -46,7 +50,7 @@ export function endsOf({ clock, ask, news, closed }: { clock: Clock; ask: Ask; n
     }
   }
 
-  return { ended, viewIfAny }
+  return { reaches, ended: (address, options) => reaches(address, ({ final }) => final, options), viewIfAny }
 }
 
 /** The output of a job that has ended; or its error. */

@@ -63,6 +63,7 @@ interface HistoryPart {
 }
 
 export interface Handles {
+  actor(address: Address): ActorHandle
   job<O, C extends Callbacks = Callbacks>(id: string): JobHandle<O, C>
   group<O>(id: string): GroupHandle<O>
 }
@@ -130,7 +131,7 @@ export function handles(parts: {
     }
   }
 
-  return { job, group }
+  return { actor: handle, job, group }
 }
 
 export function resumed(name: string, value: unknown, round?: number): ActorEvent {

@@ -5,6 +5,7 @@ import { check, type WithInput } from '../definition.ts'
 import { NotFoundError, ValidationError } from '../errors.ts'
 import { schemaFrom } from '../host/contracts.ts'
 import { maxPayload } from '../host/run.ts'
+import { needIssue, type PoolCapacities, watchPools } from '../pools.ts'
 
 /** A job as its submit names it. */
 export interface Prepared {
@@ -16,7 +17,9 @@ export interface Prepared {
 export type Prepare = (definition: WithInput['definition'], input: unknown, field: string) => Promise<Prepared>
 
 /** Terms and input of something to submit: checked by the definition if its code is at hand, else by the published contract. */
-export function preparation(records: Records): Prepare {
+export function preparation(records: Records): { prepare: Prepare; stop(): void } {
+  let pools: Promise<PoolCapacities> | undefined
+
   async function contractOf(job: string) {
     const record = isJobName(job) ? await records.get(`contract.${job}`) : undefined
     if (!record) throw new NotFoundError(`job: no host has published a job named "${job}"`)
@@ -24,13 +27,19 @@ export function preparation(records: Records): Prepare {
     return { name: contract.name, terms: contract.terms, input: schemaFrom(contract.input) }
   }
 
-  return async (definition, input, field) => {
+  const prepare: Prepare = async (definition, input, field) => {
     const known = typeof definition === 'string' ? await contractOf(definition) : definition
     const { value, length } = asJson(input, field)
     check(known.input, value, field)
     checkLength(length, field)
+    if (known.terms.pool !== undefined) {
+      pools ??= watchPools(records)
+      const issue = needIssue(await pools, known.terms)
+      if (issue) throw invalid('needs', issue)
+    }
     return { job: known.name, input: { value: value ?? null }, terms: known.terms }
   }
+  return { prepare, stop: () => void pools?.then((watched) => watched.stop()) }
 }
 
 /** The value of a callback: its schema is checked where its job is known. */

@@ -1,4 +1,5 @@
 import type { ActorType } from '../../actors/actor.ts'
+import { capacityOf, type GateContext, type Needs, usedOf, waitingAt } from '../../actors/gate.ts'
 import type { GroupContext } from '../../actors/group.ts'
 import { cameOf, type JobContext, roundsOf } from '../../actors/job.ts'
 import { type Address, idOf } from '../address.ts'
@@ -32,6 +33,10 @@ export interface View {
   worker?: string
   /** Of a suspended job: how many (`need`) of which callbacks it waits for; ms since 1970. */
   suspended?: { round: number; came: string[]; missing: string[]; need: number; until?: number; as?: string }
+  /** Of a pool or lane: units in all and in use, jobs that wait. */
+  capacity?: Needs
+  used?: Needs
+  waiting?: number
   /** Of a group. */
   members?: { total: number; succeeded: number; failed: number; cancelled: number }
 }
@@ -139,6 +144,9 @@ async function viewOf(store: Store, doc: ActorDocument, withOutput: boolean): Pr
     const { members, outputEnded } = doc.snapshot.context as GroupContext
     view.members = { total: members.total, ...members.counts }
     if (outputEnded?.error) view.error = { name: 'Error', message: outputEnded.error }
+  } else if (type === 'pool' || type === 'lane') {
+    const context = doc.snapshot.context as GateContext
+    Object.assign(view, { capacity: capacityOf(context), used: usedOf(context), waiting: waitingAt(context) })
   }
   return view
 }

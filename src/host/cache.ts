@@ -1,4 +1,4 @@
-import type { Address } from '../address.ts'
+import { type Address, rootOf } from '../address.ts'
 import type { ActorDocument } from '../document.ts'
 
 /**
@@ -21,6 +21,14 @@ export interface Cache {
   trim(touched: Iterable<Address>): void
   clear(): void
   readonly size: number
+}
+
+/**
+ * One that has ended is not needed any more. But what it sent by the stream is known delivered only while it is here: forgotten too early it
+ * is sent again whenever the document is loaded, and two that answer each other would go on for ever.
+ */
+function isForgotten(doc: ActorDocument | undefined): boolean {
+  return doc?.status === 'done' && !doc.outbox.some((entry) => entry.kind === 'event' && rootOf(entry.to) !== doc.root)
 }
 
 export function createCache(limit: number): Cache {
@@ -47,7 +55,7 @@ export function createCache(limit: number): Cache {
       entries.get(address)?.known.add(n)
     },
     trim(touched) {
-      for (const address of touched) if (entries.get(address)?.doc.status === 'done') entries.delete(address)
+      for (const address of touched) if (isForgotten(entries.get(address)?.doc)) entries.delete(address)
       for (const address of entries.keys()) {
         if (entries.size <= limit) return
         entries.delete(address)

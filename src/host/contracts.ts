@@ -3,6 +3,7 @@ import type { Terms } from '../../actors/job.ts'
 import type { Bus, Listening } from '../bus/port.ts'
 import { type Contract, contractOf, type Handler } from '../definition.ts'
 import type { Issue } from '../errors.ts'
+import { watchPools } from '../pools.ts'
 import type { Contracts } from './door.ts'
 
 /**
@@ -20,7 +21,9 @@ export async function watchContracts(bus: Bus): Promise<Registry> {
     const contract = value as Contract
     if ((known.get(contract.name)?.revision ?? 0) < revision) known.set(contract.name, { contract, revision })
   })
+  const pools = await watchPools(bus.records)
   return {
+    pools,
     async learn(jobs) {
       for (const job of jobs) {
         if (known.has(job)) continue
@@ -37,7 +40,10 @@ export async function watchContracts(bus: Bus): Promise<Registry> {
     async publish(handlers) {
       for (const { definition } of handlers) await publishOne(bus, contractOf(definition))
     },
-    stop: () => listening.stop(),
+    stop() {
+      listening.stop()
+      pools.stop()
+    },
   }
 }
 

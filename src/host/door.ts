@@ -6,6 +6,7 @@ import { type Command, isJobName, mostMembers, parseCommand, replyOf } from '../
 import type { ActorEvent, Envelope } from '../envelope.ts'
 import type { Issue } from '../errors.ts'
 import { callbackInlineLimit, paged, weightOf } from '../payload.ts'
+import { needIssue, type PoolCapacities } from '../pools.ts'
 import type { Page } from '../store/port.ts'
 import type { Item } from './partition.ts'
 import type { Refusal } from './replies.ts'
@@ -15,6 +16,8 @@ import { maxPayload } from './run.ts'
 export interface Contracts {
   /** How a job of this definition is run, and a check of its input; undefined: no host is known to have published it. */
   get(job: string): { terms: Terms; issues(input: unknown): Issue[]; callbackIssues(name: string, value: unknown): Issue[] } | undefined
+  /** Capacities of pools. */
+  readonly pools: Pick<PoolCapacities, 'of'>
   /** Asks for those that are not known: another host may have published them a moment ago. */
   learn(jobs: Iterable<string>): Promise<void>
 }
@@ -123,7 +126,10 @@ export function fromOutside(contracts: Contracts, root: string | undefined, body
 function eventOf(contracts: Contracts, command: Command): ActorEvent {
   switch (command.type) {
     case 'submit': {
-      if ('job' in command) return { type: 'submit', ...jobOf(contracts, '', command), labels: command.labels, startAt: command.startAt }
+      if ('job' in command) {
+        const { labels, startAt, lane, after, when: afterWhen } = command
+        return { type: 'submit', ...jobOf(contracts, '', command), labels, startAt, lane, after, afterWhen }
+      }
       const { output, members = [], seal = true, ...options } = command
       const { id: _id, to, reply: _reply, type: _type, ...rest } = options
       return {
@@ -135,7 +141,12 @@ function eventOf(contracts: Contracts, command: Command): ActorEvent {
     }
     case 'add':
       return { type: 'add', members: command.members.map((member, i) => memberOf(contracts, command.to, i, member)), seal: command.seal }
+    case 'cancel':
+      return { type: 'cancel', reason: command.reason }
+    case 'resize':
+      return { type: 'resize', capacity: command.capacity }
     case 'resume': {
+      if (!('name' in command)) return { type: 'resume' }
       const { name, value = null, round } = command
       return { type: 'resume', name, value: { value: fitting('value', value) }, round }
     }
@@ -145,7 +156,7 @@ function eventOf(contracts: Contracts, command: Command): ActorEvent {
       return { type: 'update', startAt, priority, job, input: checked?.input }
     }
     default:
-      return command.type === 'cancel' ? { type: 'cancel', reason: command.reason } : { type: command.type }
+      return { type: command.type }
   }
 }
 
@@ -161,6 +172,8 @@ function jobOf(contracts: Contracts, path: string, { job, input, priority }: Nam
   fitting(`${path}input`, input ?? null)
   const issues = contract.issues(input).map((issue) => ({ path: [...`${path}input`.split('.'), ...issue.path], message: issue.message }))
   if (issues.length) throw refusal('VALIDATION', issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`).join('; '), issues)
+  const issue = needIssue(contracts.pools, contract.terms)
+  if (issue) throw invalid(`${path}job`, issue)
   return { job, input: { value: input ?? null }, terms: priority === undefined ? contract.terms : { ...contract.terms, priority } }
 }
 

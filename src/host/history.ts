@@ -13,10 +13,13 @@ const historyLimit = 16 * 1024
 /** Ids that go into a page together. */
 const fan = 16
 
+const isLong = ({ history }: ActorDocument): boolean =>
+  (history.length >= 32 || history.some(({ event }) => 'members' in event || 'body' in event)) &&
+  JSON.stringify(history).length >= historyLimit
+
 /** Moves a long history into a page of its own. */
 export function spillHistory(draft: ActorDocument, uniqueId: () => string): Page[] {
-  if (draft.history.length < 32 && !draft.history.some(({ event }) => 'members' in event || 'body' in event)) return []
-  if (JSON.stringify(draft.history).length < historyLimit) return []
+  if (!isLong(draft)) return []
   const owner = draft._id
   const pages: Page[] = [{ _id: `${owner}#history-${draft.history[0]!.v}-${uniqueId()}`, owner, body: draft.history }]
   let ids = [...(draft.historyPages ?? []), pages[0]!._id]
@@ -31,6 +34,12 @@ export function spillHistory(draft: ActorDocument, uniqueId: () => string): Page
   }
   draft.historyPages = ids
   return pages
+}
+
+/** Forgets the older half of a history of which only the newest part is kept. */
+export function dropHistory(draft: ActorDocument): Page[] {
+  if (isLong(draft)) draft.history = draft.history.slice(Math.ceil(draft.history.length / 2))
+  return []
 }
 
 const listsOf = (owner: Address): string => `${owner}#histories-`

@@ -1,12 +1,15 @@
 import { randomBytes } from 'node:crypto'
 import { correlation } from '../../actors/correlation.ts'
+import { capacityOf, type GateContext, lane, type Needs, pool } from '../../actors/gate.ts'
 import { group } from '../../actors/group.ts'
 import { job } from '../../actors/job.ts'
+import { idOf } from '../address.ts'
 import { type Client, createClient } from '../client.ts'
 import { type Clock, systemClock } from '../clock.ts'
 import type { Handler } from '../definition.ts'
 import { type Duration, ms } from '../duration.ts'
 import { StellwerkError, ValidationError } from '../errors.ts'
+import { publishCapacity } from '../pools.ts'
 import type { World } from '../world.ts'
 import { serveApi } from './api.ts'
 import { serveCommands } from './command-api.ts'
@@ -16,6 +19,7 @@ import { createHeart } from './heart.ts'
 import { createLiveness } from './liveness.ts'
 import { createOwnership } from './ownership.ts'
 import { type HostParts, type Partition, takePartition } from './partition.ts'
+import { checkPools, declarePools } from './pools.ts'
 import { serveRuns } from './runs-service.ts'
 import { stopOnSignals } from './signals.ts'
 import { createWorker } from './worker.ts'
@@ -24,6 +28,11 @@ export interface HostOptions {
   /** `embedded('.stellwerk')` or `cluster({ nats, mongo })`. */
   on: World
   handlers?: readonly Handler[]
+  /**
+   * Pools of the whole deployment, with their capacity: `{ printers: { slots: 4, printer: 2 } }`. Every host that has handlers of jobs in a
+   * pool declares it; the newest declaration counts, until an operator resizes the pool.
+   */
+  pools?: Record<string, Needs>
   /** Handlers that run at once in this host. Default 10. */
   slots?: number
   /** Shown in `why` and in the history of runs; made unique for every start. Default `host`. */
@@ -59,11 +68,18 @@ const rhythm = { beat: 1200, ttl: 2500, lease: 2000, runBeat: 500 }
 
 /** A running host. Disposal stops it. */
 export async function createHost(options: HostOptions): Promise<Host> {
-  const { on, handlers = [], slots = 10, clock = systemClock, log = (message) => console.error(message) } = options
+  const { on, handlers = [], pools = {}, slots = 10, clock = systemClock, log = (message) => console.error(message) } = options
   checkHandlers(handlers, slots)
   const name = `${options.name ?? 'host'}-${randomBytes(6).toString('hex')}`
   const { bus, store, heart, close } = await on.connect({ name, clock, log })
   const registry = await watchContracts(bus)
+  try {
+    checkPools(pools, handlers, registry.pools)
+  } catch (error) {
+    registry.stop()
+    await close()
+    throw error
+  }
   await registry.publish(handlers)
 
   const partitions = new Map<number, Partition>()
@@ -92,7 +108,7 @@ export async function createHost(options: HostOptions): Promise<Host> {
     store,
     clock,
     worker,
-    actors: new Map([job, group, correlation].map((type) => [type.name, type])),
+    actors: new Map([job, group, correlation, pool, lane].map((type) => [type.name, type])),
     contracts: registry,
     counts: { turns: 0, events: 0, writes: 0, conflicts: 0, lost: 0, superseded: 0 },
     uniqueId: () => `${name}.${ids++}`,
@@ -100,6 +116,10 @@ export async function createHost(options: HostOptions): Promise<Host> {
     // What is measured on a busy event loop is too long: it counts only slowly.
     noteDuration: (name, took) => durations.set(name, Math.min(took, 1.05 * (durations.get(name) ?? took) + 0.1)),
     changed: events.tell,
+    notePool(doc) {
+      const capacity = capacityOf(doc.snapshot.context as GateContext)
+      if (capacity) publishCapacity(bus.records, idOf(doc._id), capacity).catch(() => {})
+    },
     lease: rhythm.lease,
     cacheLimit: 12_000,
     steadyFor: () => liveness.steadyFor(),
@@ -132,6 +152,7 @@ export async function createHost(options: HostOptions): Promise<Host> {
   await ownership.start()
   liveness.start()
   await worker.start()
+  await declarePools(bus, name, pools)
 
   let stopped: Promise<boolean> | undefined
   let forgetSignals = () => {}

@@ -64,6 +64,8 @@ export interface HostParts {
   noteDuration(job: string, ms: number): void
   /** What a turn has committed. */
   changed?(changes: readonly StateChange[]): void
+  /** A pool was read or written: its capacity may be another. */
+  notePool(doc: ActorDocument): void
   /** Length of a lease, ms. */
   lease: number
   cacheLimit: number
@@ -144,6 +146,7 @@ export async function takePartition(parts: HostParts, number: number, owner: str
     leases: createLeases(clock, parts.lease, bus.workerLives),
     noted(doc) {
       due.note(doc)
+      if (doc.type === 'pool') parts.notePool(doc)
       if (doc.type !== 'job') return
       losses.note(doc)
       reconciler.note(doc)

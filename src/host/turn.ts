@@ -34,6 +34,7 @@ export async function runTurn(partition: Partition, collected: Collected): Promi
   await publish(partition, turn)
   for (const [address, n] of turn.delivered) partition.cache.delivered(address, n)
   await clearStranded(partition, turn)
+  if (turn.unpaged.length) await partition.store.removePages(turn.unpaged)
   partition.acknowledge(collected.sequences)
   partition.cache.trim(turn.touched)
 }
@@ -41,8 +42,8 @@ export async function runTurn(partition: Partition, collected: Collected): Promi
 async function wave(partition: Partition, turn: Turn): Promise<void> {
   const { items } = turn
   turn.items = []
-  await fillPages(partition, items)
   await load(partition, turn, items)
+  await fillPages(partition, items)
   await readCallbacks(partition, items)
   const touched = new Map<Address, Touched>()
   for (const item of items) apply(partition, turn, touched, item)
@@ -117,15 +118,19 @@ async function clearStranded(partition: Partition, turn: Turn): Promise<void> {
   })
 }
 
-/** A turn cannot go on without a page that a document refers to. */
+/** A turn cannot go on without a page that a document refers to. One that was read before may be gone: it is not read again. */
 async function fillPages(partition: Partition, items: Item[]): Promise<void> {
   const ids = items.map(({ page }) => page).filter((id) => id !== undefined)
   if (!ids.length) return
   const pages = new Map((await partition.store.getPages(ids)).map(({ _id, body }) => [_id, body]))
   for (const item of items) {
     if (item.page === undefined) continue
-    if (!pages.has(item.page)) throw new UnavailableError(`page ${item.page} is not in the store`)
+    if (!pages.has(item.page) && !wasApplied(partition, item)) throw new UnavailableError(`page ${item.page} is not in the store`)
     item.envelope = { ...item.envelope, event: { ...item.envelope.event, body: pages.get(item.page) } }
     item.page = undefined
   }
+}
+
+function wasApplied({ cache }: Partition, { envelope: { to, inc, n } }: Item): boolean {
+  return (cache.get(to)?.doc.inbox.marks[inc!] ?? 0) >= n!
 }

@@ -77,6 +77,10 @@ function storeOf(root: RootDatabase<string>, write: Writer): Store {
       check()
       return ids.map(sides.get).filter((page) => page !== undefined)
     },
+    removePages: async (ids) => {
+      check()
+      for (const id of ids) sides.remove(id)
+    },
     remove: async (address, base) => {
       check()
       if (!docs.remove(address, base)) return false

@@ -42,6 +42,9 @@ export function memoryStore(): Store {
       for (const page of written) pages.set(page._id, jsonCopy(page))
     },
     getPages: async (ids) => present(pages, ids),
+    removePages: async (ids) => {
+      for (const id of ids) pages.delete(id)
+    },
 
     remove: async (address, base) => {
       if (!meets(docs.get(address), base)) return false

@@ -44,6 +44,7 @@ export async function mongoStore({ url, namespace, timeout = 5000 }: MongoOption
     find: (query, after, limit) => server.guard(() => find(actors, query, after, limit)),
     putPages: sides.put,
     getPages: sides.get,
+    removePages: (ids) => server.guard(() => sides.remove([...ids])),
     remove: remover(server, actors, sides),
     fact: (key) => server.guard(() => fact(facts, key)),
     setFact: (key, value, expected) => server.insist(() => setFact(facts, key, value, expected)),

@@ -30,6 +30,8 @@ export interface Store {
   /** Immutable side documents: payloads, history segments, key pages. Written before the document that refers to them; writing one again is harmless. */
   putPages(pages: readonly Page[]): Promise<void>
   getPages(ids: readonly string[]): Promise<Page[]>
+  /** Removes pages that no document refers to any more; those that are not there are left out. */
+  removePages(ids: readonly string[]): Promise<void>
 
   /** Removes a document if it still is this one, with its pages. */
   remove(address: string, base: Base): Promise<boolean>

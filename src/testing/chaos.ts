@@ -108,6 +108,7 @@ export function chaos({ dieAt, onDeath = () => {} }: { dieAt?: number; onDeath?:
       flush: () => later('flush', () => inner.flush()),
       load: (addresses) => later('load', () => inner.load(addresses)),
       putPages: (pages) => later('putPages', () => inner.putPages(pages)),
+      removePages: (ids) => later('removePages', () => inner.removePages(ids)),
       waking: (partition, until) => later('waking', () => inner.waking(partition, until)),
     }),
     clock: (inner) => ({

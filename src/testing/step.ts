@@ -1,5 +1,6 @@
 import type { ActorType, Peer } from '../../actors/actor.ts'
 import { correlation } from '../../actors/correlation.ts'
+import { lane, pool } from '../../actors/gate.ts'
 import { group } from '../../actors/group.ts'
 import { type Grant, job } from '../../actors/job.ts'
 import type { Address } from '../address.ts'
@@ -38,7 +39,7 @@ export interface Stepped {
   entry?: HistoryEntry
 }
 
-const actors: Record<string, ActorType> = { job, group, correlation }
+const actors: Record<string, ActorType> = { job, group, correlation, pool, lane }
 
 /** The kind of actor itself, or the one of this name (`job`, `job@1`). */
 export function actorType(type: ActorType | string): ActorType {

@@ -35,6 +35,7 @@ export function apply(partition: Partition, turn: Turn, touched: Map<Address, To
   const outcome = decide(type, t.draft, checked, { at: partition.clock.now(), id: commandId(partition, item), peer })
   t.outcomes.push([item, outcome])
   for (const { id, body } of outcome.pages) t.pages.push({ _id: id, owner: envelope.to, body })
+  t.unpaged.push(...outcome.unpaged)
   if (!t.draft.snapshot || (!t.before && !t.changed && outcome.rejected)) {
     // It would have been created by an event that it refuses: it does not exist.
     touched.delete(envelope.to)
@@ -59,7 +60,18 @@ function meet(partition: Partition, touched: Map<Address, Touched>, { envelope }
   const type = partition.actors.get(typeOf(address))
   if (!type || (!cached && !type.creates.has(envelope.event.type))) return undefined
   const draft = cached ? draftOf(cached.doc) : emptyDocument(address, type, partition.number, partition.clock.now())
-  const t: Touched = { address, draft, before: cached?.doc, cached, items: [], outcomes: [], grants: [], pages: [], changed: false }
+  const t: Touched = {
+    address,
+    draft,
+    before: cached?.doc,
+    cached,
+    items: [],
+    outcomes: [],
+    grants: [],
+    pages: [],
+    unpaged: [],
+    changed: false,
+  }
   touched.set(address, t)
   return t
 }
@@ -102,7 +114,7 @@ function answerBefore(partition: Partition, t: Touched, item: Item): Outcome | u
   return before && (before.error ? refusal(before.error) : undecided)
 }
 
-const undecided: Outcome = { grants: [], refused: [], superseded: false, pages: [], passedOn: true }
+const undecided: Outcome = { grants: [], refused: [], superseded: false, pages: [], unpaged: [], passedOn: true }
 
 /** The same for each repeat of a command: its sender's number, or its place in the stream. */
 function commandId(partition: Partition, item: Item): string | undefined {

@@ -1,7 +1,8 @@
 import { wake } from '../../decide.ts'
-import type { Write } from '../../store/port.ts'
+import type { ActorDocument } from '../../document.ts'
+import type { Page, Write } from '../../store/port.ts'
 import { changeOf } from '../feed.ts'
-import { spillHistory } from '../history.ts'
+import { dropHistory, spillHistory } from '../history.ts'
 import type { Partition } from '../partition.ts'
 import { route } from './send.ts'
 import type { Touched, Turn } from './state.ts'
@@ -9,7 +10,7 @@ import type { Touched, Turn } from './state.ts'
 /** Writes what a wave has changed; who lost the compare-and-set is decided again in the next wave. */
 export async function commit(partition: Partition, turn: Turn, touched: Touched[]): Promise<void> {
   const changed = touched.filter((t) => t.changed)
-  const pages = changed.flatMap((t) => [...t.pages, ...spillHistory(t.draft, partition.uniqueId)])
+  const pages = changed.flatMap((t) => [...t.pages, ...boundHistory(partition, t.draft)])
   if (pages.length) await partition.store.putPages(pages)
   const writes = changed.map((t): Write => seal(partition, turn, t))
   const since = partition.clock.monotonic()
@@ -21,6 +22,9 @@ export async function commit(partition: Partition, turn: Turn, touched: Touched[
     else done(partition, turn, t, since)
   }
 }
+
+const boundHistory = ({ actors, uniqueId }: Partition, draft: ActorDocument): Page[] =>
+  actors.get(draft.type)?.history === 'recent' ? dropHistory(draft) : spillHistory(draft, uniqueId)
 
 /** Makes the draft the document that is to be written. */
 function seal(partition: Partition, turn: Turn, { draft, before, cached }: Touched): Write {
@@ -50,6 +54,7 @@ function done(partition: Partition, turn: Turn, t: Touched, since: number): void
     turn.touched.add(t.address)
     turn.written.add(t.address)
     for (const grant of t.grants) turn.grants.push({ grant, since })
+    turn.unpaged.push(...t.unpaged)
     if (t.draft.state !== t.before?.state) turn.changes.push(changeOf(t.draft))
     route(partition, turn, t.cached)
   }

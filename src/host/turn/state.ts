@@ -28,6 +28,8 @@ export interface Turn {
   reserved: string[]
   replies: { item: Item; outcome?: Outcome; doc?: ActorDocument }[]
   changes: StateChange[]
+  /** Pages that nothing written in it refers to any more. */
+  unpaged: string[]
   touched: Set<Address>
   /** Those of them that it has written. */
   written: Set<Address>
@@ -48,6 +50,7 @@ export const beginTurn = ({ items, letters, refused }: Collected): Turn => ({
   reserved: [],
   replies: refused.map(({ envelope, error }) => ({ item: { envelope }, outcome: refusal(error) })),
   changes: [],
+  unpaged: [],
   touched: new Set(),
   written: new Set(),
   frameless: items.some((item) => item.sequence === undefined && !item.claim),
@@ -59,6 +62,7 @@ export const refusal = (rejected: { code: string; message: string }): Outcome =>
   rejected,
   superseded: false,
   pages: [],
+  unpaged: [],
 })
 
 /** What one wave does to one actor: in the end one write, or none. */
@@ -72,5 +76,6 @@ export interface Touched {
   outcomes: (readonly [Item, Outcome | undefined])[]
   grants: Grant[]
   pages: Page[]
+  unpaged: string[]
   changed: boolean
 }

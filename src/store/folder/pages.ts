@@ -8,6 +8,7 @@ import type { Operation, Writer } from './writer.ts'
 export interface Pages {
   get(id: string): Page | undefined
   put(page: Page): void
+  remove(id: string): void
   removeOf(owner: string): void
 }
 
@@ -34,14 +35,20 @@ export function pages(root: RootDatabase<string>, { add }: Pick<Writer, 'add'>):
     return ids
   }
 
+  const get = (id: string): Page | undefined => {
+    const known = fresh.get(id)
+    if (known) return known.page
+    const text = db.get(checkKey(id))
+    return text === undefined ? undefined : JSON.parse(text)
+  }
+
   return {
-    get: (id) => {
-      const known = fresh.get(id)
-      if (known) return known.page
-      const text = db.get(checkKey(id))
-      return text === undefined ? undefined : JSON.parse(text)
-    },
+    get,
     put: (page) => fresh.set(checkKey(page._id), { owner: checkKey(page.owner), page }),
+    remove: (id) => {
+      const page = get(id)
+      if (page) fresh.set(id, { owner: page.owner, page: undefined })
+    },
     removeOf: (owner) => {
       for (const id of ofOwner(owner)) fresh.set(id, { owner, page: undefined })
     },

@@ -1,0 +1,26 @@
+import type { Address } from '../src/address.ts'
+
+/** The jobs that begin after an actor has ended: it keeps their addresses, and tells each of them when it has. */
+const mostFollowers = 1000
+export const tooManyFollowers = `followed by ${mostFollowers} already`
+
+export interface Followed {
+  self: Address
+  followers?: readonly Address[]
+}
+
+/** One more; undefined: there are too many. */
+export function withFollower({ followers = [] }: Followed, follower: Address): readonly Address[] | undefined {
+  if (followers.includes(follower)) return followers
+  return followers.length < mostFollowers ? [...followers, follower] : undefined
+}
+
+const tell = (to: Address, of: Address, state: string) => ({
+  type: 'send' as const,
+  params: { to, event: { type: 'predecessorEnded', of, state } },
+})
+
+export const tellFollowers = ({ self, followers = [] }: Followed, state: string) => ({
+  effects: followers.map((to) => tell(to, self, state)),
+})
+export const tellFollower = (self: Address, follower: Address, state: string) => tell(follower, self, state).params

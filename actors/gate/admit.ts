@@ -1,0 +1,139 @@
+import type { Address } from '../../src/address.ts'
+import { beyond, capacityOf, type GateContext, type GateEffect, isLane, limitOf, type Of, usedOf } from './context.ts'
+import { before, noQueue, pageBefore, put, type Queue, type Request, turnPage, without } from './queue.ts'
+
+/**
+ * Who may pass. All functions are pure: a context in; the same with what should follow, out.
+ *
+ * A lane gives its one place in order of (submitted at, id). A pool gives units, all that a job needs or none, to the highest priority first, and among
+ * equals to the oldest; who does not fit lets smaller ones pass. Nothing starves: after nine places in a row that were not the oldest
+ * request's, the oldest is next whatever its priority, and units are saved for it until it fits. So a request with q older ones before
+ * it gets its place after 10 (q + 1) places at most.
+ */
+const patience = 9
+
+type Pick = { priority: number; request: Request }
+
+export function admit(context: GateContext): GateContext {
+  const capacity = capacityOf(context)
+  if (!capacity) return context
+  let { held, queues, passed, reading } = context
+  const out = [...context.out]
+  const used = usedOf(context)
+  const fits = ({ needs }: Request) => Object.keys(needs).every((unit) => (used[unit] ?? 0) + needs[unit]! <= limitOf(capacity, unit))
+  const everFits = ({ needs }: Request) => !beyond(needs, capacity).length
+  while (!reading) {
+    const page = pageToRead(queues)
+    if (page) {
+      reading = page
+      out.push({ type: 'read', params: { page: page.id, event: { type: 'page', ...page } } })
+      break
+    }
+    const oldest = oldestOf(queues, everFits)
+    const next = passed < patience ? first(queues, fits) : oldest && fits(oldest.request) ? oldest : undefined
+    if (!oldest || !next) break
+    const { priority, request } = next
+    const { job, permit, needs } = request
+    queues = withQueue(queues, priority, without(queues[priority]!, job))
+    const present = held[job]
+    if (present && present.permit >= permit) continue
+    passed = request === oldest.request ? 0 : passed + 1
+    held = { ...held, [job]: { permit, needs } }
+    for (const [unit, count] of Object.entries(needs)) used[unit] = (used[unit] ?? 0) + count
+    for (const [unit, count] of Object.entries(present?.needs ?? {})) used[unit] = used[unit]! - count
+    out.push({ type: 'send', params: { to: job, event: { type: 'granted', gate: context.self, permit } } })
+  }
+  return { ...context, held, queues, passed, reading, out }
+}
+
+/** Who is first in a queue must be known before anybody in it, or below it, gets a place. */
+function pageToRead(queues: GateContext['queues']): GateContext['reading'] {
+  for (const priority of prioritiesOf(queues)) {
+    const page = pageBefore(queues[priority]!)
+    if (page) return { priority, id: page.id }
+  }
+  return undefined
+}
+
+/** Of those that fit at all: the capacity may have become smaller than what some of them need. */
+function oldestOf(queues: GateContext['queues'], everFits: (request: Request) => boolean): Pick | undefined {
+  let oldest: Pick | undefined
+  for (const priority of prioritiesOf(queues)) {
+    const request = queues[priority]!.near.find(everFits)
+    if (request && (!oldest || before(request, oldest.request))) oldest = { priority, request }
+  }
+  return oldest
+}
+
+function first(queues: GateContext['queues'], fits: (request: Request) => boolean): Pick | undefined {
+  for (const priority of prioritiesOf(queues)) {
+    const request = queues[priority]!.near.find(fits)
+    if (request) return { priority, request }
+  }
+  return undefined
+}
+
+const prioritiesOf = (queues: GateContext['queues']): number[] =>
+  Object.keys(queues)
+    .map(Number)
+    .sort((a, b) => b - a)
+
+function withQueue(queues: GateContext['queues'], priority: number, queue: Queue): GateContext['queues'] {
+  const { [priority]: _, ...others } = queues
+  return queue.near.length || queue.far.length ? { ...others, [priority]: queue } : others
+}
+
+/** A repeat of a request that waits or has its place changes nothing; a newer one of the same job takes the place of the older. */
+export function enqueue(context: GateContext, { self, job, permit, priority, since, needs }: Of<'request'>): GateContext {
+  if ((context.held[job]?.permit ?? 0) >= permit) return context
+  const level = isLane(self) ? 0 : priority
+  const request: Request = { job, at: since, permit, needs: isLane(self) ? { place: 1 } : { slots: 1, ...needs } }
+  const { queue, out } = put(self, context.queues[level] ?? noQueue, [request])
+  return {
+    ...context,
+    held: freed(context.held, job, permit - 1),
+    queues: withQueue(context.queues, level, queue),
+    out: [...context.out, ...out],
+  }
+}
+
+/** The place of this permit, or of an older one of the same job, is free. */
+function freed(held: GateContext['held'], job: Address, permit: number): GateContext['held'] {
+  if (!held[job] || held[job].permit > permit) return held
+  const { [job]: _, ...others } = held
+  return others
+}
+
+export const release = (context: GateContext, { job, permit }: Of<'release'>): GateContext => ({
+  ...context,
+  held: freed(context.held, job, permit),
+})
+
+/**
+ * The request is withdrawn, or the place given back if it was granted meanwhile. Whoever is not found may be in a page: its turn will
+ * come, and the job answers a place that it no longer wants by releasing it. Until then it must not be removed: it is told when it is free.
+ */
+export function withdraw(context: GateContext, { job, permit }: Of<'withdraw'>): GateContext {
+  let { queues } = context
+  let found = context.held[job] !== undefined
+  let far = false
+  for (const priority of prioritiesOf(queues)) {
+    const queue = queues[priority]!
+    far ||= queue.far.length > 0
+    if (!queue.near.some((request) => request.job === job && request.permit <= permit)) continue
+    found = true
+    queues = withQueue(queues, priority, without(queue, job))
+  }
+  const told: GateEffect[] =
+    found || !far ? [{ type: 'send', params: { to: job, event: { type: 'withdrawn', gate: context.self, permit } } }] : []
+  return { ...context, queues, held: freed(context.held, job, permit), out: [...context.out, ...told] }
+}
+
+/** A page that was asked for has come. */
+export function readPage(context: GateContext, { priority, id, body }: Of<'page'>): GateContext {
+  if (context.reading?.id !== id) return context
+  const step = turnPage(context.self, context.queues[priority] ?? noQueue, id, body)
+  if (!step) return { ...context, reading: undefined }
+  const out: GateEffect[] = [...context.out, ...step.out, { type: 'unpage', params: { id } }]
+  return { ...context, reading: undefined, queues: withQueue(context.queues, priority, step.queue), out }
+}

@@ -1,0 +1,277 @@
+import { suite } from 'uvu'
+import * as assert from 'uvu/assert'
+import type { GateContext } from '../actors/gate.ts'
+import type { JobContext } from '../actors/job.ts'
+import { seededRandom, seedOf } from './support/random.ts'
+import { aborts, held, once, placed, type VirtualWorld, virtualWorld, work } from './support/virtual-world.ts'
+
+const seed = seedOf()
+const gateOf = async (world: VirtualWorld, address: string) => (await world.doc(address)).snapshot.context as GateContext
+const places = async (world: VirtualWorld, address: string) => Object.keys((await gateOf(world, address)).held)
+const orderOf = (world: VirtualWorld) => world.starts.map(({ job }) => job)
+const stateOf = async (world: VirtualWorld, id: string) => (await world.doc(`job:${id}`)).state
+
+const lanes = suite('jobs of one lane run one at a time, in order: E2 [memory]')
+
+lanes('in order of submit, while other lanes and jobs without one run beside', async () => {
+  const world = virtualWorld({ partitions: 8 })
+  await world.host()
+  await world.host()
+  for (const id of ['a1', 'a2', 'a3']) await world.client.submit(work, { ms: 1000 }, { id, lane: 'a' })
+  await world.client.submit(work, { ms: 1000 }, { id: 'b1', lane: 'b' })
+  await world.client.submit(work, { ms: 1000 }, { id: 'free' })
+  await world.until('the second runs', () => orderOf(world).includes('a2'))
+  assert.equal(orderOf(world).slice(0, 3).sort(), ['a1', 'b1', 'free'])
+  const [condition] = (await world.client.job('a3').why()).conditions
+  assert.equal([await stateOf(world, 'a3'), condition!.code, condition!.on], ['waiting', 'LANE', 'lane:a'])
+  await world.until('all ended', async () => (await stateOf(world, 'a3')) === 'succeeded')
+  assert.equal(
+    orderOf(world).filter((id) => id.startsWith('a')),
+    ['a1', 'a2', 'a3'],
+  )
+  assert.is((await world.doc('lane:a')).state, 'idle')
+  assert.equal(await world.problems(), [])
+})
+
+lanes('backoff, a loss and a hold keep the place; the end, whichever it is, frees it', async () => {
+  const world = virtualWorld()
+  const doomed = await world.host()
+  await world.client.submit(work, { ms: 100, fails: 2 }, { id: '1-fails-twice', lane: 'a' })
+  await world.client.submit(once, { fails: 1 }, { id: '2-fails', lane: 'a' })
+  await world.client.submit(work, { ms: 5000 }, { id: '3-is-lost', lane: 'a' })
+  await world.client.submit(held, { ms: 5000 }, { id: '4-is-held', lane: 'a' })
+  await world.client.submit(aborts, { ms: 5000 }, { id: '5-aborts', lane: 'a' })
+  await world.client.submit(work, {}, { id: '6-cancelled', lane: 'a' })
+  await world.client.submit(work, {}, { id: '7-last', lane: 'a' })
+  await world.until('the third runs', () => orderOf(world).includes('3-is-lost'))
+  doomed.die()
+  const second = await world.host()
+  await world.until('the fourth runs', () => orderOf(world).includes('4-is-held'))
+  second.die()
+  const third = await world.host()
+  await world.until('it is held', async () => (await stateOf(world, '4-is-held')) === 'held')
+  await world.clock.step('60s')
+  assert.equal(await places(world, 'lane:a'), ['job:4-is-held'])
+  await world.client.job('4-is-held').retry()
+  await world.until('the fifth runs', () => orderOf(world).includes('5-aborts'))
+  third.die()
+  await world.host()
+  await world.client.job('6-cancelled').cancel()
+  await world.until('the last ran', async () => (await stateOf(world, '7-last')) === 'succeeded')
+  const order = [
+    '1-fails-twice',
+    '1-fails-twice',
+    '1-fails-twice',
+    '2-fails',
+    '3-is-lost',
+    '3-is-lost',
+    '4-is-held',
+    '4-is-held',
+    '5-aborts',
+    '7-last',
+  ]
+  assert.equal(orderOf(world), order)
+  assert.is(world.most, 1)
+  assert.equal(await places(world, 'lane:a'), [])
+  assert.equal(await world.problems(), [])
+})
+
+lanes('one that is cancelled while it waits gives up its turn, and the gate knows nothing of it any more', async () => {
+  const world = virtualWorld({ partitions: 4 })
+  await world.host()
+  for (const id of ['a1', 'a2', 'a3']) await world.client.submit(work, { ms: 1000 }, { id, lane: 'a' })
+  await world.client.job('a2').cancel()
+  await world.until('all ended', async () => (await stateOf(world, 'a3')) === 'succeeded')
+  assert.equal(orderOf(world), ['a1', 'a3'])
+  const { leaving, asked } = (await world.doc('job:a2')).snapshot.context as JobContext
+  assert.equal([leaving, asked], [undefined, undefined])
+})
+lanes.run()
+
+const pools = suite('units of a pool across all hosts: W1 [memory]')
+
+pools('never more than there are, however many hosts, the highest priority first', async () => {
+  const world = virtualWorld({ partitions: 8 })
+  for (let i = 0; i < 3; i++) await world.host({ pools: { printers: { slots: 4, printer: 2 } } })
+  for (let i = 0; i < 12; i++) await world.client.submit(placed, { ms: 1000 }, { id: `j${i}`, priority: i % 10 })
+  await world.until('all ended', async () => (await world.docs()).filter(({ state }) => state === 'succeeded').length === 12)
+  assert.is(world.most, 2)
+  assert.equal(orderOf(world).slice(2, 5).sort(), ['j7', 'j8', 'j9'].sort())
+  assert.equal(await places(world, 'pool:printers'), [])
+  assert.equal(await world.problems(), [])
+})
+
+pools('units are free when an attempt has ended or its lease has: backoff, loss, cancel', async () => {
+  const world = virtualWorld({ partitions: 4 })
+  const parts = { pools: { printers: { printer: 1 } } }
+  const doomed = await world.host(parts)
+  await world.client.submit(placed, { ms: 100, fails: 1 }, { id: 'fails' })
+  await world.client.submit(placed, { ms: 100 }, { id: 'meanwhile' })
+  await world.until('both ended', async () => (await stateOf(world, 'fails')) === 'succeeded')
+  assert.equal(orderOf(world), ['fails', 'meanwhile', 'fails'])
+  await world.client.submit(placed, { ms: 60_000 }, { id: 'lost' })
+  await world.client.submit(placed, { ms: 100 }, { id: 'next' })
+  await world.until('it runs', () => orderOf(world).includes('lost'))
+  doomed.die()
+  await world.host(parts)
+  await world.until('the next ran', async () => (await stateOf(world, 'next')) === 'succeeded')
+  await world.until('the lost one runs again', () => world.startsOf('lost').length === 2)
+  await world.client.job('lost').cancel()
+  await world.until('it is cancelled', async () => (await stateOf(world, 'lost')) === 'cancelled')
+  assert.equal(await places(world, 'pool:printers'), [])
+  assert.is(world.most, 1)
+})
+
+pools('resized, paused, drained and resumed while it runs; a need above the capacity is refused at submit', async () => {
+  const world = virtualWorld({ partitions: 4 })
+  await world.host({ pools: { printers: { printer: 1 } } })
+  const pool = world.client.pool('printers')
+  for (let i = 0; i < 4; i++) await world.client.submit(placed, { ms: 1000 }, { id: `j${i}` })
+  await world.until('one runs', () => world.starts.length === 1)
+  await pool.resize({ printer: 2 })
+  await world.until('two run', () => world.starts.length === 2)
+  const drained = pool.drain()
+  await world.until('it is drained', async () => (await world.doc('pool:printers')).state === 'drained')
+  assert.is((await drained).state, 'drained')
+  await world.clock.step('60s')
+  assert.is(world.starts.length, 2)
+  assert.is((await pool.why()).conditions[0]!.code, 'PAUSED')
+  await pool.resume()
+  await world.until('all ended', async () => (await world.docs()).filter(({ state }) => state === 'succeeded').length === 4)
+  assert.is(world.most, 2)
+  await pool.resize({ printer: 0 })
+  await world.clock.settled()
+  try {
+    await world.client.submit(placed, {}, { id: 'too-much' })
+    assert.unreachable()
+  } catch (error) {
+    assert.equal(
+      [(error as { code: string }).code, /1 printer are needed; pool "printers" has 0/.test((error as Error).message)],
+      ['VALIDATION', true],
+    )
+  }
+})
+
+pools('a host whose jobs run in a pool that nobody declares does not start', async () => {
+  const world = virtualWorld()
+  await world.host({ handlers: [placed] }).then(
+    () => assert.unreachable(),
+    (error) => assert.match(error.message, /pools\.printers: job "placed" runs in it, and no host declares it/),
+  )
+})
+
+pools(
+  'lanes and pools together, hosts that die at random: one at a time in a lane, units within the capacity, nothing is left over',
+  async () => {
+    const random = seededRandom(seed)
+    const world = virtualWorld({ partitions: 8 })
+    const parts = { slots: 3, pools: { printers: { slots: 3, printer: 2 } } }
+    const hosts = [await world.host(parts), await world.host(parts)]
+    const ids: string[] = []
+    const commands: Promise<unknown>[] = []
+    for (let i = 0; i < 60; i++) {
+      const lane = random.chance(0.6) ? `lane-${random.between(1, 3)}` : undefined
+      ids.push(`${lane ?? 'free'}/j${i}`)
+      const options = { id: ids[i], priority: random.between(0, 9), lane }
+      commands.push(world.client.submit(placed, { ms: random.between(100, 3000), fails: random.between(0, 1) }, options))
+      if (random.chance(0.1))
+        commands.push(
+          world.client
+            .job(random.pick(ids)!)
+            .cancel()
+            .catch(() => {}),
+        )
+      if (random.chance(0.15)) {
+        hosts.splice(random.between(0, 1), 1)[0]!.die()
+        hosts.push(await world.host(parts))
+      }
+      await world.clock.step(random.between(1, 1500))
+    }
+    let answered = false
+    void Promise.all(commands).then(() => (answered = true))
+    await world.until('all are answered', () => answered)
+    const open = async () => (await world.docs()).filter(({ type, status }) => type === 'job' && status !== 'done')
+    await world.until('all ended', async () => !(await open()).length)
+    await world.clock.step('30s')
+    for (const doc of await world.docs()) {
+      if (doc.type === 'job') {
+        const { asked, leaving, places } = doc.snapshot.context as JobContext
+        assert.equal([asked, leaving, places?.length ?? 0], [undefined, undefined, 0], `${doc._id}, seed ${seed}`)
+      } else assert.equal((doc.snapshot.context as GateContext).held, {}, `${doc._id}, seed ${seed}`)
+    }
+    assert.ok(world.most <= 2, `seed ${seed}: ${world.most} at once`)
+    assert.equal(world.overlaps, [], `seed ${seed}`)
+    assert.equal(await world.problems(), [], `seed ${seed}`)
+  },
+)
+pools.run()
+
+const after = suite('jobs that were submitted after others: W7 [memory]')
+
+after('begins when all have succeeded, whichever order they come in, groups too', async () => {
+  const world = virtualWorld({ partitions: 8 })
+  await world.host()
+  await world.client.submit(work, {}, { id: 'last', after: ['job:a', world.client.group('g'), 'job:b'] })
+  await world.clock.step('10s')
+  assert.equal([await stateOf(world, 'last'), await stateOf(world, 'a')], ['waiting', 'awaited'])
+  assert.equal(
+    (await world.client.job('last').why()).conditions.map(({ on }) => on),
+    ['job:a', 'group:g', 'job:b'],
+  )
+  await world.client.submit(work, { ms: 1000 }, { id: 'a' })
+  await world.client.submitGroup({ id: 'g', members: [work.with({ ms: 1000 }, { key: 'm' })] })
+  await world.until('two ended', async () => (await stateOf(world, 'a')) === 'succeeded' && (await world.doc('group:g')).status === 'done')
+  assert.is(await stateOf(world, 'last'), 'waiting')
+  await world.client.submit(work, {}, { id: 'b' })
+  await world.until('it ran', async () => (await stateOf(world, 'last')) === 'succeeded')
+  await world.client.submit(work, {}, { id: 'at-once', after: ['job:last', 'group:g'] })
+  await world.until('it ran', async () => (await stateOf(world, 'at-once')) === 'succeeded')
+  assert.equal(orderOf(world).slice(-2), ['last', 'at-once'])
+})
+
+after(
+  'cancelled when one of them ends otherwise, which is told; not with all-finished; an operator may start it all the same',
+  async () => {
+    const world = virtualWorld({ partitions: 8 })
+    await world.host()
+    await world.client.submit(once, { fails: 1 }, { id: 'fails' })
+    await world.client.submit(work, {}, { id: 'in-vain', after: ['job:fails', 'job:never'] })
+    await world.client.submit(work, {}, { id: 'late', after: ['job:fails'], startAt: world.clock.now() + 3_600_000 })
+    await world.client.submit(work, {}, { id: 'however', after: ['job:fails'], when: 'all-finished' })
+    await world.until('it ran', async () => (await stateOf(world, 'however')) === 'succeeded')
+    assert.equal([await stateOf(world, 'in-vain'), await stateOf(world, 'late')], ['cancelled', 'cancelled'])
+    const { cancelReason } = (await world.doc('job:in-vain')).snapshot.context as JobContext
+    assert.match(cancelReason!, /job:fails, after which it was to begin, is failed/)
+    await world.client.job('in-vain').retry()
+    await world.until('it ran', async () => (await stateOf(world, 'in-vain')) === 'succeeded')
+  },
+)
+
+after('not before its time, and in its lane', async () => {
+  const world = virtualWorld({ partitions: 8 })
+  await world.host()
+  const startAt = world.clock.now() + 60_000
+  await world.client.submit(work, { ms: 90_000 }, { id: 'holds', lane: 'a' })
+  await world.client.submit(work, {}, { id: 'first' })
+  await world.client.submit(work, {}, { id: 'then', after: ['job:first'], startAt, lane: 'a' })
+  await world.until('it ran', async () => (await stateOf(world, 'then')) === 'succeeded')
+  assert.ok(world.startsOf('then')[0]!.at >= startAt + 30_000)
+})
+
+after('bad options are refused, and nothing of it is stored', async () => {
+  const world = virtualWorld()
+  await world.host()
+  const bad: [object, RegExp][] = [
+    [{ lane: 'not an id' }, /^lane: /],
+    [{ after: ['pool:x'] }, /^after\.0: "pool:x" is not the address of a job or group/],
+    [{ after: Array(101).fill('job:a') }, /^after: 101 addresses; at most 100/],
+    [{ after: ['job:a'], when: 'sometimes' }, /^when: must be/],
+  ]
+  for (const [options, message] of bad)
+    await world.client.submit(work, {}, options).then(
+      () => assert.unreachable(JSON.stringify(options)),
+      (error) => assert.match(error.message, message),
+    )
+  assert.equal(await world.docs(), [])
+})
+after.run()

@@ -1,0 +1,293 @@
+import { suite } from 'uvu'
+import * as assert from 'uvu/assert'
+import { type GateContext, lane, type Needs, pool, usedOf, waitingAt } from '../../actors/gate.ts'
+import type { Snapshot } from '../../src/document.ts'
+import type { ActorEvent } from '../../src/envelope.ts'
+import { type Action, transition } from '../../src/machine.ts'
+import { isPlain } from '../../src/walk.ts'
+import { chanceOf, seedOf } from './events.ts'
+
+type Granted = { job: string; permit: number }
+
+/** A gate with its pages, as a host would run it: what it asks to read comes back at once. */
+function gate(address: string) {
+  const type = address.startsWith('lane:') ? lane : pool
+  const pages = new Map<string, unknown>()
+  let snapshot: Snapshot | undefined
+  let reads = 0
+  let most = 0
+  const granted: Granted[] = []
+  const withdrawn: string[] = []
+
+  function decide(event: ActorEvent): void {
+    const step = transition(type.machine, snapshot, { ...event, at: 1, self: address })
+    snapshot = JSON.parse(JSON.stringify(step.snapshot))
+    most = Math.max(most, JSON.stringify(snapshot).length)
+    step.actions.forEach(perform)
+  }
+  function perform({ type: name, params }: Action): void {
+    const p = params as { effects: Action[]; id: string; body: unknown; to: string; page: string; event: ActorEvent }
+    if (name === 'emit') p.effects.forEach(perform)
+    else if (name === 'page') pages.set(p.id, p.body)
+    else if (name === 'unpage') pages.delete(p.id)
+    else if (name === 'read') {
+      reads++
+      assert.ok(pages.has(p.page), 'a page that is asked for is there')
+      decide({ ...p.event, body: pages.get(p.page) })
+    } else if (name === 'send' && p.event.type === 'granted') granted.push({ job: p.to, permit: p.event.permit as number })
+    else if (name === 'send' && p.event.type === 'withdrawn') withdrawn.push(p.to)
+  }
+  return {
+    decide,
+    granted,
+    withdrawn,
+    pages,
+    get reads() {
+      return reads
+    },
+    get most() {
+      return most
+    },
+    get context() {
+      return snapshot!.context as GateContext
+    },
+    get view() {
+      return type.view(snapshot!)
+    },
+    why: () => type.why(snapshot!, 1),
+    request: (job: string, since: number, priority = 5, needs?: Needs, permit = 1) =>
+      decide({ type: 'request', job, permit, priority, since, needs }),
+    release: (job: string, permit = 1) => decide({ type: 'release', job, permit }),
+    withdraw: (job: string, permit = 1) => decide({ type: 'withdraw', job, permit }),
+    /** Jobs in the order in which they got a place, since it was asked last. */
+    take: () => granted.splice(0).map(({ job }) => job),
+  }
+}
+
+const lanes = suite('a lane: one at a time, in order of (submitted at, id): E2')
+
+lanes('is walked, not interpreted', () => assert.ok(isPlain(lane.machine)))
+
+lanes('gives its place to the first by time, then by id, of those that it knows when it becomes free', () => {
+  const l = gate('lane:a')
+  l.request('job:late', 30)
+  assert.equal(l.take(), ['job:late'], 'nobody else was known')
+  for (const [job, at] of [
+    ['job:c', 20],
+    ['job:b', 10],
+    ['job:a', 20],
+  ] as const)
+    l.request(job, at)
+  assert.equal(l.take(), [])
+  for (const next of ['job:late', 'job:b', 'job:a']) l.release(next)
+  assert.equal(l.take(), ['job:b', 'job:a', 'job:c'])
+  assert.is(l.view.state, 'busy')
+  l.release('job:c')
+  assert.equal([l.view.state, l.view.final], ['idle', true])
+})
+
+lanes('repeats change nothing: of a request that waits, of one that has its place, of a release, of a withdrawal', () => {
+  const l = gate('lane:a')
+  l.request('job:a', 1)
+  l.request('job:a', 1)
+  l.request('job:b', 2)
+  l.request('job:b', 2)
+  assert.equal(l.take(), ['job:a'])
+  l.release('job:a')
+  l.release('job:a')
+  assert.equal(l.take(), ['job:b'])
+  l.release('job:b', 0)
+  assert.is(l.view.state, 'busy', 'another permit frees nothing')
+  l.withdraw('job:b')
+  l.withdraw('job:b')
+  assert.is(l.view.state, 'idle')
+})
+
+lanes('who withdraws is told when nothing of it is left, also if it was granted meanwhile', () => {
+  const l = gate('lane:a')
+  l.request('job:a', 1)
+  l.request('job:b', 2)
+  l.withdraw('job:b')
+  l.withdraw('job:a')
+  assert.equal(l.withdrawn, ['job:b', 'job:a'])
+  assert.is(l.view.state, 'idle')
+})
+
+lanes('5,000 wait: the document stays small, the order is kept, no page is left over', () => {
+  const seed = seedOf('lane of 5,000')
+  const chance = chanceOf(seed)
+  const l = gate('lane:a')
+  const jobs = Array.from({ length: 5000 }, (_, i) => ({ job: `job:${String(i).padStart(6, '0')}`, at: 1000 + Math.floor(i / 3) }))
+  l.request('job:first', 0)
+  // Mostly in order, as submits come; now and then one comes late.
+  const waiting = [...jobs]
+  while (waiting.length) {
+    const [{ job, at }] = waiting.splice(chance.below(Math.min(waiting.length, chance.below(50) ? 3 : 2000)), 1) as [(typeof jobs)[0]]
+    l.request(job, at)
+  }
+  assert.is(waitingAt(l.context), 5000)
+  l.take()
+  const order: string[] = []
+  for (let holder = 'job:first'; ; ) {
+    l.release(holder)
+    const [next] = l.take()
+    if (!next) break
+    order.push((holder = next))
+  }
+  assert.equal(
+    order,
+    jobs.map(({ job }) => job),
+  )
+  assert.is(l.pages.size, 0)
+  console.log(`# 5,000 in a lane: at most ${Math.round(l.most / 1024)} KB, ${l.reads} pages read`)
+  assert.ok(l.most < 128 * 1024)
+})
+lanes.run()
+
+const pools = suite('a pool: W1')
+
+pools('nobody gets a place before it is declared', () => {
+  const p = gate('pool:a')
+  p.request('job:a', 1)
+  assert.equal(p.take(), [])
+  assert.is(p.why()[0]!.code, 'NOT_DECLARED')
+  p.decide({ type: 'declare', capacity: { slots: 1 } })
+  assert.equal(p.take(), ['job:a'])
+})
+
+pools('all that a job needs or nothing, the highest priority first, the oldest among equals', () => {
+  const p = gate('pool:a')
+  p.decide({ type: 'declare', capacity: { slots: 3, printer: 2 } })
+  p.request('job:one', 1, 5, { printer: 1 })
+  p.request('job:two', 2, 9, { printer: 2 })
+  p.request('job:low', 3, 1, { printer: 1 })
+  assert.equal(p.take(), ['job:one', 'job:low'], 'who does not fit lets smaller ones pass')
+  p.release('job:one')
+  assert.equal(p.take(), [])
+  p.release('job:low')
+  assert.equal(p.take(), ['job:two'])
+  p.request('job:b', 5)
+  p.request('job:a', 5)
+  assert.equal(p.take(), ['job:b', 'job:a'], 'slots are left')
+})
+
+pools('resized, paused, resumed, as it was declared', () => {
+  const p = gate('pool:a')
+  p.decide({ type: 'declare', capacity: { slots: 1 } })
+  for (const [i, job] of ['job:a', 'job:b', 'job:c', 'job:d'].entries()) p.request(job, i)
+  p.decide({ type: 'resize', capacity: { slots: 3 } })
+  assert.equal(p.take(), ['job:a', 'job:b', 'job:c'])
+  p.decide({ type: 'declare', capacity: { slots: 1 } })
+  p.decide({ type: 'pause' })
+  p.release('job:a')
+  assert.equal([p.take(), p.view.state, p.why()[0]!.code], [[], 'paused', 'PAUSED'])
+  p.release('job:b')
+  p.release('job:c')
+  assert.is(p.view.state, 'drained')
+  p.decide({ type: 'resize' })
+  p.decide({ type: 'resume' })
+  assert.equal(p.take(), ['job:d'])
+  assert.equal(usedOf(p.context), { slots: 1 })
+})
+
+pools('what never fits does not stop the others', () => {
+  const p = gate('pool:a')
+  p.decide({ type: 'declare', capacity: { slots: 1, memory: 8 } })
+  p.request('job:large', 0, 9, { memory: 9 })
+  for (let i = 1; i <= 30; i++) p.request(`job:${i}`, i)
+  const done: string[] = []
+  for (let [next] = p.take(); next; [next] = p.take()) {
+    done.push(next)
+    p.release(next)
+  }
+  assert.is(done.length, 30)
+  assert.ok(p.why().some(({ code, on }) => code === 'BEYOND_CAPACITY' && on === 'job:large'))
+})
+
+pools('nothing starves: with q older ones before it a request waits for 10 (q + 1) places at most, however many come above it', () => {
+  const seed = seedOf('starving')
+  for (let round = 0; round < 60; round++) {
+    const chance = chanceOf(seed + round)
+    const p = gate('pool:a')
+    p.decide({ type: 'declare', capacity: { slots: 4, memory: 8 } })
+    const before = chance.below(4)
+    let at = 0
+    const small = () => p.request(`job:s${++at}`, at, 1 + chance.below(9), { memory: 1 + chance.below(3) })
+    while (at < 12) small()
+    const held = p.take()
+    // Everything that is older than the large one, and how many of them still wait.
+    for (let i = 0; i < before; i++) small()
+    const older = waitingAt(p.context)
+    p.request('job:large', ++at, 0, { memory: 8 })
+    let places = 0
+    for (;;) {
+      const granted = p.take()
+      places += granted.length
+      if (granted.includes('job:large')) break
+      held.push(...granted)
+      assert.ok(places <= 10 * (older + 1), `round ${round} of seed ${seed}: ${places} places given, ${older} older`)
+      if (held.length) p.release(held.splice(chance.below(held.length), 1)[0]!)
+      small()
+      small()
+    }
+  }
+})
+
+pools('at random: units in use never exceed the capacity, everyone gets a place once per permit, nothing is left', () => {
+  const seed = seedOf('pool at random')
+  for (let round = 0; round < 40; round++) {
+    const chance = chanceOf(seed + round)
+    const p = gate('pool:a')
+    let capacity: Needs = { slots: 3, x: 4 }
+    p.decide({ type: 'declare', capacity })
+    const permits = new Map<string, number>()
+    const held = new Map<string, number>()
+    const settle = () => {
+      for (let grants = p.granted.splice(0); grants.length; grants = p.granted.splice(0)) {
+        const used = usedOf(p.context)
+        for (const unit of Object.keys(used)) assert.ok(used[unit]! <= capacity[unit]!, `${unit}: ${used[unit]}`)
+        for (const { job, permit } of grants) {
+          if (permit === permits.get(job)) held.set(job, permit)
+          else p.release(job, permit)
+        }
+      }
+    }
+    for (let i = 0; i < 600; i++) {
+      const job = `job:${chance.below(300)}`
+      const permit = permits.get(job) ?? 0
+      const what = chance.below(20)
+      if (what < 9 && !held.has(job)) {
+        if (permit) p.withdraw(job, permit)
+        permits.set(job, permit + 1)
+        p.request(job, i, chance.below(10), { x: chance.below(3) }, permit + 1)
+      } else if (what < 15) {
+        const [one] = held.keys()
+        if (one) {
+          p.release(one, held.get(one))
+          held.delete(one)
+        }
+      } else if (what < 17 && permit) {
+        p.withdraw(job, permit)
+        permits.set(job, permit + 1)
+        held.delete(job)
+      } else if (what === 17) p.decide({ type: 'resize', capacity: (capacity = { slots: 1 + chance.below(4), x: 2 + chance.below(4) }) })
+      else if (what === 18) p.decide({ type: chance.below(2) ? 'pause' : 'resume' })
+      settle()
+    }
+    p.decide({ type: 'resume' })
+    settle()
+    p.decide({ type: 'resize', capacity: (capacity = { slots: 3, x: 4 }) })
+    for (let i = 0; i < 5000; i++) {
+      settle()
+      const [one] = held.keys()
+      if (!one) break
+      p.release(one, held.get(one))
+      held.delete(one)
+    }
+    const left = `round ${round} of seed ${seed}`
+    assert.is(waitingAt(p.context), 0, left)
+    assert.equal(p.context.held, {}, left)
+    assert.is(p.pages.size, 0, left)
+  }
+})
+pools.run()

@@ -1,0 +1,43 @@
+import type { Needs } from '../../actors/gate.ts'
+import { type Address, addressOf } from '../address.ts'
+import { isName } from '../definition.ts'
+import type { ActorEvent } from '../envelope.ts'
+import type { View } from '../host/api.ts'
+import { capacityIssue } from '../pools.ts'
+import type { Ends, WaitOptions } from './ends.ts'
+import type { ActorHandle } from './handles.ts'
+import { invalid } from './prepare.ts'
+
+/** A pool, while it runs. What is set here outlives hosts and their declarations. */
+export interface PoolHandle extends Omit<ActorHandle, 'cancel'> {
+  /** Another capacity, or, without one, again the one that hosts declare. Units in use stay so: with less capacity it gives none until it fits again. */
+  resize(capacity?: Needs): Promise<void>
+  /** No job gets a place until `resume`. */
+  pause(): Promise<void>
+  resume(): Promise<void>
+  /** Pauses, and resolves when no job has a place any more. */
+  drain(options?: WaitOptions): Promise<View>
+}
+
+export const pools =
+  (parts: { actor(address: Address): ActorHandle; command(to: Address, event: ActorEvent): Promise<void>; ends: Ends }) =>
+  (name: string): PoolHandle => {
+    if (!isName(name)) throw invalid('name', `${JSON.stringify(name)} is not the name of a pool`)
+    const address = addressOf('pool', name)
+    const { cancel: _, ...handle } = parts.actor(address)
+    const pause = () => parts.command(address, { type: 'pause' })
+    return {
+      ...handle,
+      async resize(capacity) {
+        const issue = capacity && capacityIssue(capacity)
+        if (issue) throw invalid(`capacity.${issue.unit}`, issue.message)
+        await parts.command(address, { type: 'resize', capacity })
+      },
+      pause,
+      resume: () => parts.command(address, { type: 'resume' }),
+      async drain(options) {
+        await pause()
+        return parts.ends.reaches(address, ({ state }) => state === 'drained', options)
+      },
+    }
+  }
