@@ -97,6 +97,7 @@ const tellTooMany = ({ context, event }: Args) => tellFollower(context.self, (ev
  *                    ▲              └── give-back ─────┤
  *                    └───────── fail, attempts left ───┘
  *
+ * A run may also suspend: the job is `suspended` until callbacks come or a deadline passes, and then queued again (job/suspension.ts).
  * While its host shuts down, a running job is `stopping`: told to end, and with the same ends. (`cancelling` if it was cancelled.)
  *
  * A *run* is one granted dispatch. Every queueing has a new dispatch number; results count only from the worker that holds the run.

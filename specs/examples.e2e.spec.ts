@@ -20,6 +20,13 @@ const prints: Record<string, string[]> = {
   '03-two-services.ts': ["shipped { by: 'warehouse', after: [ 'charge by billing', 'pack by warehouse' ] }", "charged { by: 'billing' }"],
   '04-replay.ts': ['replayed 6 events of job:flaky-1: every decision as recorded', 'another record: state differs'],
   '05-wait-without-polling.ts': ['submit -> open', 'ended -> output', 'ended -> succeeded', '3 pages'],
+  '06-suspend-and-resume.ts': [
+    'round 1: nothing yet',
+    'round 1 waits for all of bank, stock, without a deadline: bank came, stock missing',
+    'round 2: bank, stock',
+    'round 3: gift',
+    "{ number: '77', paid: true, card: 'none' }",
+  ],
 }
 
 const run = promisify(execFile)

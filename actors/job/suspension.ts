@@ -57,6 +57,7 @@ const isMet = (rounds: Rounds) => !!rounds.suspend && cameOf(rounds).came.length
 export function refusalOf({ context, event }: Args): Refused | undefined {
   const { name, round, refused } = event as Of<'resume'>
   const { self, job, terms, endedAs } = context
+  if (!job) return { code: 'NOT_FOUND', message: `${event.self} does not exist` }
   const declared = terms.callbacks ?? []
   if (!declared.includes(name)) {
     const known = declared.length ? `it declares ${declared.join(', ')}` : 'it declares none'

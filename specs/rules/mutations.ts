@@ -29,6 +29,8 @@ const jobRuns = 'actors/job/runs.ts'
 const group = 'actors/group.ts'
 const groupSetup = 'actors/group/setup.ts'
 const members = 'actors/members.ts'
+const suspension = 'actors/job/suspension.ts'
+const correlation = 'actors/correlation.ts'
 
 const off = (rule: string, file: string, find: string, replace: string, ...specs: string[]): Mutation => ({
   rule,
@@ -569,11 +571,64 @@ const updates: Mutation[] = [
   off('W7 large inputs leave the event', 'src/host/door.ts', " && event.type !== 'update'", '', 'updates: W7: a large input'),
 ]
 
+const suspends: Mutation[] = [
+  off(
+    'Q30 kept from the submit on',
+    job,
+    "      { actions: ['keepCallback', { type: 'send', params: answerVia(taken) }] },",
+    '',
+    'suspend: Q30 a callback',
+    'suspend: Q33',
+  ),
+  off('Q30 the first wins', suspension, 'if (Object.hasOwn(now.values, name))', 'if (false)', 'suspend: Q30 the first'),
+  {
+    rule: 'Q31 the round ends when the claim is granted, not when the resume is decided',
+    edits: [
+      {
+        file: suspension,
+        find: "export const resumed = ({ context }: Args, resuming: 'met' | 'deadline'): Rounds => ({ ...roundsOf(context), resuming })",
+        replace:
+          "export const resumed = (args: Args, resuming: 'met' | 'deadline'): Rounds => entered({ ...args, context: { ...args.context, rounds: { ...roundsOf(args.context), resuming } } })!",
+      },
+    ],
+    specs: ['suspend: Q31'],
+  },
+  off(
+    'Q32 what an entry was given stays',
+    suspension,
+    'if (!now?.resuming) return now',
+    'if (!now?.resuming) return now && { ...now, given: {} }',
+    'suspend: Q32',
+  ),
+  off('Q32 and nothing is added to it', suspension, 'if (!now?.resuming) return now', 'if (!now) return now', 'suspend: Q32'),
+  off('Q33 tests at once', suspension, 'suspends(args) && isMet(suspended(args))', 'false', 'suspend: Q33', 'suspend: Q8'),
+  off('Q34 the deadline goes with its suspend', 'src/decide.ts', 'if (at >= 0) here.timers.splice(at, 1)', '', 'suspend: Q34'),
+  off('Q34 with the fallback of what has not come', suspension, "if (now.resuming === 'deadline')", 'if (false)', 'suspend: Q34'),
+  off('Q8 a late suspend counts', job, '              ...afterSuspend,\n', '', 'suspend: Q8'),
+  off(
+    'Q35 kept before it is registered',
+    correlation,
+    'return { effects: context.kept.map(send) }',
+    'return { effects: context.kept.slice(0, 0).map(send) }',
+    'suspend: Q35 a correlation id keeps',
+  ),
+  off(
+    'Q35 passed on with its round',
+    correlation,
+    'name, value, round, via: self }',
+    'name, value, round: undefined, via: self }',
+    'suspend: Q35 and passes on',
+  ),
+  off('Q35 one job at a time', correlation, "guard: 'mine', actions: 'register'", "actions: 'register'", 'suspend: Q35 one job'),
+  off('Q35 released at the end', job, "      entry: { type: 'send', params: release },\n", '', 'suspend: Q35 the job registers'),
+]
+
 export const mutations: readonly Mutation[] = [
   ...delivery,
   ...updates,
   ...runs,
   ...groups,
+  ...suspends,
   ...changes,
   ...survival,
   ...shutdown,
