@@ -2,6 +2,7 @@ import { parentPort, workerData } from 'node:worker_threads'
 import { connect } from 'nats'
 import { createHeart, type Listed } from '../../host/heart.ts'
 import type { Changes, ThreadData, Told } from './heart.ts'
+import { serversOf } from './link.ts'
 import { eventSubject, noRoot } from './subjects.ts'
 import { giveBackTicket, hasBegun } from './tickets.ts'
 
@@ -11,7 +12,7 @@ const port = parentPort!
 const tell = (told: Told) => port.postMessage(told)
 
 const connecting = connect({
-  servers: url,
+  ...serversOf(url),
   name: `${worker}.heart`,
   maxReconnectAttempts: -1,
   reconnectTimeWait: 200,

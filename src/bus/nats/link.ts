@@ -33,13 +33,11 @@ export interface Link {
 }
 
 export async function openLink(url: string, name: string): Promise<Link> {
-  const { servers, user, pass, token, tls } = parse(url)
-  const server = servers.join(', ')
+  const options = serversOf(url)
+  const server = options.servers.join(', ')
   const nc = await connect({
-    servers,
+    ...options,
     name,
-    ...(token ? { token } : user ? { user, pass } : {}),
-    ...(tls ? { tls: {} } : {}),
     timeout: answerTime,
     maxReconnectAttempts: -1,
     reconnectTimeWait: 200,
@@ -147,15 +145,15 @@ function link(nc: NatsConnection, server: string): Link {
   }
 }
 
-/** Addresses without what is secret in them. */
-function parse(given: string): { servers: string[]; user?: string; pass?: string; token?: string; tls: boolean } {
+/** Addresses without what is secret in them. Given: one or several, with commas; credentials in front of a host, `nats://user:password@host`. */
+export function serversOf(given: string) {
   const urls = given.split(',').map((one) => new URL(one.includes('://') ? one.trim() : `nats://${one.trim()}`))
   const servers = urls.map(({ protocol, host }) => `${protocol}//${host}`)
   const secret = urls.find(({ username }) => username !== '')
   const user = secret && decodeURIComponent(secret.username)
   const pass = secret && decodeURIComponent(secret.password)
   const tls = urls.some(({ protocol }) => protocol === 'tls:')
-  return pass ? { servers, user, pass, tls } : { servers, token: user, tls }
+  return { servers, ...(pass ? { user, pass } : user ? { token: user } : {}), ...(tls ? { tls: {} } : {}) }
 }
 
 function tooOld(version: string): boolean {
