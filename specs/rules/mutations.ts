@@ -604,7 +604,13 @@ const suspends: Mutation[] = [
   off('Q33 tests at once', suspension, 'suspends(args) && isMet(suspended(args))', 'false', 'suspend: Q33', 'suspend: Q8'),
   off('Q34 the deadline goes with its suspend', 'src/decide.ts', 'if (at >= 0) here.timers.splice(at, 1)', '', 'suspend: Q34'),
   off('Q34 with the fallback of what has not come', suspension, "if (now.resuming === 'deadline')", 'if (false)', 'suspend: Q34'),
-  off('Q8 a late suspend counts', job, '              ...afterSuspend,\n', '', 'suspend: Q8'),
+  off(
+    'Q8 a late suspend counts',
+    job,
+    "const lateResult = [\n  { guard: 'returned', target: '#succeeded', actions: 'succeed' },\n  ...afterSuspend,\n",
+    "const lateResult = [\n  { guard: 'returned', target: '#succeeded', actions: 'succeed' },\n",
+    'suspend: Q8',
+  ),
   off(
     'Q35 kept before it is registered',
     correlation,
