@@ -37,6 +37,11 @@ export interface SubmitOptions extends OrderOptions {
   labels?: Record<string, string>
   /** 'committed' (default): resolves when the job's document is stored. 'queued': when the stream has it, hosts up or not. */
   ack?: 'committed' | 'queued'
+  /**
+   * How long to wait for that; without it a minute. While a server is away, or the stream is full, the submit waits and is sent again.
+   * Then an UnavailableError says what is away: the job may still come to be, and submitting it again is safe.
+   */
+  signal?: AbortSignal
 }
 
 export interface GroupSubmitOptions {
@@ -101,6 +106,8 @@ interface ClientParts {
   onClose?: () => Promise<void>
 }
 
+/** Submits of one `submitMany` that may wait for their answer. */
+const submitsAhead = 5000
 /** Views that are asked for at once. */
 const pageOfViews = 200
 
@@ -108,8 +115,8 @@ export function createClient({ bus, clock, name, onClose }: ClientParts): Client
   const sender = createSender(bus, clock, name)
   let closed = false
 
-  async function command(to: Address, event: ActorEvent, ack: 'committed' | 'queued' = 'committed'): Promise<void> {
-    const { error } = await sender.send(to, event, ack)
+  async function command(to: Address, event: ActorEvent, ack: 'committed' | 'queued' = 'committed', signal?: AbortSignal): Promise<void> {
+    const { error } = await sender.send(to, event, ack, signal)
     if (error) throw errorOf(error)
   }
 
@@ -122,7 +129,7 @@ export function createClient({ bus, clock, name, onClose }: ClientParts): Client
   const { actor, job, group } = handles({ ask, command, sendMembers, prepare, ends })
 
   async function submit(definition: WithInput['definition'], input: unknown, options: SubmitOptions = {}): Promise<JobHandle<never>> {
-    const { id = randomBytes(12).toString('hex'), startAt, priority, ack } = options
+    const { id = randomBytes(12).toString('hex'), startAt, priority, ack, signal } = options
     const order = orderOf(options)
     if (typeof id === 'string' && id.endsWith('/output')) throw invalid('id', reservedId)
     const labels = check(labelsSchema, options.labels, 'labels') as Record<string, string> | undefined
@@ -130,17 +137,31 @@ export function createClient({ bus, clock, name, onClose }: ClientParts): Client
     const terms = priority === undefined ? prepared.terms : { ...prepared.terms, priority: checkPriority(priority) }
     const planned = startAt === undefined ? undefined : checkTime(startAt)
     const event: JobSubmit = { type: 'submit', ...prepared, terms, labels, startAt: planned, ...order }
-    await command(addressOf('job', checkId(id, 'id')), event, ack)
+    await command(addressOf('job', checkId(id, 'id')), event, ack, signal)
     return job(id)
   }
 
   async function submitMany(definition: WithInput['definition'], inputs: Iterable<unknown> | AsyncIterable<unknown>) {
     const submits: Promise<JobHandle<never>>[] = []
+    let open = 0
+    let failed = false
+    let goOn = () => {}
+    const over = (bad: boolean) => {
+      open--
+      failed ||= bad
+      goOn()
+    }
     for await (const input of inputs) {
       const submitted = submit(definition, input)
       // Heard below, when all inputs are read.
-      submitted.catch(() => {})
+      submitted.then(
+        () => over(false),
+        () => over(true),
+      )
       submits.push(submitted)
+      // Inputs are read only as fast as they are stored.
+      if (++open >= submitsAhead) await new Promise<void>((done) => (goOn = done))
+      if (failed) break
     }
     return Promise.all(submits)
   }

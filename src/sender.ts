@@ -8,18 +8,27 @@ import type { Reply } from './host/replies.ts'
 interface Call {
   envelope: Envelope
   ack: 'committed' | 'queued'
+  /** Characters of JSON, about. */
+  size: number
   settle(reply: Pick<Reply, 'error'>): void
   fail(error: unknown): void
   /** Ends the watch over its answer: a timer would keep the process alive. */
   unwatch?: () => void
+  unhear?: () => void
 }
 
 /** Most commands in one frame, and about how many characters of JSON (one alone may have more): it is one turn's work for its partition. */
 const frameCommands = 200
 const frameSize = 128 * 1024
+/** The same for all frames that are published together. */
+const publishCommands = 2000
+const publishSize = 1024 * 1024
 /** A command that is not answered for so long is sent again, under the same number: it is applied once. */
 const repeatAfter = 5000
 const giveUpAfter = 60_000
+/** What may wait for an answer, in commands and in characters of JSON: more is refused at once, so that no outage fills the memory. */
+const mostWaiting = 100_000
+const mostSize = 128 * 1024 * 1024
 
 /**
  * Sends a client's commands. Each has a number, and an actor takes no number twice and none below one it has seen: so publishes
@@ -33,6 +42,9 @@ export function createSender(bus: Bus, clock: Clock, name: string) {
   let sent = 0
   let sending = false
   let stopped = false
+  let waitingSize = 0
+  /** Why the last publish failed, while it does. */
+  let trouble: Error | undefined
 
   const listening = bus.listen(inbox, (replies) => {
     for (const reply of replies as Reply[]) {
@@ -42,7 +54,11 @@ export function createSender(bus: Bus, clock: Clock, name: string) {
   })
 
   function forget(id: number): void {
-    calls.get(id)?.unwatch?.()
+    const call = calls.get(id)
+    if (!call) return
+    call.unwatch?.()
+    call.unhear?.()
+    waitingSize -= call.size
     calls.delete(id)
   }
 
@@ -51,11 +67,13 @@ export function createSender(bus: Bus, clock: Clock, name: string) {
     sending = true
     await undefined
     while (unsent.length && !stopped) {
-      const batch = unsent.splice(0, 2000).filter((call) => calls.has(call))
+      const batch = next()
       try {
         await bus.publish(framesOf(batch))
+        trouble = undefined
       } catch (error) {
         if (expired(batch, error)) continue
+        trouble = error as Error
         unsent.unshift(...batch)
         await sleep(clock, 200)
         continue
@@ -70,6 +88,14 @@ export function createSender(bus: Bus, clock: Clock, name: string) {
     sending = false
   }
 
+  /** What goes in one publish: as a whole it is safe, or sent again. Where little room is left in the stream, little at a time gets in. */
+  function next(): number[] {
+    let size = 0
+    let count = 0
+    while (count < unsent.length && count < publishCommands && size < publishSize) size += calls.get(unsent[count++]!)?.size ?? 0
+    return unsent.splice(0, count).filter((id) => calls.has(id))
+  }
+
   function framesOf(batch: number[]): OutgoingFrame[] {
     const open = new Map<number, { events: Envelope[]; size: number; kept: boolean }>()
     const frames: OutgoingFrame[] = []
@@ -79,9 +105,8 @@ export function createSender(bus: Bus, clock: Clock, name: string) {
       open.delete(partition)
     }
     for (const id of batch) {
-      const { envelope, ack } = calls.get(id)!
+      const { envelope, ack, size } = calls.get(id)!
       const partition = partitionOf(rootOf(envelope.to), bus.partitions)
-      const size = sizeOf(envelope.event)
       if ((open.get(partition)?.size ?? 0) + size > frameSize && open.has(partition)) close(partition)
       const frame = open.get(partition) ?? open.set(partition, { events: [], size: 0, kept: true }).get(partition)!
       frame.events.push(envelope)
@@ -104,6 +129,14 @@ export function createSender(bus: Bus, clock: Clock, name: string) {
     return true
   }
 
+  function notDone({ envelope: { event, to } }: Call, when: string, cause?: unknown): UnavailableError {
+    const why = trouble ? `${trouble.message} ` : ''
+    return new UnavailableError(
+      `${event.type} of ${to} was not answered ${when}. ${why}It may still be applied; submitting it again is safe.`,
+      { cause: cause ?? trouble },
+    )
+  }
+
   function watch(id: number, since: number): void {
     const watched = calls.get(id)
     if (!watched) return
@@ -112,21 +145,27 @@ export function createSender(bus: Bus, clock: Clock, name: string) {
       if (!call || stopped) return
       if (clock.now() - since >= giveUpAfter) {
         forget(id)
-        call.fail(
-          new UnavailableError(
-            `${call.envelope.event.type} of ${call.envelope.to} was not answered within ${giveUpAfter} ms. It may still be applied; submitting it again is safe.`,
-          ),
-        )
+        call.fail(notDone(call, `within ${giveUpAfter} ms`))
         return
       }
-      if (!unsent.includes(id)) unsent.unshift(id)
+      // One that is to be queued only is repeated by whoever sends it.
+      if (call.ack === 'committed' && !trouble && !unsent.includes(id)) unsent.unshift(id)
       void sendAll()
       watch(id, since)
     })
   }
 
   return {
-    send(to: Address, event: ActorEvent, ack: Call['ack']): Promise<Pick<Reply, 'error'>> {
+    /** `signal`: how long the caller waits. */
+    send(to: Address, event: ActorEvent, ack: Call['ack'], signal?: AbortSignal): Promise<Pick<Reply, 'error'>> {
+      const size = sizeOf(event)
+      if (calls.size >= mostWaiting || (calls.size && waitingSize + size > mostSize)) {
+        const why = trouble?.message ?? 'They are sent faster than they are answered.'
+        return Promise.reject(
+          new UnavailableError(`${calls.size} commands of this client wait for an answer, and no more are taken. ${why}`),
+        )
+      }
+      if (signal?.aborted) return Promise.reject(signal.reason)
       return new Promise((settle, fail) => {
         const id = ++n
         const envelope: Envelope = {
@@ -137,10 +176,19 @@ export function createSender(bus: Bus, clock: Clock, name: string) {
           n: id,
           ...(ack === 'queued' ? { letter: true } : { reply: { inbox, call: id } }),
         }
-        calls.set(id, { envelope, ack, settle, fail })
+        const call: Call = { envelope, ack, size, settle, fail }
+        calls.set(id, call)
+        waitingSize += size
         unsent.push(id)
         void sendAll()
-        if (ack === 'committed') watch(id, clock.now())
+        watch(id, clock.now())
+        if (!signal) return
+        const giveUp = () => {
+          forget(id)
+          fail(notDone(call, 'before its signal aborted', signal.reason))
+        }
+        signal.addEventListener('abort', giveUp, { once: true })
+        call.unhear = () => signal.removeEventListener('abort', giveUp)
       })
     },
     stop(): void {

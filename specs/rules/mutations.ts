@@ -629,7 +629,32 @@ const suspends: Mutation[] = [
   off('Q35 released at the end', job, "      entry: { type: 'send', params: release },\n", '', 'suspend: Q35 the job registers'),
 ]
 
+const sender = 'src/sender.ts'
+const outages: Mutation[] = [
+  off('E9 a client has a bound', sender, 'calls.size >= mostWaiting', 'calls.size < 0', 'outages: E9: a client holds no more'),
+  off('E9 a client has a bound in size', sender, 'waitingSize + size > mostSize', 'size < 0', 'outages: E9: nor larger'),
+  off(
+    'E9 what is answered makes room',
+    sender,
+    'waitingSize -= call.size\n    calls.delete(id)',
+    'waitingSize -= call.size',
+    'outages: E9: a client holds no more',
+  ),
+  off(
+    'E9 it says what is away',
+    sender,
+    '        trouble = error as Error\n',
+    '',
+    'outages: E9: after a minute',
+    'outages: E9: a submit waits no longer',
+  ),
+  off('E9 it gives up', sender, 'clock.now() - since >= giveUpAfter', '!since', 'outages: E9: after a minute'),
+  off('E9 a failed publish is repeated', sender, 'unsent.unshift(...batch)', '', 'outages: E9: submits wait'),
+  off('E9 many are read as they are taken', 'src/client.ts', '++open >= submitsAhead', '++open < 0', 'outages: E9: many are read'),
+]
+
 export const mutations: readonly Mutation[] = [
+  ...outages,
   ...delivery,
   ...updates,
   ...runs,
