@@ -8,6 +8,10 @@ export interface TcpProxy {
   readonly lines: number
   /** Breaks one line, as a network would: both ends see it, and what was on its way is gone. */
   cutOne(choose: (lines: number) => number): boolean
+  /** Stops passing bytes, in the middle of whatever passes: lines stay open, new ones are taken, and nobody hears anything. */
+  silence(): void
+  /** What was held back passes now, late. */
+  goOn(): void
   close(): Promise<void>
 }
 
@@ -22,6 +26,8 @@ export interface TcpProxyOptions {
 export async function tcpProxy(url: string, { delay = () => 0, observe }: TcpProxyOptions = {}): Promise<TcpProxy> {
   const target = new URL(url)
   const lines = new Map<number, () => void>()
+  const sockets = new Set<Socket>()
+  let silent = false
   let count = 0
 
   const server = createServer((client) => {
@@ -29,6 +35,8 @@ export async function tcpProxy(url: string, { delay = () => 0, observe }: TcpPro
     const upstream = connect(Number(target.port), target.hostname)
     const end = () => {
       lines.delete(line)
+      sockets.delete(client)
+      sockets.delete(upstream)
       client.destroy()
       upstream.destroy()
     }
@@ -36,6 +44,10 @@ export async function tcpProxy(url: string, { delay = () => 0, observe }: TcpPro
     for (const socket of [client, upstream]) socket.setNoDelay(true).on('error', end).on('close', end)
     pass(client, upstream, delay, (data) => observe?.('sent', data, line))
     pass(upstream, client, delay, (data) => observe?.('received', data, line))
+    for (const socket of [client, upstream]) {
+      sockets.add(socket)
+      if (silent) socket.pause()
+    }
   })
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
@@ -53,6 +65,14 @@ export async function tcpProxy(url: string, { delay = () => 0, observe }: TcpPro
       const end = [...lines.values()][choose(lines.size)]
       end?.()
       return !!end
+    },
+    silence() {
+      silent = true
+      for (const socket of sockets) socket.pause()
+    },
+    goOn() {
+      silent = false
+      for (const socket of sockets) socket.resume()
     },
     async close() {
       for (const end of lines.values()) end()
