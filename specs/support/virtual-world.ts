@@ -7,7 +7,7 @@ import { RetryAt, TerminalError } from '../../src/errors.ts'
 import { historyOf } from '../../src/host/history.ts'
 import { createHost, type Host, type HostOptions } from '../../src/host/host.ts'
 import { memoryStore } from '../../src/store/memory.ts'
-import { chaos } from '../../src/testing/chaos.ts'
+import { type Chaos, chaos } from '../../src/testing/chaos.ts'
 import { virtualClock } from '../../src/testing/virtual-clock.ts'
 import { type Effect, startsNotAllowed } from './effects.ts'
 
@@ -94,21 +94,29 @@ export function virtualWorld({ partitions = 1 } = {}) {
     return { total, succeeded, failed, cancelled, members }
   }
 
-  async function host({
+  /** A host that may die at one of its calls, even while it starts; `made` resolves when it runs. */
+  function start({
     slots = 10,
     pools,
     handlers = [work, once, short, held, aborts, bind, ...(pools ? [placed] : [])],
     during = () => {},
+    dieAt,
   }: Pick<HostOptions, 'slots' | 'pools'> & {
     handlers?: (typeof work)[]
     /** What handlers do besides, when they begin. */
     during?: (ctx: Context) => void
-  } = {}): Promise<Host & { die(): void; trace: readonly string[] }> {
+    /** Dies at this call of its, from 1: before and after each are two. */
+    dieAt?: number
+  } = {}): { faults: Chaos; made: Promise<Host> } {
     const where = `h${++hosts}`
     let connection = ''
-    let killed = false
-    const faults = chaos({})
-    const made = await createHost({
+    // As the others see it: it hears nothing more, and nothing that it does has an effect.
+    const onDeath = () => {
+      for (const [run, at] of [...active]) if (at === where) active.delete(run)
+      bus.disconnect(connection)
+    }
+    const faults = chaos({ dieAt, onDeath })
+    const made = createHost({
       name: where,
       clock: faults.clock(clock),
       slots,
@@ -118,7 +126,7 @@ export function virtualWorld({ partitions = 1 } = {}) {
         (definition): Handler =>
           definition.handler((given, ctx) => {
             during(ctx)
-            return run(ctx, given, () => killed, where)
+            return run(ctx, given, () => faults.dead, where)
           }),
       ),
       on: {
@@ -129,14 +137,12 @@ export function virtualWorld({ partitions = 1 } = {}) {
         },
       },
     })
-    // As the others see it: it hears nothing more, and nothing that it does has an effect.
-    const die = () => {
-      killed = true
-      faults.kill()
-      for (const [run, at] of [...active]) if (at === where) active.delete(run)
-      bus.disconnect(connection)
-    }
-    return Object.assign(made, { die, trace: faults.trace })
+    return { faults, made }
+  }
+
+  async function host(options: Parameters<typeof start>[0] = {}): Promise<Host & { die(): void; trace: readonly string[] }> {
+    const { faults, made } = start(options)
+    return Object.assign(await made, { die: faults.kill, trace: faults.trace })
   }
 
   const docs = () => store.find({}, undefined, 100_000)
@@ -151,6 +157,7 @@ export function virtualWorld({ partitions = 1 } = {}) {
     /** Two runs of one lane at once: those whose ids begin with `lane-<name>/`. */
     overlaps,
     host,
+    start,
     docs,
     /** Most handlers that ran at once. */
     get most() {
