@@ -86,6 +86,36 @@ lanes('one that is cancelled while it waits gives up its turn, and the gate know
   const { leaving, asked } = (await world.doc('job:a2')).snapshot.context as JobContext
   assert.equal([leaving, asked], [undefined, undefined])
 })
+lanes('P6 one that has ended and is submitted again tells its lane nothing', async () => {
+  // It was forgotten with its end, and with it that all it had sent was delivered: sent again, two that answer each other never rested.
+  const world = virtualWorld({ partitions: 4 })
+  await world.host()
+  const submit = () => world.client.submit(work, { ms: 100 }, { id: 'once', lane: 'a' })
+  await submit()
+  await world.until('it ended', async () => (await stateOf(world, 'once')) === 'succeeded')
+  await world.clock.advance('5s')
+  const { version } = await world.doc('lane:a')
+  await submit()
+  await world.clock.advance('5s')
+  assert.is((await world.doc('lane:a')).version, version)
+})
+
+lanes('its document and its pages stay small however many pass', async () => {
+  const world = virtualWorld({ partitions: 2 })
+  await world.host({ slots: 50 })
+  let largest = 0
+  for (let round = 0; round < 6; round++) {
+    for (let i = 0; i < 100; i++) void world.client.submit(work, { ms: 10 }, { id: `r${round}-${i}`, lane: 'a' })
+    await world.until(
+      'all ended',
+      async () => (await world.docs()).filter(({ state }) => state === 'succeeded').length === 100 * (round + 1),
+    )
+    const doc = await world.doc('lane:a')
+    largest = Math.max(largest, JSON.stringify(doc).length)
+    assert.equal([doc.historyPages, Object.keys(doc.inbox.marks).length], [undefined, 0])
+  }
+  assert.ok(largest < 64 * 1024, `${largest} characters`)
+})
 lanes.run()
 
 const pools = suite('units of a pool across all hosts: W1 [memory]')

@@ -68,7 +68,8 @@ async function tryOne({ rule, edits, specs }: Mutation): Promise<[spec: string, 
 }
 
 function fileOf(spec: string): string {
-  return `specs/rules/${spec.slice(0, spec.indexOf(': '))}.int.spec.ts`
+  const name = spec.slice(0, spec.indexOf(': '))
+  return name.includes('/') ? join('specs', `${name}.spec.ts`) : `specs/rules/${name}.int.spec.ts`
 }
 
 /** Names of the tests that failed; `ended`: all of them were run. */
