@@ -241,6 +241,10 @@ export const jobMachine = jobSetup.createMachine({
           on: {
             result: [...afterRun],
             retry: { target: '#ready', actions: 'renew' },
+            done: [
+              { guard: 'isUnfit', actions: { type: 'reject', params: ({ event }: Args) => (event as Of<'done'>).refused! } },
+              { target: '#succeeded', actions: 'succeedByHand' },
+            ],
           },
         },
       },

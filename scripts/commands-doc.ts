@@ -1,7 +1,20 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { z } from 'zod'
-import { cancel, groupAdd, groupSeal, groupSubmit, jobSubmit, pause, poolResume, resize, resume, retry, update } from '../src/command.ts'
+import {
+  cancel,
+  done,
+  groupAdd,
+  groupSeal,
+  groupSubmit,
+  jobSubmit,
+  pause,
+  poolResume,
+  resize,
+  resume,
+  retry,
+  update,
+} from '../src/command.ts'
 
 /** Writes docs/commands.md from the schemas that the door checks commands with; a spec holds the file against this. */
 interface Described {
@@ -78,6 +91,13 @@ const commands: Described[] = [
     example: { id: 'later', to: 'job:a1', type: 'update', startAt: '2026-12-01T06:00:00+01:00', priority: 9 },
   },
   {
+    title: 'End a held job by hand',
+    says: 'It has succeeded with this output. In any other state it is `NOT_ALLOWED`.',
+    schema: done,
+    root: 'a1',
+    example: { id: 'done-a1', to: 'job:a1', type: 'done', output: { pages: 3 }, reason: 'printed by hand' },
+  },
+  {
     title: 'Resize a pool',
     says: 'Another capacity than hosts declare, until it is resized without one. Units in use stay so; with less, nobody gets a place until it fits.',
     schema: resize,
@@ -125,10 +145,7 @@ have the root \`a1\`. The message is JSON: one command, or an array of them that
 
 ## As requests
 
-\`stellwerk.api.submit\`, \`.add\`, \`.seal\`, \`.cancel\`, \`.retry\`, \`.resume\` and \`.update\` take the same body (the \`type\` may be left out) as a NATS request, and answer
-  },
-  {
-\`stellwerk.api.submit\`, \`.add\`, \`.seal\`, \`.cancel\`, \`.retry\`, \`.resume\`, \`.resize\` and \`.pause\` take the same body (the \`type\` may be left out) as a NATS request, and answer
+\`stellwerk.api.submit\`, \`.add\`, \`.seal\`, \`.cancel\`, \`.retry\`, \`.resume\`, \`.update\`, \`.done\`, \`.resize\` and \`.pause\` take the same body (the \`type\` may be left out) as a NATS request, and answer
 \`{"ok":true,"to":…,"state":…}\` or \`{"ok":false,"error":{…}}\` once the outcome is committed, or with code \`TIMEOUT\` after 10 s: then it may still
 be applied. A host must be up. \`stellwerk.api.get\`, \`.why\` and \`.history\` take \`{"address":"job:a1"}\`, \`.find\` takes
 \`{"query":{"type":"job","state":"failed"}}\`. An answer of \`.history\` or \`.find\` that has an \`after\` is a part: ask again with that \`after\`

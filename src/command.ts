@@ -182,6 +182,14 @@ export const update = z
     error: 'must be the name of its definition: the input is checked by that',
   })
 
+export const done = z.strictObject({
+  ...common,
+  to: address('job'),
+  type: z.literal('done'),
+  output: z.unknown().optional().describe("Checked against the published contract's JSON Schema."),
+  reason: z.string().max(1000).optional(),
+})
+
 const toPool = { ...common, to: z.string().regex(/^pool:[A-Za-z0-9_-]{1,100}$/, { error: 'must be an address pool:<name>' }) }
 export const resize = z.strictObject({
   ...toPool,
@@ -204,11 +212,12 @@ type Schema =
   | typeof resize
   | typeof pause
   | typeof resume
+  | typeof done
   | typeof poolResume
   | typeof update
 export type Command = z.infer<Schema>
 
-export const commandTypes = ['submit', 'add', 'seal', 'cancel', 'retry', 'resize', 'pause', 'resume', 'update'] as const
+export const commandTypes = ['submit', 'add', 'seal', 'cancel', 'retry', 'resize', 'pause', 'resume', 'update', 'done'] as const
 
 /** The schema that a body must meet, by its type and the kind of its target: an error then speaks of that command only. */
 function schemaOf(body: unknown) {
@@ -233,6 +242,8 @@ function schemaOf(body: unknown) {
       return typeof to === 'string' && to.startsWith('pool:') ? poolResume : resume
     case 'update':
       return update
+    case 'done':
+      return done
     default:
       throw new ValidationError(
         `type: ${JSON.stringify(type)?.slice(0, 100)} is not a command. Use ${commandTypes.slice(0, -1).join(', ')} or ${commandTypes.at(-1)}.`,

@@ -56,6 +56,13 @@ export type JobEvent = { at: number; self: Address } & (
       via?: Address
       kept?: true
     }
+  | {
+      /** An operator ends a held job by hand. `refused`: what its contract says against the output. */
+      type: 'done'
+      output: Payload
+      reason?: string
+      refused?: Refused
+    }
   | { type: 'notRegistered'; as: string; round: number; by: Address }
   | { type: 'granted'; gate: Address; permit: number }
   | { type: 'withdrawn'; gate: Address; permit: number }

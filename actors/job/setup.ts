@@ -60,6 +60,7 @@ export const jobSetup = setup({
     hasEnded: ({ context }) => context.endedAs !== undefined,
     isInVain,
     tooManyFollow: ({ context, event }) => event.type === 'follow' && !withFollower(context, event.follower),
+    isUnfit: ({ event }) => event.type === 'done' && !!event.refused,
     inGroup: ({ context }) => context.member?.index !== undefined,
     suspends,
     suspendsAndMet,
@@ -109,6 +110,7 @@ export const jobSetup = setup({
       const { dispatch, worker, at } = event as Of<'claim'>
       return { run: { dispatch, worker, at, lapsed: false } }
     }),
+    succeedByHand: assign(({ event }) => ({ output: (event as Of<'done'>).output, error: undefined, run: undefined })),
     succeed: assign(({ event }) => ({ output: (event as Of<'result'>).output, error: undefined, run: undefined })),
     fail: assign(({ context, event }) => {
       const { error, retryAt, at } = event as Of<'result'>

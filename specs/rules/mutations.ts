@@ -659,6 +659,17 @@ const outages: Mutation[] = [
   off('E9 many are read as they are taken', 'src/client.ts', '++open >= submitsAhead', '++open < 0', 'outages: E9: many are read'),
 ]
 
+const byHand: Mutation[] = [
+  off(
+    'W2 an output by hand is checked',
+    'src/host/turn/callbacks.ts',
+    "type === 'done' ? 'output'",
+    "!type ? 'output'",
+    './held.int: the output is checked',
+  ),
+  off('W2 a large output by hand leaves the event', 'src/host/door.ts', " || event.type === 'done'", '', './held.int: a large output'),
+]
+
 const gates: Mutation[] = [
   off(
     'Q20 a place of another permit is not this one',
@@ -747,4 +758,5 @@ export const mutations: readonly Mutation[] = [
   ...suspends,
   ...outages,
   ...gates,
+  ...byHand,
 ]

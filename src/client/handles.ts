@@ -8,7 +8,7 @@ import { JobCancelledError, JobFailedError } from '../errors.ts'
 import type { View } from '../host/api.ts'
 import { type Ends, outcome, type WaitOptions } from './ends.ts'
 import type { GivenMembers, SendMembers } from './members.ts'
-import { callbackValue, type Prepare } from './prepare.ts'
+import { type Prepare, payloadOf } from './prepare.ts'
 import type { Ask } from './questions.ts'
 import { type JobUpdate, updateOf } from './update.ts'
 
@@ -31,6 +31,8 @@ export interface JobHandle<O = unknown, C extends Callbacks = Callbacks> extends
    * the group is open and its rest is not being cancelled; else it is refused as NOT_ALLOWED.
    */
   retry(): Promise<void>
+  /** An operator ends a held job as succeeded, with this output, which its contract checks. In any other state it is NOT_ALLOWED. */
+  done(output: O, options?: { reason?: string }): Promise<void>
   /**
    * Gives it the value of a callback, at any time from its submit on. The first for each name and round counts: another is refused as
    * CONFLICT, one for a `round` that has ended as SUPERSEDED (default: the present round), a name that its definition does not declare, or
@@ -105,6 +107,7 @@ export function handles(parts: {
       ...handle(address),
       result: async (options) => outcome(await ends.ended(address, options)) as O,
       retry: () => command(address, { type: 'retry' }),
+      done: async (output, { reason } = {}) => command(address, { type: 'done', output: payloadOf(output, 'output'), reason }),
       resume: async (name, value, { round } = {}) => command(address, resumed(name, value, round)),
       async update(change) {
         const known = change.input === undefined ? undefined : (await ask<{ view: View }>('get', { address })).view.job
@@ -136,5 +139,5 @@ export function handles(parts: {
 
 export function resumed(name: string, value: unknown, round?: number): ActorEvent {
   check(resume.pick({ name: true, round: true }), { name, round }, 'resume')
-  return { type: 'resume', name, value: callbackValue(value), round }
+  return { type: 'resume', name, value: payloadOf(value, 'value'), round }
 }

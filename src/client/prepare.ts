@@ -42,10 +42,10 @@ export function preparation(records: Records): { prepare: Prepare; stop(): void 
   return { prepare, stop: () => void pools?.then((watched) => watched.stop()) }
 }
 
-/** The value of a callback: its schema is checked where its job is known. */
-export function callbackValue(given: unknown): Payload {
-  const { value, length } = asJson(given, 'value')
-  checkLength(length, 'value')
+/** The value of a callback, or an output by hand: its schema is checked where its job is known. */
+export function payloadOf(given: unknown, field: string): Payload {
+  const { value, length } = asJson(given, field)
+  checkLength(length, field)
   return { value: value ?? null }
 }
 

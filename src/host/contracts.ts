@@ -60,11 +60,16 @@ async function publishOne(bus: Bus, contract: Contract): Promise<void> {
 interface Checks {
   issues(input: unknown): Issue[]
   callbackIssues(name: string, value: unknown): Issue[]
+  outputIssues(output: unknown): Issue[]
 }
 
-function checksOf({ input, callbacks = {} }: Contract): Checks {
+function checksOf({ input, output, callbacks = {} }: Contract): Checks {
   const byName = new Map(Object.entries(callbacks).map(([name, schema]) => [name, issuesBy(schema)]))
-  return { issues: issuesBy(input), callbackIssues: (name, value) => byName.get(name)?.(value) ?? [] }
+  return {
+    issues: issuesBy(input),
+    callbackIssues: (name, value) => byName.get(name)?.(value) ?? [],
+    outputIssues: issuesBy(output),
+  }
 }
 
 function issuesBy(schema: unknown): (input: unknown) => Issue[] {

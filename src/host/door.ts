@@ -15,7 +15,14 @@ import { maxPayload } from './run.ts'
 /** What the host knows of definitions whose code it need not have. */
 export interface Contracts {
   /** How a job of this definition is run, and a check of its input; undefined: no host is known to have published it. */
-  get(job: string): { terms: Terms; issues(input: unknown): Issue[]; callbackIssues(name: string, value: unknown): Issue[] } | undefined
+  get(job: string):
+    | {
+        terms: Terms
+        issues(input: unknown): Issue[]
+        callbackIssues(name: string, value: unknown): Issue[]
+        outputIssues(output: unknown): Issue[]
+      }
+    | undefined
   /** Capacities of pools. */
   readonly pools: Pick<PoolCapacities, 'of'>
   /** Asks for those that are not known: another host may have published them a moment ago. */
@@ -143,6 +150,10 @@ function eventOf(contracts: Contracts, command: Command): ActorEvent {
       return { type: 'add', members: command.members.map((member, i) => memberOf(contracts, command.to, i, member)), seal: command.seal }
     case 'cancel':
       return { type: 'cancel', reason: command.reason }
+    case 'done': {
+      const { output = null, reason } = command
+      return { type: 'done', output: { value: fitting('output', output) }, reason }
+    }
     case 'resize':
       return { type: 'resize', capacity: command.capacity }
     case 'resume': {
@@ -199,7 +210,7 @@ export function pageOut(envelope: Envelope): { envelope: Envelope; pages: Page[]
     pages.push(...more)
     return kept
   }
-  if (event.type === 'result' && event.output)
+  if ((event.type === 'result' || event.type === 'done') && event.output)
     return { envelope: { ...envelope, event: { ...event, output: out(to, event.output) } }, pages }
   if (event.type === 'result' && event.suspend) {
     const { fallback, state, ...rest } = event.suspend as Suspend

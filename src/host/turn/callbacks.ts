@@ -1,29 +1,37 @@
 import type { JobContext, Payload } from '../../../actors/job.ts'
 import type { ActorDocument } from '../../document.ts'
-import type { Envelope } from '../../envelope.ts'
+import type { ActorEvent, Envelope } from '../../envelope.ts'
 import { isStellwerkError } from '../../errors.ts'
 import { readPayload } from '../../payload.ts'
 import type { Item, Partition } from '../partition.ts'
 
 /**
- * A callback names its job; which definition that is, and so what its value must be, only the job's document knows. The check is made
- * where that is loaded, against the published contract, and travels in the event: a replay decides the same. Where no contract is known
- * the handler's own check remains.
+ * A callback, and an output that an operator gives, name their job; which definition that is, and so what they must be, only the job's document
+ * knows. The check is made where that is loaded, against the published contract, and travels in the event: a replay decides the same. Where
+ * no contract is known the handler's own check remains.
  */
 export function checkedCallback(partition: Partition, doc: ActorDocument, { envelope, value }: Item): Envelope {
   const { event } = envelope
-  if (event.type !== 'resume' || doc.type !== 'job' || !doc.snapshot) return envelope
+  const field = fieldOf(event)
+  if (!field || doc.type !== 'job' || !doc.snapshot) return envelope
   const { job } = doc.snapshot.context as JobContext
-  const given = value ?? (event.value as { value?: unknown }).value
-  const issues = given === undefined ? [] : (partition.contracts.get(job)?.callbackIssues(event.name as string, given) ?? [])
+  const given = value ?? (event[field] as { value?: unknown }).value
+  const contract = partition.contracts.get(job)
+  const issues =
+    given === undefined
+      ? []
+      : ((field === 'value' ? contract?.callbackIssues(event.name as string, given) : contract?.outputIssues(given)) ?? [])
   if (!issues.length) return envelope
-  const message = issues.map((issue) => `${['value', ...issue.path].join('.')}: ${issue.message}`).join('; ')
+  const message = issues.map((issue) => `${[field, ...issue.path].join('.')}: ${issue.message}`).join('; ')
   return { ...envelope, event: { ...event, refused: { code: 'VALIDATION', message } } }
 }
 
+const fieldOf = ({ type }: ActorEvent): 'value' | 'output' | undefined =>
+  type === 'resume' ? 'value' : type === 'done' ? 'output' : undefined
+
 /** What the check needs: contracts that were published a moment ago, and values that are in pages. */
 export async function readCallbacks(partition: Partition, items: Item[]): Promise<void> {
-  const callbacks = items.filter(({ envelope: { event } }) => event.type === 'resume')
+  const callbacks = items.filter(({ envelope: { event } }) => fieldOf(event))
   if (!callbacks.length) return
   const jobs = new Set<string>()
   for (const item of callbacks) {
@@ -31,7 +39,8 @@ export async function readCallbacks(partition: Partition, items: Item[]): Promis
     if (doc?.type !== 'job') continue
     const { job } = doc.snapshot.context as JobContext
     jobs.add(job)
-    const payload = item.envelope.event.value as Payload
+    const { event } = item.envelope
+    const payload = event[fieldOf(event)!] as Payload
     if ('page' in payload) item.value = await readPayload(partition.store, payload).catch(missing)
   }
   await partition.contracts.learn(jobs)
