@@ -86,4 +86,20 @@ world('a large output leaves the document', async () => {
     .catch((error) => error)
   assert.is(tooLarge.code, 'VALIDATION')
 })
+world('R4 what is stuck is found: held, open without sealBy, followed and not known; and nothing else', async () => {
+  const w = virtualWorld({ partitions: 2 })
+  await isHeldIn(w)
+  const { client } = w
+  for (let i = 0; i < 1200; i++) void client.submit(held, { ms: 1 }, { id: `many-${i}`, startAt: w.clock.now() + 86_400_000 })
+  await client.submitGroup({ id: 'open', members: [], seal: false })
+  await client.submitGroup({ id: 'sealed-by', members: [], seal: false, sealBy: '1h' })
+  await client.submit(held, { ms: 1 }, { id: 'follows', after: ['job:unknown'] })
+  await w.clock.advance('5s')
+  const found: string[] = []
+  for await (const { address } of client.find({ stuck: true })) found.push(address)
+  assert.equal(found.sort(), ['group:open', 'job:g/m', 'job:unknown'])
+  found.length = 0
+  for await (const { address } of client.find({ stuck: true, type: 'group' })) found.push(address)
+  assert.equal(found, ['group:open'])
+})
 world.run()

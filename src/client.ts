@@ -16,9 +16,8 @@ import { groupSubmit, labels as labelsSchema, reservedId } from './command.ts'
 import { type Callbacks, check, type JobDefinition, type WithInput } from './definition.ts'
 import { type Duration, ms } from './duration.ts'
 import type { ActorEvent } from './envelope.ts'
-import type { View } from './host/api.ts'
+import type { Find, View } from './host/api.ts'
 import { createSender } from './sender.ts'
-import type { Query } from './store/port.ts'
 
 export type { WaitOptions } from './client/ends.ts'
 export type { ActorHandle, GroupHandle, JobHandle } from './client/handles.ts'
@@ -87,8 +86,8 @@ export interface Client extends AsyncDisposable {
    */
   resume(as: string, name: string, value: unknown): Promise<void>
   pool(name: string): PoolHandle
-  /** All that match, page by page. */
-  find(query: Query): AsyncIterable<View>
+  /** All that match, page by page. `{ stuck: true }`: only what waits for an operator. */
+  find(query: Find): AsyncIterable<View>
   /**
    * The changes of state of an actor, from a version on: complete and in order, also over reconnects, takeovers and lost messages, since
    * they are read from its history; the feed only says when to look. Waits for an actor that does not exist yet. Ends after the final
@@ -184,7 +183,7 @@ export function createClient({ bus, clock, name, onClose }: ClientParts): Client
     return group(id)
   }
 
-  async function* find(query: Query): AsyncGenerator<View> {
+  async function* find(query: Find): AsyncGenerator<View> {
     for (let after: string | undefined; ; ) {
       const page = await ask<{ views: View[]; after?: string }>('find', { query, after, limit: pageOfViews })
       yield* page.views

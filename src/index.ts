@@ -42,7 +42,7 @@ export {
   UnavailableError,
   ValidationError,
 } from './errors.ts'
-export type { View } from './host/api.ts'
+export type { Find, View } from './host/api.ts'
 export type { Change } from './host/changes.ts'
 export type { HostEvents, OnHostEvent } from './host/events.ts'
 export type { Progress, StateChange } from './host/feed.ts'

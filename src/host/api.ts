@@ -42,10 +42,18 @@ export interface View {
 }
 
 type Reply = { ok: true; [field: string]: unknown } | { ok: false; error: { code: string; message: string } }
-type Request = { address: Address; query?: Query; after?: string; limit?: number; from?: number; inc?: string }
+/** What is looked for. `stuck`: only what waits for an operator, as its `why` says: no time and no other actor ends it. */
+export interface Find extends Query {
+  stuck?: true
+}
+
+type Request = { address: Address; query?: Find; after?: string; limit?: number; from?: number; inc?: string }
 
 /** So many characters of JSON are enough for one answer: what is longer comes in several, each asked for with the `after` of the one before. */
 const answerSize = 256 * 1024
+/** Documents that are looked through for one answer about what is stuck. */
+const sliceOfStuck = 500
+const slicesAtOnce = 10
 /** Pages of a history that are read at once. */
 const pagesAtOnce = 8
 
@@ -68,12 +76,30 @@ export function serveApi({ bus, store, clock, actors }: { bus: Bus; store: Store
     history: async (request) => ({ address: request.address, ...(await partOfHistory(store, await load(request), request.after)) }),
     changes: async (request) => ({ ...(await changesOf(store, await load(request), request.from ?? 0, request.inc)) }),
     async find({ query = {}, after, limit = 100 }) {
+      if (query.stuck) return findStuck(query, after)
       const docs = await store.find(query, after, Math.min(limit, 1000))
       const views = fitting(await Promise.all(docs.map((doc) => viewOf(store, doc, false))))
       const more = views.length < docs.length || docs.length >= Math.min(limit, 1000)
       return { views, after: more ? views.at(-1)?.address : undefined }
     },
   }
+
+  /** What is stuck is told by the machines, not by an index: a bounded part of all that match is looked through for one answer. */
+  async function findStuck({ stuck: _, ...query }: Find, after: string | undefined) {
+    const views: View[] = []
+    for (let slices = 0; slices < slicesAtOnce; slices++) {
+      const docs = await store.find(query, after, sliceOfStuck)
+      for (const doc of docs) if (isStuck(doc)) views.push(await viewOf(store, doc, false))
+      if (docs.length < sliceOfStuck) return { views }
+      after = docs.at(-1)!._id
+      if (views.length) break
+    }
+    return { views, after }
+  }
+
+  const isStuck = (doc: ActorDocument): boolean =>
+    doc.status !== 'done' && (actors.get(doc.type)?.why(doc.snapshot, clock.now()) ?? []).some(({ stuck }) => stuck)
+
   const serving = Object.entries(verbs).flatMap(([verb, answer]) => {
     const reply = async (request: unknown): Promise<Reply> => {
       try {
