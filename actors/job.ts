@@ -62,6 +62,9 @@ const lateResult = [
   { guard: 'current', actions: 'forgetRun' },
 ] as const
 
+/** Past its deadline the handler is told, as by a cancel: what it returns still counts, anything else is a failure. */
+const overdue = { untilOverdue: { target: '#cancelling', actions: 'noteOverdue' } } as const
+
 /** Units go back whenever a run has ended, however it has. */
 const leavesPool = [{ type: 'emit', params: leavePool }, 'withoutPool'] as const
 
@@ -164,6 +167,7 @@ export const jobMachine = jobSetup.createMachine({
     pending: {
       initial: 'planned',
       always: { guard: 'isInVain', target: '#cancelled', actions: 'noteInVain' },
+      after: { untilOverdue: { target: '#failed', actions: 'failOverdue' } },
       on: {
         cancel: { target: '#cancelled', actions: 'noteCancel' },
         submit: { guard: 'joins', actions: 'join' },
@@ -261,6 +265,7 @@ export const jobMachine = jobSetup.createMachine({
         running: {
           id: 'running',
           entry: { type: 'grant', params: grant },
+          after: overdue,
           on: {
             result: [...afterRun],
             lost: [...onLost],
@@ -271,6 +276,7 @@ export const jobMachine = jobSetup.createMachine({
         // Its host shuts down, and the handler was told: it ends as a running one does.
         stopping: {
           id: 'stopping',
+          after: overdue,
           on: {
             result: [...afterRun],
             lost: [...onLost],
@@ -289,9 +295,13 @@ export const jobMachine = jobSetup.createMachine({
             },
             result: [
               { guard: 'returned', target: '#succeeded', actions: 'succeed' },
+              { guard: 'currentAndOverdue', target: '#failed', actions: 'failOverdue' },
               { guard: 'current', target: '#cancelled', actions: 'forgetRun' },
             ],
-            lost: { guard: 'current', target: '#cancelled', actions: 'lapse' },
+            lost: [
+              { guard: 'currentAndOverdue', target: '#failed', actions: 'failOverdue' },
+              { guard: 'current', target: '#cancelled', actions: 'lapse' },
+            ],
           },
         },
       },

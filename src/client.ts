@@ -8,7 +8,7 @@ import { type GivenMembers, memberSending } from './client/members.ts'
 import { createNews } from './client/news.ts'
 import { type OrderOptions, orderOf } from './client/order.ts'
 import { type PoolHandle, pools } from './client/pools.ts'
-import { checkPriority, checkTime, invalid, preparation } from './client/prepare.ts'
+import { checkPriority, checkTime, deadlineOf, invalid, preparation } from './client/prepare.ts'
 import { errorOf, questions } from './client/questions.ts'
 import { type Watch, watching } from './client/watch.ts'
 import type { Clock } from './clock.ts'
@@ -31,6 +31,8 @@ export interface SubmitOptions extends OrderOptions {
   id?: string
   /** Not before this time. */
   startAt?: Date | string | number
+  /** When it has failed at the latest: a time, or a duration from now. Default: the definition's. */
+  deadline?: Date | Duration
   /** 0 to 9, 9 first. Default: the definition's. */
   priority?: number
   labels?: Record<string, string>
@@ -128,14 +130,22 @@ export function createClient({ bus, clock, name, onClose }: ClientParts): Client
   const { actor, job, group } = handles({ ask, command, sendMembers, prepare, ends })
 
   async function submit(definition: WithInput['definition'], input: unknown, options: SubmitOptions = {}): Promise<JobHandle<never>> {
-    const { id = randomBytes(12).toString('hex'), startAt, priority, ack, signal } = options
+    const { id = randomBytes(12).toString('hex'), startAt, priority, ack, signal, deadline } = options
     const order = orderOf(options)
     if (typeof id === 'string' && id.endsWith('/output')) throw invalid('id', reservedId)
     const labels = check(labelsSchema, options.labels, 'labels') as Record<string, string> | undefined
     const prepared = await prepare(definition, input, 'input')
     const terms = priority === undefined ? prepared.terms : { ...prepared.terms, priority: checkPriority(priority) }
     const planned = startAt === undefined ? undefined : checkTime(startAt)
-    const event: JobSubmit = { type: 'submit', ...prepared, terms, labels, startAt: planned, ...order }
+    const event: JobSubmit = {
+      type: 'submit',
+      ...prepared,
+      terms,
+      labels,
+      startAt: planned,
+      overdueAt: deadlineOf(deadline, clock.now()),
+      ...order,
+    }
     await command(addressOf('job', checkId(id, 'id')), event, ack, signal)
     return job(id)
   }

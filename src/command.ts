@@ -89,6 +89,7 @@ export const jobSubmit = z.strictObject({
   ...named,
   labels,
   startAt: time.optional().describe('Not before this time: ISO 8601 with an offset, or milliseconds since 1970.'),
+  deadline: time.optional().describe('When it has failed at the latest: ISO 8601 with an offset, or milliseconds since 1970.'),
   lane: z
     .string()
     .regex(new RegExp(`^${segment}(/${segment})*$`), { error: `must be an id (${grammar})` })

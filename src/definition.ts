@@ -23,6 +23,8 @@ export interface JobOptions<I extends z.ZodType, O extends z.ZodType, C extends 
   retry?: { attempts?: number; backoff?: Duration; factor?: number; jitter?: number }
   /** For one attempt. When it has passed, `ctx.signal` aborts, and the attempt has failed. */
   timeout?: Duration
+  /** For all attempts together, from the submit on: what has not ended by then has failed (`DEADLINE`); a running handler is told by `ctx.signal`. */
+  deadline?: Duration
   priority?: number
   /**
    * What becomes of a job whose worker was lost while it ran: again (it uses an attempt), held for an operator (never twice by
@@ -140,7 +142,7 @@ function namesOf(callbacks: Callbacks | undefined): string[] | undefined {
 }
 
 function termsOf(options: JobOptions<z.ZodType, z.ZodType>): Terms {
-  const { retry = {}, timeout, priority = defaultTerms.priority, onLost = 'retry', callbacks, pool, needs } = options
+  const { retry = {}, timeout, priority = defaultTerms.priority, onLost = 'retry', callbacks, pool, needs, deadline } = options
   const {
     attempts = defaultTerms.attempts,
     backoff = defaultTerms.backoff,
@@ -162,6 +164,7 @@ function termsOf(options: JobOptions<z.ZodType, z.ZodType>): Terms {
     factor,
     jitter,
     timeout: timeout === undefined ? undefined : ms(timeout, 'timeout'),
+    deadline: deadline === undefined ? undefined : ms(deadline, 'deadline'),
     priority,
     onLost,
     callbacks: namesOf(callbacks),

@@ -52,6 +52,9 @@ export interface JobContext {
   places?: readonly Address[]
   asked?: Address
   leaving?: Record<Address, number>
+  /** When it has failed at the latest, ms since 1970; `overdue`: that has passed while a handler ran, and the handler was told. */
+  overdueAt?: number
+  overdue?: true
   dispatch: number
   queuedAt: number
   run?: { dispatch: number; worker: string; at: number; lapsed: boolean }

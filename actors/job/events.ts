@@ -16,6 +16,8 @@ export interface JobSubmit extends ActorEvent {
   group?: GroupFacts
   labels?: Record<string, string>
   startAt?: number
+  /** ms since 1970. Default: by its terms. */
+  overdueAt?: number
   lane?: string
   after?: readonly Address[]
   afterWhen?: 'all-succeeded' | 'all-finished'

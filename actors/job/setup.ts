@@ -20,6 +20,7 @@ export const jobSetup = setup({
     // Without a deadline no timer is set.
     untilDeadline: ({ context, event }) => Math.max(0, (context.rounds?.deadlineAt ?? Number.POSITIVE_INFINITY) - event.at),
     untilStart: ({ context, event }) => Math.max(0, (context.startAt ?? 0) - event.at),
+    untilOverdue: ({ context, event }) => Math.max(0, (context.overdueAt ?? Number.POSITIVE_INFINITY) - event.at),
     untilRetry: ({ context, event }) => Math.max(0, (context.retryAt ?? 0) - event.at),
   },
   guards: {
@@ -60,6 +61,7 @@ export const jobSetup = setup({
     hasEnded: ({ context }) => context.endedAs !== undefined,
     isInVain,
     tooManyFollow: ({ context, event }) => event.type === 'follow' && !withFollower(context, event.follower),
+    currentAndOverdue: (args) => isCurrent(args) && !!args.context.overdue,
     isUnfit: ({ event }) => event.type === 'done' && !!event.refused,
     inGroup: ({ context }) => context.member?.index !== undefined,
     suspends,
@@ -82,9 +84,10 @@ export const jobSetup = setup({
 
     accept: assign(({ event }) => {
       const { self, job, input, terms, member, group, labels, startAt, lane, after, afterWhen, at } = event as Of<'submit'>
+      const { overdueAt = terms.deadline === undefined ? undefined : at + terms.deadline } = event as Of<'submit'>
       const ordered = lane !== undefined || terms.pool !== undefined
       return {
-        ...{ self, job, input, terms, content: contentOf(job, input), member, group, labels, startAt, lane, afterWhen },
+        ...{ self, job, input, terms, content: contentOf(job, input), member, group, labels, startAt, overdueAt, lane, afterWhen },
         after: after && followed(after),
         submittedAt: ordered ? at : undefined,
       }
@@ -124,6 +127,15 @@ export const jobSetup = setup({
       return { run: context.run && { ...context.run, lapsed: true }, error: { name: 'LostError', code: 'LOST', message } }
     }),
     useAttempt: assign(({ context, event }) => ({ attempts: afterLoss(context, (event as Of<'lost'>).begun) })),
+    noteOverdue: assign({ overdue: true as const }),
+    failOverdue: assign(({ context }) => ({
+      run: undefined,
+      error: {
+        name: 'TimeoutError',
+        code: 'DEADLINE',
+        message: `${context.self} had not ended at its deadline, ${new Date(context.overdueAt!).toISOString()}`,
+      },
+    })),
     noteCancel: assign(({ event }) => ({ cancelReason: (event as Of<'cancel'>).reason })),
     renew: assign(({ context, event }) => ({
       attempts: { used: 0, unbegun: 0 },
@@ -135,6 +147,8 @@ export const jobSetup = setup({
       // What it was registered under was released at its end.
       rounds: context.endedAs && context.rounds ? { ...context.rounds, alias: undefined } : context.rounds,
       after: undefined,
+      overdueAt: undefined,
+      overdue: undefined,
       member: event.type === 'again' && context.member ? { ...context.member, round: event.round } : context.member,
     })),
     keepCallback: assign((args) => ({ rounds: withValue(args) })),

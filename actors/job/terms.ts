@@ -9,6 +9,8 @@ export interface Terms {
   /** Part of the backoff, 0 to 1, that is spread by chance (derived from the address, so that replay agrees). */
   jitter: number
   timeout?: number
+  /** For all attempts together, ms from the submit. */
+  deadline?: number
   priority: number
   onLost: 'retry' | 'hold' | 'abort'
   /** Names that a callback may have: any other is refused. Their schemas are in the published contract. */

@@ -2,6 +2,7 @@ import type { Payload, Terms } from '../../actors/job.ts'
 import type { Records } from '../bus/port.ts'
 import { isJobName } from '../command.ts'
 import { check, type WithInput } from '../definition.ts'
+import { type Duration, ms } from '../duration.ts'
 import { NotFoundError, ValidationError } from '../errors.ts'
 import { schemaFrom } from '../host/contracts.ts'
 import { maxPayload } from '../host/run.ts'
@@ -73,8 +74,15 @@ export function checkPriority(priority: number): number {
   throw invalid('priority', 'must be a whole number from 0 to 9')
 }
 
-export function checkTime(at: Date | string | number): number {
+/** ms since 1970. */
+export function deadlineOf(given: Date | Duration | undefined, now: number): number | undefined {
+  if (given === undefined) return undefined
+  if (given instanceof Date || (typeof given === 'string' && /^\d{4}-/.test(given))) return checkTime(given, 'deadline')
+  return now + ms(given, 'deadline')
+}
+
+export function checkTime(at: Date | string | number, field = 'startAt'): number {
   const time = new Date(at).getTime()
   if (Number.isFinite(time)) return time
-  throw invalid('startAt', `${JSON.stringify(at)} is not a time. Use a Date, or ISO 8601 with an offset.`)
+  throw invalid(field, `${JSON.stringify(at)} is not a time. Use a Date, or ISO 8601 with an offset.`)
 }

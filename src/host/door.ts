@@ -134,8 +134,8 @@ function eventOf(contracts: Contracts, command: Command): ActorEvent {
   switch (command.type) {
     case 'submit': {
       if ('job' in command) {
-        const { labels, startAt, lane, after, when: afterWhen } = command
-        return { type: 'submit', ...jobOf(contracts, '', command), labels, startAt, lane, after, afterWhen }
+        const { labels, startAt, lane, after, when: afterWhen, deadline: overdueAt } = command
+        return { type: 'submit', ...jobOf(contracts, '', command), labels, startAt, overdueAt, lane, after, afterWhen }
       }
       const { output, members = [], seal = true, ...options } = command
       const { id: _id, to, reply: _reply, type: _type, ...rest } = options
