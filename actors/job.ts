@@ -4,6 +4,7 @@ import { tellFollower, tellFollowers, tooManyFollowers } from './followers.ts'
 import { emptyContext, type JobContext } from './job/context.ts'
 import type { Args, Of } from './job/events.ts'
 import { askGroup, conflict, end, refusedEnd } from './job/membership.ts'
+import { afterwards } from './job/on-end.ts'
 import { leaveAll, leavePool, refuse, request } from './job/places.ts'
 import { follow } from './job/predecessors.ts'
 import { grant, offer } from './job/runs.ts'
@@ -15,6 +16,7 @@ import { leaf, why } from './job/why.ts'
 export { canonical, contentOf, type Payload } from './job/content.ts'
 export type { GroupFacts, JobContext, JobError, Membership } from './job/context.ts'
 export type { JobEvent, JobSubmit, Outcome } from './job/events.ts'
+export type { Ended } from './job/on-end.ts'
 export type { Grant } from './job/runs.ts'
 export { cameOf, type Rounds, roundsOf, type Suspend } from './job/suspension.ts'
 export { backoff, defaultTerms, type Terms } from './job/terms.ts'
@@ -84,6 +86,7 @@ const ending = (as: NonNullable<JobContext['endedAs']>) =>
     ...leavesAll,
     { type: 'send', params: end },
     { type: 'emit', params: ({ context }: Args) => tellFollowers(context, as) },
+    { type: 'emit', params: afterwards },
   ] as const
 
 const tellLate = ({ context, event }: Args) => tellFollower(context.self, (event as Of<'follow'>).follower, context.endedAs!)

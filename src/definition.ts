@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { defaultTerms, type GroupFacts, type Terms } from '../actors/job.ts'
+import { defaultTerms, type Ended, type GroupFacts, type Terms } from '../actors/job.ts'
 import { callbackName } from './command.ts'
 import { type Duration, ms } from './duration.ts'
 import { type Issue, ValidationError } from './errors.ts'
@@ -23,6 +23,11 @@ export interface JobOptions<I extends z.ZodType, O extends z.ZodType, C extends 
   retry?: { attempts?: number; backoff?: Duration; factor?: number; jitter?: number }
   /** For one attempt. When it has passed, `ctx.signal` aborts, and the attempt has failed. */
   timeout?: Duration
+  /**
+   * Runs once when a job of this definition has ended, however it has, whoever is alive then: it gets `Ended`, and is a job of its own, `<id>/onEnd-1`
+   * (`-2` after an operator's retry). It has its own attempts; how it ends changes nothing for the one before it.
+   */
+  onEnd?: { name: string; terms: Terms; with(input: Ended): WithInput }
   /** For all attempts together, from the submit on: what has not ended by then has failed (`DEADLINE`); a running handler is told by `ctx.signal`. */
   deadline?: Duration
   priority?: number
@@ -142,7 +147,7 @@ function namesOf(callbacks: Callbacks | undefined): string[] | undefined {
 }
 
 function termsOf(options: JobOptions<z.ZodType, z.ZodType>): Terms {
-  const { retry = {}, timeout, priority = defaultTerms.priority, onLost = 'retry', callbacks, pool, needs, deadline } = options
+  const { retry = {}, timeout, priority = defaultTerms.priority, onLost = 'retry', callbacks, pool, needs, deadline, onEnd } = options
   const {
     attempts = defaultTerms.attempts,
     backoff = defaultTerms.backoff,
@@ -164,6 +169,7 @@ function termsOf(options: JobOptions<z.ZodType, z.ZodType>): Terms {
     factor,
     jitter,
     timeout: timeout === undefined ? undefined : ms(timeout, 'timeout'),
+    onEnd: onEnd && { job: onEnd.name, terms: onEnd.terms },
     deadline: deadline === undefined ? undefined : ms(deadline, 'deadline'),
     priority,
     onLost,

@@ -1,4 +1,5 @@
 export type { Condition } from '../actors/actor.ts'
+export type { Ended } from '../actors/job.ts'
 export type {
   ActorHandle,
   Client,

@@ -65,6 +65,8 @@ export interface JobContext {
   output?: Payload
   error?: JobError
   cancelReason?: string
+  /** How often it has ended: present if something runs afterwards. */
+  ends?: number
   endedAs?: 'succeeded' | 'failed' | 'cancelled' | 'aborted'
 }
 

@@ -6,6 +6,7 @@ import { contentOf } from './content.ts'
 import type { JobContext } from './context.ts'
 import type { JobEvent, Of } from './events.ts'
 import { isNewRound } from './membership.ts'
+import { countEnd } from './on-end.ts'
 import { ask, isAskedFor, isHeld, lacksPlace, take, told, withoutPlaces, withoutPool } from './places.ts'
 import { followed, follows, inVain, isInVain, note } from './predecessors.ts'
 import { afterLoss, type Grant, isCurrent, outcome } from './runs.ts'
@@ -161,6 +162,6 @@ export const jobSetup = setup({
     resume: assign((args, { by }: { by: 'met' | 'deadline' }) => ({ rounds: resumed(args, by) })),
     enter: assign((args) => ({ rounds: entered(args) })),
     failTaken: assign((args) => ({ error: takenError(args) })),
-    endAs: assign((_, { as }: { as: JobContext['endedAs'] }) => ({ endedAs: as })),
+    endAs: assign(({ context }, { as }: { as: JobContext['endedAs'] }) => ({ endedAs: as, ...countEnd(context) })),
   },
 })

@@ -15,6 +15,8 @@ export interface Terms {
   onLost: 'retry' | 'hold' | 'abort'
   /** Names that a callback may have: any other is refused. Their schemas are in the published contract. */
   callbacks?: readonly string[]
+  /** The job that is submitted when this one has ended. */
+  onEnd?: { job: string; terms: Terms }
   /** Pool in which it needs a place, and how many units of what; without `slots` it needs one of them. */
   pool?: string
   needs?: Record<string, number>

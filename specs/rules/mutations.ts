@@ -660,6 +660,7 @@ const outages: Mutation[] = [
 ]
 
 const byHand: Mutation[] = [
+  off('W2 one step for each end', 'actors/job/on-end.ts', 'onEnd-${ends}', 'onEnd-1', './on-end.int: decided in the write'),
   off(
     'W2 an output by hand is checked',
     'src/host/turn/callbacks.ts',
