@@ -1,5 +1,7 @@
 export type { Condition } from '../actors/actor.ts'
 export type { Ended } from '../actors/job.ts'
+export { type Calendar, type CalendarOptions, type CalendarTerms, calendarOf, type Day, defineCalendar } from './calendar/calendar.ts'
+export type { HolidaysOf } from './calendar/holidays.ts'
 export type {
   ActorHandle,
   Client,

@@ -747,6 +747,55 @@ const gates: Mutation[] = [
   ),
 ]
 
+const dates = 'src/calendar/dates.ts'
+const calendar = 'src/calendar/calendar.ts'
+
+const calendars: Mutation[] = [
+  off(
+    'C5 a time that does not exist is the next that does',
+    dates,
+    'if (zoned.toPlainDateTime().equals(wall)) return zoned.epochMilliseconds\n',
+    "if (zoned) return wall.toZonedDateTime(zone, { disambiguation: 'compatible' }).epochMilliseconds\n",
+    'calendar/times.unit: one that does not exist',
+  ),
+  off(
+    'C5 a time that exists twice is the first',
+    dates,
+    "{ disambiguation: 'earlier' })",
+    "{ disambiguation: 'later' })",
+    'calendar/times.unit: one that exists twice',
+  ),
+  off(
+    'C5 cron: a time that does not exist is the next that does',
+    'src/calendar/schedule.ts',
+    ", fixedTimeRule: 'no-wildcard'",
+    '',
+    'calendar/times.unit: a time of day that does not exist',
+  ),
+  off(
+    'C1 dates are no instants of the host',
+    dates,
+    'new Date(days * day).toISOString().slice(0, 10)',
+    "new Date(days * day).toLocaleDateString('sv-SE')",
+    'calendar/host-zone.unit: calendar in America',
+  ),
+  off('C1 excepted days', calendar, 'for (const other of except) if', 'for (const other of []) if', 'calendar/calendar.unit: joined'),
+  off(
+    'C1 days of a month',
+    calendar,
+    'n === number - active.length - 1',
+    'n === number - active.length',
+    'calendar/calendar.unit: last and first',
+  ),
+  off(
+    'C1 half a holiday is none',
+    'src/calendar/holidays.ts',
+    " || !date.includes(' 00:00:00')",
+    '',
+    'calendar/calendar.unit: a day that is free',
+  ),
+]
+
 export const mutations: readonly Mutation[] = [
   ...delivery,
   ...runs,
@@ -760,4 +809,5 @@ export const mutations: readonly Mutation[] = [
   ...outages,
   ...gates,
   ...byHand,
+  ...calendars,
 ]

@@ -1,0 +1,46 @@
+import { Cron } from 'croner'
+import { type Duration, ms } from '../duration.ts'
+import { ValidationError } from '../errors.ts'
+import { isTimezone } from './dates.ts'
+
+/**
+ * When something starts again and again, as plain JSON.
+ * - `{ cron: '30 2 * * mon-fri', timezone: 'Europe/Zurich' }`: five fields, or six with seconds first. Times without wildcards and steps are times of day: one that does
+ *   not exist on the date of a clock change is the next that does, one that exists twice counts once. With them (`0,30 * * * *`, every half an hour) it goes by elapsed time: neither a gap nor one twice.
+ * - `{ every: '15m', from: '2026-11-23T00:00:00+01:00' }`: elapsed time, counted from `from` (default: 1970), so that all hosts mean the same instants.
+ */
+export type Schedule = { cron: string; timezone: string } | { every: Duration; from?: Date | string | number }
+
+/** First instant of the schedule after `after` (ms); undefined: there is none. Throws a ValidationError that names the field. */
+export function nextTime(schedule: Schedule, after: number): number | undefined {
+  if ('cron' in schedule) return cronOf(schedule).nextRun(new Date(after))?.getTime()
+  const every = ms(schedule.every, 'every')
+  if (every < 1000) fail('every', 'must be a second or more')
+  const from = schedule.from === undefined ? 0 : new Date(schedule.from).getTime()
+  if (Number.isNaN(from)) fail('from', `${JSON.stringify(schedule.from)} is not a time. Use ISO 8601 with an offset.`)
+  return after < from ? from : from + (Math.floor((after - from) / every) + 1) * every
+}
+
+const crons = new Map<string, Cron>()
+
+function cronOf({ cron, timezone }: { cron: string; timezone: string }): Cron {
+  const key = `${timezone} ${cron}`
+  let parsed = crons.get(key)
+  if (parsed) return parsed
+  if (!isTimezone(timezone)) fail('timezone', `${JSON.stringify(timezone)} is not a time zone. Use a name such as 'Europe/Zurich'.`)
+  // Its parser takes a date as well: that would be one time only.
+  if (typeof cron !== 'string' || cron.includes(':'))
+    fail('cron', `${JSON.stringify(cron)} is not a cron pattern. Use five fields: '30 2 * * *'.`)
+  try {
+    parsed = new Cron(cron, { timezone, paused: true, mode: '5-or-6-parts', fixedTimeRule: 'no-wildcard' })
+  } catch (error) {
+    fail('cron', `${JSON.stringify(cron)} is not a cron pattern: ${(error as Error).message}`)
+  }
+  if (crons.size > 1000) crons.clear()
+  crons.set(key, parsed)
+  return parsed
+}
+
+function fail(field: string, message: string): never {
+  throw new ValidationError(`${field}: ${message}`, [{ path: [field], message }])
+}
