@@ -7,10 +7,11 @@ import { askGroup, conflict, end, refusedEnd } from './job/membership.ts'
 import { afterwards } from './job/on-end.ts'
 import { leaveAll, leavePool, refuse, request } from './job/places.ts'
 import { follow } from './job/predecessors.ts'
+import { droppedBefore, redrivenOtherwise, resumedBefore } from './job/redrive.ts'
 import { grant, offer } from './job/runs.ts'
 import { jobSetup } from './job/setup.ts'
 import { answerVia, refusalInCancelling, refusalOf, register, rejection, release, releaseOther, taken } from './job/suspension.ts'
-import { refused, rescheduled } from './job/update.ts'
+import { anotherJob, refused, rescheduled } from './job/update.ts'
 import { leaf, why } from './job/why.ts'
 
 export { canonical, contentOf, type Payload } from './job/content.ts'
@@ -55,6 +56,22 @@ const retried = {
     { guard: 'inGroup', actions: { type: 'send', params: askGroup } },
     { target: '#ready', actions: 'renew' },
   ],
+} as const
+
+/** A dead letter is redriven by the same rules, its input edited perhaps; which of its ends is meant is said, so that it runs once for each. */
+const dead = {
+  ...retried,
+  redrive: [
+    { guard: 'otherInput', actions: { type: 'reject', params: redrivenOtherwise } },
+    { guard: 'asksAgain', actions: { type: 'send', params: askGroup } },
+    { guard: 'wasRedriven' },
+    { guard: 'isDropped', actions: { type: 'reject', params: droppedBefore } },
+    { guard: 'ofAnotherJob', actions: { type: 'reject', params: anotherJob } },
+    { guard: 'editsResumed', actions: { type: 'reject', params: resumedBefore } },
+    { guard: 'endOfMember', actions: ['noteRedrive', { type: 'send', params: askGroup }] },
+    { guard: 'isThisEnd', target: '#ready', actions: ['noteRedrive', 'renew'] },
+  ],
+  drop: [{ guard: 'isDropped' }, { guard: 'isThisEnd', actions: 'drop' }],
 } as const
 
 /** Thought lost, and waiting again: its success still counts, until another run is granted. */
@@ -144,7 +161,9 @@ export const jobMachine = jobSetup.createMachine({
     stopping: {},
     begin: {},
     again: {},
-    notAgain: { actions: { type: 'reject', params: ({ event: { code, message } }) => ({ code, message }) } },
+    notAgain: { actions: ['forgetRedrive', { type: 'reject', params: ({ event: { code, message } }) => ({ code, message }) }] },
+    // Asked twice, it runs once.
+    redrive: [{ guard: 'otherInput', actions: { type: 'reject', params: redrivenOtherwise } }, { guard: 'wasRedriven' }],
     reconcile: {},
     granted: [{ guard: 'isHeld' }, { actions: [{ type: 'send', params: refuse }, 'told'] }],
     withdrawn: { actions: 'told' },
@@ -324,7 +343,7 @@ export const jobMachine = jobSetup.createMachine({
         failed: {
           id: 'failed',
           entry: [...ending('failed')],
-          on: retried,
+          on: dead,
         },
         cancelled: {
           id: 'cancelled',
@@ -334,7 +353,7 @@ export const jobMachine = jobSetup.createMachine({
         aborted: {
           id: 'aborted',
           entry: [...ending('aborted')],
-          on: retried,
+          on: dead,
         },
       },
     },

@@ -4,12 +4,14 @@ import { z } from 'zod'
 import {
   cancel,
   done,
+  drop,
   groupAdd,
   groupSeal,
   groupSubmit,
   jobSubmit,
   pause,
   poolResume,
+  redrive,
   resize,
   resume,
   retry,
@@ -98,6 +100,20 @@ const commands: Described[] = [
     example: { id: 'done-a1', to: 'job:a1', type: 'done', output: { pages: 3 }, reason: 'printed by hand' },
   },
   {
+    title: 'Redrive a dead letter',
+    says: 'A job that has failed or was aborted runs again, with new attempts, and with another input if one is given. Said again for the same `end` it runs once; with another input that is a `CONFLICT`. A member of a group is redriven only while its group is open.',
+    schema: redrive,
+    root: 'a1',
+    example: { to: 'job:a1', type: 'redrive', end: 3, job: 'invoice.print', input: { number: '4712' }, reason: 'wrong number' },
+  },
+  {
+    title: 'Drop a dead letter',
+    says: 'It is no longer among the dead letters. The job stays as it ended, until it is removed as others that have ended.',
+    schema: drop,
+    root: 'a1',
+    example: { to: 'job:a1', type: 'drop', end: 3, reason: 'not needed any more' },
+  },
+  {
     title: 'Resize a pool',
     says: 'Another capacity than hosts declare, until it is resized without one. Units in use stay so; with less, nobody gets a place until it fits.',
     schema: resize,
@@ -145,7 +161,7 @@ have the root \`a1\`. The message is JSON: one command, or an array of them that
 
 ## As requests
 
-\`stellwerk.api.submit\`, \`.add\`, \`.seal\`, \`.cancel\`, \`.retry\`, \`.resume\`, \`.update\`, \`.done\`, \`.resize\` and \`.pause\` take the same body (the \`type\` may be left out) as a NATS request, and answer
+\`stellwerk.api.submit\`, \`.add\`, \`.seal\`, \`.cancel\`, \`.retry\`, \`.resume\`, \`.update\`, \`.done\`, \`.redrive\`, \`.drop\`, \`.resize\` and \`.pause\` take the same body (the \`type\` may be left out) as a NATS request, and answer
 \`{"ok":true,"to":…,"state":…}\` or \`{"ok":false,"error":{…}}\` once the outcome is committed, or with code \`TIMEOUT\` after 10 s: then it may still
 be applied. A host must be up. \`stellwerk.api.get\`, \`.why\` and \`.history\` take \`{"address":"job:a1"}\`, \`.find\` takes
 \`{"query":{"type":"job","state":"failed"}}\`. An answer of \`.history\` or \`.find\` that has an \`after\` is a part: ask again with that \`after\`

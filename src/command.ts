@@ -191,6 +191,29 @@ export const done = z.strictObject({
   reason: z.string().max(1000).optional(),
 })
 
+/** Of what number its last dispatch was when it had ended: told by a list of dead letters. */
+const end = z
+  .int()
+  .min(0)
+  .optional()
+  .describe('The number after the "@" of the letter: it is redriven, or dropped, only for this end. Default: the present one.')
+const reason = z.string().max(1000).optional()
+export const redrive = z
+  .strictObject({
+    ...common,
+    to: address('job'),
+    type: z.literal('redrive'),
+    end,
+    input: named.input,
+    job: named.job.optional().describe('Name of its definition: needed with an input, which is checked against the published contract.'),
+    reason,
+  })
+  .refine(({ input, job }) => input === undefined || job !== undefined, {
+    path: ['job'],
+    error: 'must be the name of its definition: the input is checked by that',
+  })
+export const drop = z.strictObject({ ...common, to: address('job'), type: z.literal('drop'), end, reason })
+
 const toPool = { ...common, to: z.string().regex(/^pool:[A-Za-z0-9_-]{1,100}$/, { error: 'must be an address pool:<name>' }) }
 export const resize = z.strictObject({
   ...toPool,
@@ -216,9 +239,24 @@ type Schema =
   | typeof done
   | typeof poolResume
   | typeof update
+  | typeof redrive
+  | typeof drop
 export type Command = z.infer<Schema>
 
-export const commandTypes = ['submit', 'add', 'seal', 'cancel', 'retry', 'resize', 'pause', 'resume', 'update', 'done'] as const
+export const commandTypes = [
+  'submit',
+  'add',
+  'seal',
+  'cancel',
+  'retry',
+  'resize',
+  'pause',
+  'resume',
+  'update',
+  'done',
+  'redrive',
+  'drop',
+] as const
 
 /** The schema that a body must meet, by its type and the kind of its target: an error then speaks of that command only. */
 function schemaOf(body: unknown) {
@@ -245,6 +283,10 @@ function schemaOf(body: unknown) {
       return update
     case 'done':
       return done
+    case 'redrive':
+      return redrive
+    case 'drop':
+      return drop
     default:
       throw new ValidationError(
         `type: ${JSON.stringify(type)?.slice(0, 100)} is not a command. Use ${commandTypes.slice(0, -1).join(', ')} or ${commandTypes.at(-1)}.`,

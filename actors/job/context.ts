@@ -1,5 +1,6 @@
 import type { Address } from '../../src/address.ts'
 import type { Payload } from './content.ts'
+import type { Redriven } from './redrive.ts'
 import type { Rounds } from './suspension.ts'
 import { defaultTerms, type Terms } from './terms.ts'
 
@@ -65,6 +66,9 @@ export interface JobContext {
   output?: Payload
   error?: JobError
   cancelReason?: string
+  /** Present once an operator has redriven it, or dropped it from the dead letters. */
+  redriven?: Redriven
+  dropped?: true
   /** How often it has ended: present if something runs afterwards. */
   ends?: number
   endedAs?: 'succeeded' | 'failed' | 'cancelled' | 'aborted'

@@ -65,6 +65,9 @@ export type JobEvent = { at: number; self: Address } & (
       reason?: string
       refused?: Refused
     }
+  /** Of a dead letter; `end`: number of its last dispatch then. `job`: whose contract the input was checked by. */
+  | { type: 'redrive'; end?: number; input?: Payload; job?: string; reason?: string }
+  | { type: 'drop'; end?: number; reason?: string }
   | { type: 'notRegistered'; as: string; round: number; by: Address }
   | { type: 'granted'; gate: Address; permit: number }
   | { type: 'withdrawn'; gate: Address; permit: number }

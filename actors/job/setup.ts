@@ -9,6 +9,7 @@ import { isNewRound } from './membership.ts'
 import { countEnd } from './on-end.ts'
 import { ask, isAskedFor, isHeld, lacksPlace, take, told, withoutPlaces, withoutPool } from './places.ts'
 import { followed, follows, inVain, isInVain, note } from './predecessors.ts'
+import { editsResumed, forgetRedrive, isThisEnd, noteRedrive, otherInput, redrivenInput, wasRedriven } from './redrive.ts'
 import { afterLoss, type Grant, isCurrent, outcome } from './runs.ts'
 import { entered, isTaken, meets, refusalOf, resumed, suspended, suspends, suspendsAndMet, takenError, withValue } from './suspension.ts'
 import { backoff } from './terms.ts'
@@ -65,6 +66,13 @@ export const jobSetup = setup({
     currentAndOverdue: (args) => isCurrent(args) && !!args.context.overdue,
     isUnfit: ({ event }) => event.type === 'done' && !!event.refused,
     inGroup: ({ context }) => context.member?.index !== undefined,
+    isThisEnd,
+    wasRedriven,
+    otherInput,
+    editsResumed,
+    asksAgain: (args) => isThisEnd(args) && wasRedriven(args) && args.context.member?.index !== undefined,
+    endOfMember: (args) => isThisEnd(args) && args.context.member?.index !== undefined,
+    isDropped: (args) => isThisEnd(args) && !!args.context.dropped,
     suspends,
     suspendsAndMet,
     meets,
@@ -150,8 +158,13 @@ export const jobSetup = setup({
       after: undefined,
       overdueAt: undefined,
       overdue: undefined,
+      dropped: undefined,
+      ...redrivenInput(context),
       member: event.type === 'again' && context.member ? { ...context.member, round: event.round } : context.member,
     })),
+    noteRedrive: assign(noteRedrive),
+    forgetRedrive: assign(forgetRedrive),
+    drop: assign({ dropped: true as const }),
     keepCallback: assign((args) => ({ rounds: withValue(args) })),
     suspend: assign((args) => ({
       rounds: suspended(args),

@@ -166,6 +166,13 @@ function eventOf(contracts: Contracts, command: Command): ActorEvent {
       const checked = input === undefined ? undefined : jobOf(contracts, '', { job: job!, input })
       return { type: 'update', startAt, priority, job, input: checked?.input }
     }
+    case 'redrive': {
+      const { end, input, job, reason } = command
+      const checked = input === undefined ? undefined : jobOf(contracts, '', { job: job!, input })
+      return { type: 'redrive', end, job, input: checked?.input, reason }
+    }
+    case 'drop':
+      return { type: 'drop', end: command.end, reason: command.reason }
     default:
       return { type: command.type }
   }
@@ -200,6 +207,8 @@ function memberOf(contracts: Contracts, to: Address, i: number, { key, ...named 
   return { key, ...jobOf(contracts, `members.${i}.`, named) }
 }
 
+const bringsInput: ReadonlySet<string> = new Set(['submit', 'add', 'update', 'redrive'])
+
 /** Large values leave the event for pages of the actor that will keep them. */
 export function pageOut(envelope: Envelope): { envelope: Envelope; pages: Page[] } {
   const { to, event } = envelope
@@ -220,7 +229,7 @@ export function pageOut(envelope: Envelope): { envelope: Envelope; pages: Page[]
   }
   if (event.type === 'resume')
     return { envelope: { ...envelope, event: { ...event, value: out(to, event.value, callbackInlineLimit) } }, pages }
-  if (event.type !== 'submit' && event.type !== 'add' && event.type !== 'update') return { envelope, pages }
+  if (!bringsInput.has(event.type)) return { envelope, pages }
   const fresh: ActorEvent = { ...event }
   if (event.input) fresh.input = out(to, event.input)
   const owner = (key: string) => `job:${to.slice(to.indexOf(':') + 1)}/${key}`
