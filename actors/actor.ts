@@ -33,7 +33,16 @@ export interface ActorType {
   /** What of the snapshot is copied out for queries and for the host. */
   view(snapshot: Snapshot): { state: string; final: boolean; work?: Work; group?: Address; labels?: Record<string, string> }
   /** What a sibling may know of it. */
-  peer?(snapshot: Snapshot): Peer
+  peer?(snapshot: Snapshot): Peer | undefined
+  /**
+   * What is left of the snapshot when the actor is removed, so that its id stays reserved: enough to answer a submit of the same, and
+   * whatever else may still come, as before. Absent: nothing of it need be left.
+   */
+  tombstone?(snapshot: Snapshot, at: number): Snapshot
+  /** Actors for which it must stay, as long as they are there. */
+  neededBy?(snapshot: Snapshot): Address[]
+  /** false: somebody has still to tell it something. */
+  removable?(snapshot: Snapshot): boolean
   /** Each unmet condition of an actor that waits; empty if it does not wait. */
   why(snapshot: Snapshot, at: number): Condition[]
 }
@@ -42,6 +51,8 @@ export interface Peer {
   /** Hash of what it was submitted with. */
   content: string
   member: boolean
+  /** A tombstone: what belonged to it is gone too, and its ids stay reserved. */
+  removed?: true
 }
 
 /** One reason why an actor waits: for people, and as data. */

@@ -162,6 +162,11 @@ export const correlation: ActorType = {
     const state = leaf(snapshot.value)
     return { state, final: final.has(state) }
   },
+  // What comes too late is answered so for as long as the job is there, which could else register it once more.
+  neededBy: (snapshot) => {
+    const { job } = snapshot.context as CorrelationContext
+    return job === undefined ? [] : [job]
+  },
   why(snapshot): Condition[] {
     if (leaf(snapshot.value) !== 'unclaimed') return []
     const { kept, keptSince } = snapshot.context as CorrelationContext

@@ -2,6 +2,8 @@ import type { Address } from '../src/address.ts'
 
 /** The jobs that begin after an actor has ended: it keeps their addresses, and tells each of them when it has. */
 const mostFollowers = 1000
+/** What others wait for, and nobody submits, is given up after 30 days (ms). */
+export const unknownFor = 30 * 24 * 60 * 60 * 1000
 export const tooManyFollowers = `followed by ${mostFollowers} already`
 
 export interface Followed {

@@ -2,8 +2,9 @@ import type { ActorType } from './actor.ts'
 import { tellFollower, tellFollowers, tooManyFollowers } from './followers.ts'
 import { type Args, type GroupContext, type Of, outputKey } from './group/context.ts'
 import { makeOutput, outputAgain } from './group/output.ts'
-import { closed, conflict, otherOptions, tooLate, unknownYet } from './group/refusals.ts'
+import { closed, conflict, otherOptions, removed, tooLate, unknownYet } from './group/refusals.ts'
 import { groupSetup } from './group/setup.ts'
+import { tombstoneOf } from './group/tombstone.ts'
 import { stateOf, why } from './group/why.ts'
 import { jobOf, type Member, noMembers } from './members.ts'
 
@@ -58,12 +59,18 @@ const groupMachine = groupSetup.createMachine({
   on: {
     ended: {},
     // An output that is run again already, or a member that comes too late.
-    retry: [{ guard: 'ofOutput', actions: { type: 'send', params: outputAgain } }, { actions: { type: 'send', params: closed } }],
+    retry: [
+      { guard: 'isRemoved', actions: { type: 'reject', params: removed } },
+      { guard: 'ofOutput', actions: { type: 'send', params: outputAgain } },
+      { actions: { type: 'send', params: closed } },
+    ],
     page: {},
     // Known keys are the same members, whatever the state; new ones are too late.
     submit: [
       { guard: 'conflicting', actions: { type: 'reject', params: conflict } },
       { guard: 'otherOptions', actions: { type: 'reject', params: otherOptions } },
+      // Its members are gone with it: they are taken for those that it had.
+      { guard: 'isRemoved' },
       { guard: 'allKnown' },
       { actions: { type: 'reject', params: tooLate } },
     ],
@@ -88,6 +95,7 @@ const groupMachine = groupSetup.createMachine({
       },
     },
     awaited: {
+      after: { untilGivenUp: 'cancelled' },
       on: {
         submit: [
           { guard: 'conflicting', actions: { type: 'reject', params: conflict } },
@@ -172,5 +180,8 @@ export const group: ActorType = {
     const state = stateOf(snapshot.value)
     return { state, final: groupEnded.has(state), labels: (snapshot.context as GroupContext).labels }
   },
+  tombstone: tombstoneOf,
+  peer: (snapshot) =>
+    (snapshot.context as GroupContext).removedAt === undefined ? undefined : { content: '', member: false, removed: true },
   why,
 }

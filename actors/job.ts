@@ -11,6 +11,7 @@ import { droppedBefore, redrivenOtherwise, resumedBefore } from './job/redrive.t
 import { grant, offer } from './job/runs.ts'
 import { jobSetup } from './job/setup.ts'
 import { answerVia, refusalInCancelling, refusalOf, register, rejection, release, releaseOther, taken } from './job/suspension.ts'
+import { removed, reserved, tombstoneOf } from './job/tombstone.ts'
 import { anotherJob, refused, rescheduled } from './job/update.ts'
 import { leaf, why } from './job/why.ts'
 
@@ -49,10 +50,12 @@ const onLost = [
 /** A member's retry is decided by its group: it says `again`, or `notAgain`. What has succeeded is never run again. */
 const retried = {
   again: [
+    { guard: 'isRemoved' },
     { guard: 'newRoundInWindow', target: '#waiting', actions: 'renew' },
     { guard: 'newRound', target: '#ready', actions: 'renew' },
   ],
   retry: [
+    { guard: 'isRemoved', actions: { type: 'reject', params: removed } },
     { guard: 'inGroup', actions: { type: 'send', params: askGroup } },
     { target: '#ready', actions: 'renew' },
   ],
@@ -62,6 +65,7 @@ const retried = {
 const dead = {
   ...retried,
   redrive: [
+    { guard: 'isRemoved', actions: { type: 'reject', params: removed } },
     { guard: 'otherInput', actions: { type: 'reject', params: redrivenOtherwise } },
     { guard: 'asksAgain', actions: { type: 'send', params: askGroup } },
     { guard: 'wasRedriven' },
@@ -177,12 +181,13 @@ export const jobMachine = jobSetup.createMachine({
   states: {
     new: {
       on: {
-        submit: [...submitted],
+        submit: [{ guard: 'isReserved', actions: { type: 'reject', params: reserved } }, ...submitted],
         follow: { target: 'awaited', actions: 'noteFollower' },
       },
     },
     // Somebody was submitted after a job that is not known yet.
     awaited: {
+      after: { untilGivenUp: { target: '#cancelled', actions: 'giveUp' } },
       on: { submit: [...submitted] },
     },
 
@@ -378,6 +383,11 @@ export const job: ActorType = {
   machine: jobMachine,
   creates: new Set(['submit', 'follow']),
   unmarked: new Set(['claim', 'result', 'lost', 'stopping', 'reconcile', 'follow', 'predecessorEnded']),
+  peers: (self, event) => {
+    const end = self.lastIndexOf('/')
+    // A group's own submit of a member is after all else that the group has sent.
+    return event.type === 'submit' && !event.member && end > 0 ? [{ key: 'group', address: `group:${self.slice('job:'.length, end)}` }] : []
+  },
   view(snapshot) {
     const context = snapshot.context as JobContext
     const state = stateOf(snapshot)
@@ -404,8 +414,11 @@ export const job: ActorType = {
     }
   },
   peer(snapshot) {
-    const { content, member } = snapshot.context as JobContext
-    return { content, member: member?.index !== undefined }
+    const { content, member, removedAt } = snapshot.context as JobContext
+    // What was removed is no member any more, and cannot become one.
+    return removedAt === undefined ? { content, member: member?.index !== undefined } : { content: 'removed', member: false }
   },
+  tombstone: tombstoneOf,
+  removable: (snapshot) => (snapshot.context as JobContext).leaving === undefined,
   why,
 }

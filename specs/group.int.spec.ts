@@ -279,7 +279,7 @@ test('a member submitted beside its group, before the group is known: its end is
       const { conditions } = await world.client.group('g').why()
       assert.equal(
         conditions.map(({ code, stuck }) => [code, stuck]),
-        [['GROUP_UNKNOWN', true]],
+        [['GROUP_UNKNOWN', undefined]],
       )
     }
     const handle = await world.client.submitGroup({ id: 'g', members: [once.with(given, { key: 'a' }), good('b')], output: bind.with({}) })

@@ -4,6 +4,7 @@ import { type Address, rootOf, typeOf } from './address.ts'
 import { type ActorDocument, type HistoryEntry, type Outgoing, whenTakenOver } from './document.ts'
 import type { ActorEvent, Envelope, PassedOn } from './envelope.ts'
 import { type Action, transition } from './machine.ts'
+import { onShelf, shelfOf } from './shelves.ts'
 
 /**
  * The pure core: a document and an event, in; the document as it should be, and what should happen, out. What is durable is in
@@ -33,6 +34,9 @@ export interface Facts {
   /** What is known of a sibling: stored, or about to be created by an event in this actor's outbox. */
   peer?(address: Address): Peer | undefined
 }
+
+/** Commit ids are `<name of a host>.<number>`: so are the incarnations of actors, and no client is called so. */
+export const isIncarnation = (sender: string): boolean => /^[^:]*\.\d+$/.test(sender)
 
 /** A document that does not exist yet, as the decision on its first event finds it. */
 export function emptyDocument(address: Address, type: ActorType, partition: number, at: number): ActorDocument {
@@ -223,8 +227,10 @@ function describe(type: ActorType, doc: ActorDocument, at: number): void {
 
 /** When the document must be looked at: see ActorDocument.wakeAt. */
 export function wake(doc: ActorDocument, stranded: boolean): void {
+  const shelf = shelfOf(doc)
   if (stranded && doc.outbox.length) doc.wakeAt = 0
   else if (doc.timers.length) doc.wakeAt = Math.min(...doc.timers.map(({ at }) => at))
+  else if (shelf) doc.wakeAt = onShelf(shelf, doc.removedAt ?? doc.endedAt!)
   else doc.wakeAt = doc.work ? whenTakenOver : undefined
 }
 

@@ -35,7 +35,10 @@ export interface ActorDocument {
   /** Decided and not yet known to be delivered. */
   outbox: Outgoing[]
   timers: Timer[]
-  /** When somebody has to look at it: its next timer; 0 while what it sent may be stranded; `whenTakenOver` for open work; else absent. */
+  /**
+   * When somebody has to look at it: its next timer; 0 while what it sent may be stranded; `whenTakenOver` for open work; on a shelf
+   * of housekeeping (shelves.ts) once it has ended; else absent.
+   */
   wakeAt?: number
 
   history: HistoryEntry[]
@@ -44,6 +47,13 @@ export interface ActorDocument {
   createdAt: number
   updatedAt: number
   endedAt?: number
+
+  /** Actor that created it, if that was one and not its group: what that one sends must not create it again. */
+  creator?: Address
+  /** It is a tombstone: since then only what answers for its id is left. */
+  removedAt?: number
+  /** Tombstone of a group that still has members. */
+  emptying?: true
 }
 
 /** `wakeAt` of a document that need be looked at only when its partition is taken over. */
@@ -60,6 +70,8 @@ export interface Inbox {
   sequence: number
   /** Highest n applied, by sender: an actor's `inc`, or a client. */
   marks: Record<string, number>
+  /** Those of clients and programs, from before they became many; `since`: stream time. See host/turn/marks.ts. */
+  earlier?: { since: number; marks: Record<string, number> }
   /** What the latest commands came to that were not simply done: a repeat of them is answered the same. */
   answers?: Answer[]
 }

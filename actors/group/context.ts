@@ -22,6 +22,8 @@ export interface GroupContext {
   outputRound: number
   /** Jobs that were submitted after it. */
   followers?: readonly Address[]
+  /** Only what answers for its id is left, since then. */
+  removedAt?: number
   /** Effects of the present transition; empty in every stored snapshot. */
   out: Effect[]
 }

@@ -17,6 +17,11 @@ export const otherOptions = ({ context }: Args) => ({
   message: `${context.self} exists with other options. Use another id, or the same options.`,
 })
 
+export const removed = ({ context: { self, removedAt } }: Args) => ({
+  code: 'NOT_ALLOWED',
+  message: `${self} was removed on ${new Date(removedAt!).toISOString()}: only its id is kept. Submit a new one.`,
+})
+
 export const unknownYet = ({ event }: Args) => ({
   code: 'NOT_ALLOWED',
   message: `${event.self} was not submitted yet (members of it have ended already): submit it first. Nothing was changed.`,

@@ -1,11 +1,12 @@
 import { assign, setup } from 'xstate'
 import type { Address } from '../../src/address.ts'
 import type { ActorEvent } from '../../src/envelope.ts'
-import { withFollower } from '../followers.ts'
+import { unknownFor, withFollower } from '../followers.ts'
 import { canonical } from '../job.ts'
 import { add, allFinished, cancelRest, conflicts, type Effect, end, isKnown, noMembers, retry, type Step, turnPage } from '../members.ts'
 import { type Args, added, type GroupContext, type GroupEvent, known, type Of, outputKey } from './context.ts'
 import { isOutput } from './output.ts'
+import { isContent } from './tombstone.ts'
 
 /** Runs one pure step on the members. */
 const step = (f: (args: Args) => Step | undefined) => (args: Args) => {
@@ -16,14 +17,18 @@ const step = (f: (args: Args) => Step | undefined) => (args: Args) => {
 /** What the chart of a group (group.ts) names: its guards, its delays, and what its actions change. */
 export const groupSetup = setup({
   types: { context: {} as GroupContext, events: {} as GroupEvent },
-  delays: { untilSealed: ({ context, event }) => Math.max(0, (context.sealAt ?? 0) - event.at) },
+  delays: {
+    untilGivenUp: unknownFor,
+    untilSealed: ({ context, event }) => Math.max(0, (context.sealAt ?? 0) - event.at),
+  },
   guards: {
     isOutput,
     early: ({ event }) => event.type === 'ended' && event.index === undefined,
-    otherOptions: ({ context, event }) => event.type === 'submit' && context.content !== canonical(event.options),
+    otherOptions: ({ context, event }) => event.type === 'submit' && !isContent(context.content, canonical(event.options)),
     newWhileSealed: ({ context, event }) => context.sealed && !added(event).every(({ key }) => isKnown(known(event)[key])),
     conflicting: ({ event }) => conflicts(added(event), known(event)).length > 0,
     allKnown: ({ event }) => added(event).every(({ key }) => isKnown(known(event)[key])),
+    isRemoved: ({ context }) => context.removedAt !== undefined,
     complete: ({ context }) => context.sealed && allFinished(context.members),
     completeAndCancelled: ({ context }) => context.sealed && context.cancelled && allFinished(context.members),
     completeAndFailed: ({ context }) =>
@@ -39,6 +44,7 @@ export const groupSetup = setup({
       event.type === 'retry' &&
       event.key === outputKey &&
       !!context.outputEnded &&
+      context.removedAt === undefined &&
       (event.round ?? context.outputRound) === context.outputRound,
     sealed: ({ context }) => context.sealed,
     tooManyFollow: ({ context, event }) => event.type === 'follow' && !withFollower(context, event.follower),

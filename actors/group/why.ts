@@ -15,8 +15,7 @@ export function why(snapshot: Snapshot): Condition[] {
     return [
       {
         code: 'GROUP_UNKNOWN',
-        message: `${Object.keys(early ?? {}).length} members ended; the group itself was not submitted yet`,
-        stuck: true,
+        message: `${Object.keys(early ?? {}).length} members ended; the group itself was not submitted yet, and is given up after 30 days`,
       },
     ]
   if (state === 'output') return [{ code: 'OUTPUT', message: 'its output has not ended', on: jobOf(self, outputKey) }]

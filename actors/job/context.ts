@@ -72,6 +72,9 @@ export interface JobContext {
   /** How often it has ended: present if something runs afterwards. */
   ends?: number
   endedAs?: 'succeeded' | 'failed' | 'cancelled' | 'aborted'
+  /** Only what answers for its id is left, since then. */
+  removedAt?: number
+  outputRemoved?: true
 }
 
 export const emptyContext: JobContext = {

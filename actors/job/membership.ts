@@ -17,7 +17,9 @@ export const end = ({ context: { member, endedAs, error } }: Args) =>
 
 export const conflict = ({ context }: Args) => ({
   code: 'CONFLICT',
-  message: `${context.self} exists with other content (it is a ${context.job}). Use another id, or the same definition and input.`,
+  message: context.content
+    ? `${context.self} exists with other content (it is a ${context.job}). Use another id, or the same definition and input.`
+    : `${context.self} was waited for and never submitted: it was given up. Use another id.`,
 })
 
 /** The id is taken by other work: its group must not wait for it for ever. */

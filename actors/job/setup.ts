@@ -1,7 +1,7 @@
 import { assign, setup } from 'xstate'
 import type { Address } from '../../src/address.ts'
 import type { ActorEvent } from '../../src/envelope.ts'
-import { withFollower } from '../followers.ts'
+import { unknownFor, withFollower } from '../followers.ts'
 import { contentOf } from './content.ts'
 import type { JobContext } from './context.ts'
 import type { JobEvent, Of } from './events.ts'
@@ -13,12 +13,14 @@ import { editsResumed, forgetRedrive, isThisEnd, noteRedrive, otherInput, redriv
 import { afterLoss, type Grant, isCurrent, outcome } from './runs.ts'
 import { entered, isTaken, meets, refusalOf, resumed, suspended, suspends, suspendsAndMet, takenError, withValue } from './suspension.ts'
 import { backoff } from './terms.ts'
+import { isRemoved } from './tombstone.ts'
 import { changed, hasNewPriority, isTooEarly, isUnderWay, ofAnotherJob, startsLater, startsNow } from './update.ts'
 
 /** What the chart of a job (job.ts) names: its guards, its delays, and what its actions change. */
 export const jobSetup = setup({
   types: { context: {} as JobContext, events: {} as JobEvent },
   delays: {
+    untilGivenUp: unknownFor,
     // Without a deadline no timer is set.
     untilDeadline: ({ context, event }) => Math.max(0, (context.rounds?.deadlineAt ?? Number.POSITIVE_INFINITY) - event.at),
     untilStart: ({ context, event }) => Math.max(0, (context.startAt ?? 0) - event.at),
@@ -77,6 +79,8 @@ export const jobSetup = setup({
     suspendsAndMet,
     meets,
     isTaken,
+    isRemoved,
+    isReserved: ({ event }) => event.type === 'submit' && !!event.known?.group?.removed,
     refusesCallback: (args) => refusalOf(args) !== undefined,
     newRound: isNewRound,
     newRoundInWindow: (args) => isNewRound(args) && args.event.type === 'again' && !!args.event.window,
@@ -116,6 +120,7 @@ export const jobSetup = setup({
       return { self, followers: withFollower({ ...context, self }, follower) }
     }),
     notePredecessor: assign(note),
+    giveUp: assign({ cancelReason: 'nobody submitted it' }),
     noteInVain: assign(inVain),
     queue: assign(({ context, event }) => ({ dispatch: context.dispatch + 1, queuedAt: event.at })),
     hold: assign(({ event }) => {

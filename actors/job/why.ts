@@ -45,7 +45,12 @@ export function why(snapshot: Snapshot, at: number): Condition[] {
         },
       ]
     case 'awaited':
-      return [{ code: 'JOB_UNKNOWN', message: 'others were submitted after it; it was not submitted itself yet', stuck: true }]
+      return [
+        {
+          code: 'JOB_UNKNOWN',
+          message: 'others were submitted after it; it was not submitted itself yet, and is given up 30 days after the first of them',
+        },
+      ]
     case 'queued':
       return [
         {

@@ -14,8 +14,8 @@ const { values } = parseArgs({ options: { long: { type: 'boolean', default: fals
 const window = values.long ? 120_000 : 30_000
 const hostCount = 4
 
-/** What the store is asked in a minute by one owner of some partitions: its scan of due times. */
-const upkeep = new Set(['find'])
+/** What the store is asked by one owner of some partitions: its scan of due times once a minute, and once what has ended (`aggregate` counts). */
+const upkeep = new Set(['find', 'aggregate'])
 
 const test = suite('quiet: P13 E10 [nats, mongo]')
 

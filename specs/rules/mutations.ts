@@ -156,8 +156,8 @@ const delivery: Mutation[] = [
   {
     rule: 'F13 marks by incarnation',
     edits: [
-      { file: apply, find: 't.draft.inbox.marks[envelope.inc]', replace: 't.draft.inbox.marks[envelope.from!]' },
-      { file: apply, find: ') draft.inbox.marks[envelope.inc]', replace: ') draft.inbox.marks[envelope.from!]' },
+      { file: apply, find: 'markOf(t.draft.inbox, envelope.inc)', replace: 'markOf(t.draft.inbox, envelope.from!)' },
+      { file: apply, find: 'mark(draft.inbox, envelope.inc,', replace: 'mark(draft.inbox, envelope.from!,' },
     ],
     specs: ['duplicates: F13'],
   },
@@ -659,8 +659,55 @@ const outages: Mutation[] = [
   off('E9 many are read as they are taken', 'src/client.ts', '++open >= submitsAhead', '++open < 0', 'outages: E9: many are read'),
 ]
 
+const housekeeping = 'src/host/housekeeping.ts'
+const chores = 'src/host/turn/chores.ts'
+const removal: Mutation[] = [
+  off(
+    'F12 P16 removed when all that is in the stream is applied',
+    housekeeping,
+    'await partition.drained()',
+    '',
+    'housekeeping: F12 P16 a frame',
+  ),
+  off('P15 P16 removed after the longest late write', housekeeping, 'store.atomicTurns ? 0 : lateWrite', '0', 'housekeeping: P15 P16'),
+  off(
+    'F12 P16 removed when its creator has nothing for it',
+    chores,
+    'leavesTombstone(type, doc) ? undefined : doc.creator',
+    'undefined',
+    'housekeeping: F12 P16 an id',
+  ),
+  {
+    rule: 'G7 a member goes with its group',
+    edits: [
+      { file: 'src/shelves.ts', find: "status !== 'done' || group", replace: "status !== 'done'" },
+      { file: chores, find: 'needed: [doc.group]', replace: 'needed: []' },
+    ],
+    specs: ['housekeeping: G7 a member', './housekeeping.int: a group goes'],
+  },
+  off(
+    'F12 ids of members are reserved with their group',
+    jobSetup,
+    '!!event.known?.group?.removed',
+    'false',
+    'housekeeping: F12 what belonged',
+  ),
+  off('F20 P17 marks by stream time', 'src/host/turn/marks.ts', 'published - since < hour ||', '', 'housekeeping: F20'),
+  off('P17 marks of commands are bounded', 'src/host/turn/marks.ts', 'if (commands.length < many) return', 'return', 'housekeeping: F20'),
+  off('E11 a tombstone answers for the id', job, '  tombstone: tombstoneOf,\n', '', './housekeeping.int: a job: kept'),
+  off(
+    'E11 what is left of a job cannot run',
+    job,
+    "{ guard: 'isRemoved', actions: { type: 'reject', params: removed } },",
+    '',
+    './housekeeping.int: what failed',
+  ),
+  off('E11 as many as may be kept', housekeeping, 'if (tooMany <= 0) return old', 'return old', './housekeeping.int: by count'),
+  off('E11 a correlation id outlives its job', correlation, 'job === undefined ? [] : [job]', '[]', './housekeeping.int: a correlation id'),
+]
+
 const byHand: Mutation[] = [
-  off('W2 one step for each end', 'actors/job/on-end.ts', 'onEnd-${ends}', 'onEnd-1', './on-end.int: decided in the write'),
+  off('W2 one step for each end', 'actors/job/on-end.ts', 'ends: ends + 1', 'ends: 1', './on-end.int: decided in the write'),
   off(
     'W2 an output by hand is checked',
     'src/host/turn/callbacks.ts',
@@ -808,6 +855,7 @@ export const mutations: readonly Mutation[] = [
   ...suspends,
   ...outages,
   ...gates,
+  ...removal,
   ...byHand,
   ...calendars,
 ]

@@ -9,6 +9,7 @@ import type { Clock } from '../../src/clock.ts'
 import type { ActorDocument } from '../../src/document.ts'
 import type { Envelope } from '../../src/envelope.ts'
 import { type HostParts, type OwnWorker, type Partition, takePartition } from '../../src/host/partition.ts'
+import { type RetentionOptions, retentionOf } from '../../src/host/retention.ts'
 import { memoryStore } from '../../src/store/memory.ts'
 import type { Store } from '../../src/store/port.ts'
 import { type Chaos, chaos } from '../../src/testing/chaos.ts'
@@ -22,6 +23,7 @@ export interface Faults {
   clock?(clock: Clock): Clock
   worker?(parts: { bus: Bus; clock: Clock }): OwnWorker
   steadyFor?(): number
+  retention?: RetentionOptions
   /** true: takes a partition again that it had to give up, as hosts do. */
   again?: boolean
   /** It dies at this place (see chaos). */
@@ -81,6 +83,7 @@ export function rulesWorld({
       noteDuration: () => {},
       notePool: () => {},
       lease: 2000,
+      retention: retentionOf(faults.retention),
       cacheLimit: 1000,
       steadyFor: faults.steadyFor ?? (() => Number.POSITIVE_INFINITY),
       confirm: async () => {},

@@ -101,8 +101,12 @@ export function virtualWorld({ partitions = 1 } = {}) {
     handlers = [work, once, short, held, aborts, bind, ...(pools ? [placed] : [])],
     during = () => {},
     dieAt,
-  }: Pick<HostOptions, 'slots' | 'pools'> & {
+    retention,
+    more = [],
+  }: Pick<HostOptions, 'slots' | 'pools' | 'retention'> & {
     handlers?: (typeof work)[]
+    /** Others, as they are. */
+    more?: Handler[]
     /** What handlers do besides, when they begin. */
     during?: (ctx: Context) => void
     /** Dies at this call of its, from 1: before and after each are two. */
@@ -121,14 +125,18 @@ export function virtualWorld({ partitions = 1 } = {}) {
       clock: faults.clock(clock),
       slots,
       pools,
+      retention,
       log: () => {},
-      handlers: handlers.map(
-        (definition): Handler =>
-          definition.handler((given, ctx) => {
-            during(ctx)
-            return run(ctx, given, () => faults.dead, where)
-          }),
-      ),
+      handlers: [
+        ...handlers.map(
+          (definition): Handler =>
+            definition.handler((given, ctx) => {
+              during(ctx)
+              return run(ctx, given, () => faults.dead, where)
+            }),
+        ),
+        ...more,
+      ],
       on: {
         async connect({ name }) {
           connection = name

@@ -72,6 +72,8 @@ export interface OutgoingFrame {
 export interface IncomingFrame {
   epoch: number
   sequence: number
+  /** When the bus took it in, ms since 1970 by its own clock. */
+  published: number
   /** As it came: a program in any language may have written it. One envelope, or an array of them; undefined if it was not JSON. */
   body: unknown
   /** What came, if it was not JSON. */

@@ -1,6 +1,6 @@
 import type { Address } from '../address.ts'
 import { type Clock, sleep } from '../clock.ts'
-import { JobCancelledError, JobFailedError, type StellwerkError } from '../errors.ts'
+import { JobCancelledError, JobFailedError, NotFoundError, type StellwerkError } from '../errors.ts'
 import type { View } from '../host/api.ts'
 import type { News } from './news.ts'
 import type { Ask } from './questions.ts'
@@ -55,6 +55,7 @@ export function endsOf({ clock, ask, news, closed }: { clock: Clock; ask: Ask; n
 
 /** The output of a job that has ended; or its error. */
 export function outcome(view: View): unknown {
+  if (view.outputRemoved) throw new NotFoundError(`${view.address} succeeded; its output was removed by retention`)
   if (view.state === 'succeeded') return view.output ?? undefined
   if (view.state === 'cancelled') throw new JobCancelledError(`${view.address} was cancelled`)
   throw new JobFailedError(`${view.address} ${view.state}: ${view.error?.message ?? 'no message'}`, { cause: view.error })

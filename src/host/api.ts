@@ -24,6 +24,10 @@ export interface View {
   createdAt: number
   updatedAt: number
   endedAt?: number
+  /** Retention has removed it then: its id is kept, and how it ended; an output only if it was small. */
+  removedAt?: number
+  /** There was an output, and it was larger than that. */
+  outputRemoved?: true
   /** Of a job. */
   job?: string
   attempts?: number
@@ -147,7 +151,7 @@ async function partOfHistory(store: Store, doc: ActorDocument, after = `0 ${doc.
 }
 
 async function viewOf(store: Store, doc: ActorDocument, withOutput: boolean): Promise<View> {
-  const { _id: address, type, state, status, version, labels, createdAt, updatedAt, endedAt, group } = doc
+  const { _id: address, type, state, status, version, labels, createdAt, updatedAt, endedAt, removedAt, group } = doc
   const view: View = {
     address,
     id: idOf(address),
@@ -159,11 +163,12 @@ async function viewOf(store: Store, doc: ActorDocument, withOutput: boolean): Pr
     createdAt,
     updatedAt,
     endedAt,
+    removedAt,
     group,
   }
   if (type === 'job') {
-    const { job, attempts, output, error, run } = doc.snapshot.context as JobContext
-    Object.assign(view, { job, attempts: attempts.used, error, worker: run?.worker })
+    const { job, attempts, output, error, run, outputRemoved } = doc.snapshot.context as JobContext
+    Object.assign(view, { job, attempts: attempts.used, error, worker: run?.worker, outputRemoved })
     if (state === 'suspended') view.suspended = suspendedOf(doc.snapshot.context as JobContext)
     if (withOutput && output) view.output = await readPayload(store, output)
   } else if (type === 'group') {

@@ -53,7 +53,7 @@ export function openFrame(
   frame: IncomingFrame,
 ): Opened {
   const opened: Opened = { items: [], letters: [], refused: [], size: 0 }
-  const { epoch, sequence, root, body } = frame
+  const { epoch, sequence, root, body, published } = frame
   const ours = root === undefined
   const bodies = Array.isArray(body) && (ours || body.length <= mostCommands) ? body : [body]
   bodies.forEach((one, place) => {
@@ -63,7 +63,7 @@ export function openFrame(
         throw refusal('ADDRESS', `${envelope.to} is not of this partition`)
       const size = sizeOf(envelope)
       if (!ours && opened.size + size > mostWeight && envelope.event.members) throw tooMuch(opened.size + size)
-      opened.items.push({ envelope, epoch, sequence, place })
+      opened.items.push({ envelope, epoch, sequence, place, published })
       opened.size += size
     } catch (error) {
       const { code = 'VALIDATION', message, issues } = error as Refusal

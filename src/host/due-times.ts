@@ -1,5 +1,5 @@
 import { type Address, typeOf } from '../address.ts'
-import type { ActorDocument } from '../document.ts'
+import { type ActorDocument, whenTakenOver } from '../document.ts'
 import type { Waiting } from './offers.ts'
 import type { Partition } from './partition.ts'
 import { createTimers } from './timers.ts'
@@ -9,7 +9,7 @@ const soon = 90_000
 /** How often the index of due times is read: that and the leases are all that an idle owner does. */
 const scanEvery = 60_000
 /** A late owner's write may be under way for so long. */
-const lateWrite = 30_000
+export const lateWrite = 30_000
 
 /** When the owner of a partition has to act by itself: timers that are due, and what a crash left to be delivered. */
 export function createDueTimes(partition: Partition) {
@@ -43,7 +43,7 @@ export function createDueTimes(partition: Partition) {
       // A late owner's write: what is cached is older than what is stored.
       if (version > cached) cache.evict(_id)
       timers.note({ _id, wakeAt })
-      if (until !== Number.POSITIVE_INFINITY || typeOf(_id) !== 'job') continue
+      if (until !== whenTakenOver || typeOf(_id) !== 'job') continue
       partition.noted({ _id, wakeAt, type: 'job', work } as ActorDocument)
       if (work?.state === 'queued') queued.push({ address: _id, ...work })
     }
@@ -53,17 +53,17 @@ export function createDueTimes(partition: Partition) {
   function scanLater(after: number, horizon: number): void {
     if (stopped) return
     cancelScan = clock.at(clock.now() + after, () => {
-      if (!stopped) scan(clock.now() + horizon).then(() => scanLater(scanEvery, soon), partition.giveUp)
+      if (!stopped) scan(Math.min(clock.now() + horizon, whenTakenOver)).then(() => scanLater(scanEvery, soon), partition.giveUp)
     })
   }
 
   return {
     note: timers.note,
     async takeOver(): Promise<void> {
-      const queued = await scan(Number.POSITIVE_INFINITY)
+      const queued = await scan(whenTakenOver)
       // An offer that is there already is harmless: only one claim on a dispatch is granted.
       if (!partition.bus.keepsOffers) await partition.offer(queued)
-      scanLater(lateWrite, Number.POSITIVE_INFINITY)
+      scanLater(lateWrite, whenTakenOver)
     },
     stop(): void {
       stopped = true

@@ -56,6 +56,16 @@ export async function historyPages(store: Reader, { _id, historyPages: ids = [] 
   }
 }
 
+/** Ids of all pages of a history: those with entries, and those with the ids of others. */
+export async function pagesOfHistory(store: Reader, { historyPages = [] }: ActorDocument): Promise<string[]> {
+  const all = [...historyPages]
+  for (let ids = historyPages; ids.length; all.push(...ids)) {
+    const lists = ids.filter((id) => id.includes('#histories-'))
+    ids = lists.length ? (await store.getPages(lists)).flatMap(({ body }) => body as string[]) : []
+  }
+  return all
+}
+
 /** Version of the first entry of a page. All entries of one version are in one page. */
 export const firstVersionOf = (owner: Address, id: string): number => Number.parseInt(id.slice(`${owner}#history-`.length), 10)
 

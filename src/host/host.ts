@@ -20,6 +20,7 @@ import { createLiveness } from './liveness.ts'
 import { createOwnership } from './ownership.ts'
 import { type HostParts, type Partition, takePartition } from './partition.ts'
 import { checkPools, declarePools } from './pools.ts'
+import { type RetentionOptions, retentionOf } from './retention.ts'
 import { serveRuns } from './runs-service.ts'
 import { stopOnSignals } from './signals.ts'
 import { createWorker } from './worker.ts'
@@ -33,6 +34,8 @@ export interface HostOptions {
    * pool declares it; the newest declaration counts, until an operator resizes the pool.
    */
   pools?: Record<string, Needs>
+  /** Housekeeping: how long what has ended is kept. The host that owns an actor applies its own: give all hosts the same. */
+  retention?: RetentionOptions
   /** Handlers that run at once in this host. Default 10. */
   slots?: number
   /** Shown in `why` and in the history of runs; made unique for every start. Default `host`. */
@@ -70,6 +73,7 @@ const rhythm = { beat: 1200, ttl: 2500, lease: 2000, runBeat: 500 }
 export async function createHost(options: HostOptions): Promise<Host> {
   const { on, handlers = [], pools = {}, slots = 10, clock = systemClock, log = (message) => console.error(message) } = options
   checkHandlers(handlers, slots)
+  const kept = retentionOf(options.retention)
   const name = `${options.name ?? 'host'}-${randomBytes(6).toString('hex')}`
   const { bus, store, heart, close } = await on.connect({ name, clock, log })
   const registry = await watchContracts(bus)
@@ -121,6 +125,7 @@ export async function createHost(options: HostOptions): Promise<Host> {
       if (capacity) publishCapacity(bus.records, idOf(doc._id), capacity).catch(() => {})
     },
     lease: rhythm.lease,
+    retention: kept,
     cacheLimit: 12_000,
     steadyFor: () => liveness.steadyFor(),
     confirm: () => liveness.confirm(),

@@ -12,11 +12,13 @@ import { type Cache, createCache } from './cache.ts'
 import { type Contracts, jobsIn, type Opened, openFrame, pageOut } from './door.ts'
 import { createDueTimes } from './due-times.ts'
 import type { StateChange } from './feed.ts'
+import { type Chore, createHousekeeping } from './housekeeping.ts'
 import { createLeases, type Leases } from './leases.ts'
 import { createLosses } from './losses.ts'
 import { offersOf, type Waiting } from './offers.ts'
 import { createReconciler } from './reconcile.ts'
 import { createReplies } from './replies.ts'
+import type { Retention } from './retention.ts'
 import { runTurn } from './turn.ts'
 
 /** What a turn takes in: an event, and where it came from. */
@@ -27,6 +29,8 @@ export interface Item {
   sequence?: number
   /** Which of the events of its frame it is. */
   place?: number
+  /** Stream time: when the frame was taken in. */
+  published?: number
   /** From a document's timer. */
   timer?: { id: string; generation: number }
   /** From an actor of this partition: its outbox entry. */
@@ -37,6 +41,8 @@ export interface Item {
   value?: unknown
   /** A worker's claim: answered with the grant or a refusal, or abandoned if that cannot be decided here any more. */
   claim?: { answer(grant: Grant | undefined): void; abandon(reason: Error): void }
+  /** Housekeeping: the turn loads its actor, delivers what that sent, and then does this with it. */
+  chore?: Chore
 }
 
 /** The part of a host's own worker that its partitions use to grant at once. */
@@ -68,6 +74,7 @@ export interface HostParts {
   notePool(doc: ActorDocument): void
   /** Length of a lease, ms. */
   lease: number
+  retention: Retention
   cacheLimit: number
   /** ms for which the owner has heard its own heartbeat without a gap; 0 while it does not. */
   steadyFor(): number
@@ -92,6 +99,8 @@ export interface Partition extends HostParts {
   readonly cache: Cache
   readonly leases: Leases
   noted(doc: ActorDocument): void
+  /** An actor has ended in this very write. */
+  ended(doc: ActorDocument): void
   acknowledge(sequences: readonly number[]): void
   reply(command: Pick<Envelope, 'to' | 'reply'>, outcome: Outcome | undefined, doc: ActorDocument | undefined): void
   sendReplies(): void
@@ -151,6 +160,7 @@ export async function takePartition(parts: HostParts, number: number, owner: str
       losses.note(doc)
       reconciler.note(doc)
     },
+    ended: (doc) => housekeeping.ended(doc),
     acknowledge(sequences) {
       if (!sequences.length) return
       applied = sequences.at(-1)!
@@ -186,6 +196,7 @@ export async function takePartition(parts: HostParts, number: number, owner: str
       due.stop()
       losses.stop()
       reconciler.stop()
+      housekeeping.stop()
       await running
       abandon(items.splice(0))
       await consumer?.stop()
@@ -194,6 +205,7 @@ export async function takePartition(parts: HostParts, number: number, owner: str
   const due = createDueTimes(partition)
   const losses = createLosses(partition)
   const reconciler = createReconciler(partition)
+  const housekeeping = createHousekeeping(partition)
 
   function run(): void {
     if (running || stopped) return
@@ -249,7 +261,10 @@ export async function takePartition(parts: HostParts, number: number, owner: str
 
   function abandon(items: Item[]): void {
     const reason = new UnavailableError(`partition ${number} has another owner now`)
-    for (const { claim } of items) claim?.abandon(reason)
+    for (const { claim, chore } of items) {
+      claim?.abandon(reason)
+      chore?.abandon(reason)
+    }
   }
 
   /** Large values go into pages before the events that bring them are decided. */
@@ -282,6 +297,7 @@ export async function takePartition(parts: HostParts, number: number, owner: str
     consumer = await bus.consume(number, owner, { frame: receive, lost: (reason) => partition.giveUp(new UnavailableError(reason)) })
     await due.takeOver()
     if (stopped) throw new UnavailableError(`partition ${number} was lost while it was taken over`)
+    housekeeping.start()
   } catch (error) {
     await partition.stop()
     throw error

@@ -5,7 +5,9 @@ import type { Write } from '../store/port.ts'
 import type { Collected, Item, Partition } from './partition.ts'
 import { apply } from './turn/apply.ts'
 import { readCallbacks } from './turn/callbacks.ts'
+import { doChores } from './turn/chores.ts'
 import { commit } from './turn/commit.ts'
+import { markOf } from './turn/marks.ts'
 import { answer, publish, route } from './turn/send.ts'
 import { beginTurn, type Touched, type Turn } from './turn/state.ts'
 
@@ -15,7 +17,7 @@ import { beginTurn, type Touched, type Turn } from './turn/state.ts'
  *   items ─► wave: load ─► decide ─► commit ─► route ─┬─► events for this partition: the next wave
  *                  ▲                                  └─► all others wait for the end of the waves
  *                  └── whoever lost the compare-and-set ──┘
- *   then: answer ─► publish ─► note what is delivered ─► acknowledge
+ *   then: answer ─► publish ─► note what is delivered ─► chores of housekeeping ─► acknowledge
  *
  * A crash anywhere, or an error thrown from here, leaves the frames unacknowledged (or `wakeAt` due): they come again, what was
  * applied is recognised, and what was decided and not delivered is delivered.
@@ -34,6 +36,7 @@ export async function runTurn(partition: Partition, collected: Collected): Promi
   await publish(partition, turn)
   for (const [address, n] of turn.delivered) partition.cache.delivered(address, n)
   await clearStranded(partition, turn)
+  await doChores(partition, turn)
   if (turn.unpaged.length) await partition.store.removePages(turn.unpaged)
   partition.acknowledge(collected.sequences)
   partition.cache.trim(turn.touched)
@@ -131,6 +134,8 @@ async function fillPages(partition: Partition, items: Item[]): Promise<void> {
   }
 }
 
+const noMarks = { epoch: 0, sequence: 0, marks: {} }
+
 function wasApplied({ cache }: Partition, { envelope: { to, inc, n } }: Item): boolean {
-  return (cache.get(to)?.doc.inbox.marks[inc!] ?? 0) >= n!
+  return (markOf(cache.get(to)?.doc.inbox ?? noMarks, inc!) ?? 0) >= n!
 }

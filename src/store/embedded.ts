@@ -61,9 +61,13 @@ function storeOf(root: RootDatabase<string>, write: Writer): Store {
       return writes.map(docs.commit)
     },
     flush,
-    waking: async (partition, until) => {
+    waking: async (partition, until, from, limit) => {
       check()
-      return docs.waking(partition, until)
+      return docs.waking(partition, until, from, limit)
+    },
+    countWaking: async (partition, until, from) => {
+      check()
+      return docs.countWaking(partition, until, from)
     },
     find: async (query, after, limit) => {
       check()
@@ -80,6 +84,10 @@ function storeOf(root: RootDatabase<string>, write: Writer): Store {
     removePages: async (ids) => {
       check()
       for (const id of ids) sides.remove(id)
+    },
+    removePagesOf: async (owners) => {
+      check()
+      for (const owner of owners) sides.removeOf(owner)
     },
     remove: async (address, base) => {
       check()

@@ -8,9 +8,10 @@ import type { Base, Query, Waking } from './port.ts'
 /** Put after a text: after all texts that begin with it. */
 export const afterAll = '\u{10ffff}'
 
-export type Matched = Pick<ActorDocument, '_id' | 'type' | 'state' | 'group' | 'labels'>
+export type Matched = Pick<ActorDocument, '_id' | 'type' | 'state' | 'group' | 'labels' | 'removedAt'>
 
 export function matches(doc: Matched, query: Query): boolean {
+  if (doc.removedAt !== undefined) return false
   if (query.type !== undefined && doc.type !== query.type) return false
   if (query.state !== undefined && doc.state !== query.state) return false
   if (query.group !== undefined && doc.group !== query.group) return false

@@ -13,6 +13,11 @@ export function memoryStore(): Store {
     docs.set(doc._id, jsonCopy(doc))
     return true
   }
+  const wakes = (partition: number, from: number, until: number) =>
+    [...docs.values()].filter(({ partition: of, wakeAt }) => of === partition && wakeAt !== undefined && wakeAt >= from && wakeAt <= until)
+  const removePagesOf = (owner: string) => {
+    for (const page of pages.values()) if (page.owner === owner) pages.delete(page._id)
+  }
   const present = <T>(map: Map<string, T>, ids: readonly string[]): T[] =>
     ids
       .map((id) => map.get(id))
@@ -25,11 +30,9 @@ export function memoryStore(): Store {
     commit: async (writes) => writes.map(commitOne),
     flush: async () => {},
 
-    waking: async (partition, until) =>
-      [...docs.values()]
-        .filter((doc) => doc.partition === partition && doc.wakeAt !== undefined && doc.wakeAt <= until)
-        .map((doc) => jsonCopy(wakingOf(doc)))
-        .sort(byWakeAt),
+    waking: async (partition, until, from = 0, limit) =>
+      wakes(partition, from, until).map(wakingOf).sort(byWakeAt).slice(0, limit).map(jsonCopy),
+    countWaking: async (partition, until, from) => wakes(partition, from, until).length,
 
     find: async (query, after = '', limit) =>
       [...docs.values()]
@@ -46,10 +49,12 @@ export function memoryStore(): Store {
       for (const id of ids) pages.delete(id)
     },
 
+    removePagesOf: async (owners) => owners.forEach(removePagesOf),
+
     remove: async (address, base) => {
       if (!meets(docs.get(address), base)) return false
       docs.delete(address)
-      for (const page of pages.values()) if (page.owner === address) pages.delete(page._id)
+      removePagesOf(address)
       return true
     },
 

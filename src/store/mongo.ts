@@ -40,11 +40,13 @@ export async function mongoStore({ url, namespace, timeout = 5000 }: MongoOption
     load: loader(server, actors),
     commit: committer(server, actors),
     flush: async () => {},
-    waking: (partition, until) => server.guard(() => waking(actors, partition, until)),
+    waking: (partition, until, from, limit) => server.guard(() => waking(actors, partition, until, from, limit)),
+    countWaking: (partition, until, from) => server.guard(() => actors.countDocuments(between(partition, from, until))),
     find: (query, after, limit) => server.guard(() => find(actors, query, after, limit)),
     putPages: sides.put,
     getPages: sides.get,
     removePages: (ids) => server.guard(() => sides.remove([...ids])),
+    removePagesOf: (owners) => server.guard(() => sides.removeOf([...owners])),
     remove: remover(server, actors, sides),
     fact: (key) => server.guard(() => fact(facts, key)),
     setFact: (key, value, expected) => server.insist(() => setFact(facts, key, value, expected)),
@@ -67,9 +69,16 @@ function loader(server: MongoServer, actors: Collection<Stored>): Store['load'] 
   return async (addresses) => (await load(addresses)).filter((stored) => stored !== undefined).map(toDocument)
 }
 
-async function waking(actors: Collection<Stored>, partition: number, until: number): Promise<Waking[]> {
-  const filter = { partition, wakeAt: { $exists: true, $lte: until } }
-  const found = await actors.find(filter, { projection: { wakeAt: 1, version: 1, work: 1 } }).toArray()
+const between = (partition: number, from: number, until: number): Filter<Stored> => ({
+  partition,
+  wakeAt: { $exists: true, $gte: from, $lte: until },
+})
+
+async function waking(actors: Collection<Stored>, partition: number, until: number, from = 0, limit = 0): Promise<Waking[]> {
+  const projection = { wakeAt: 1, version: 1, work: 1 }
+  const all = actors.find(between(partition, from, until), { projection })
+  // All of them are put in order here: by the server only where there may be more.
+  const found = await (limit ? all.sort({ wakeAt: 1 }).limit(limit) : all).toArray()
   return found.map(({ _id, wakeAt = 0, version, work }) => ({ _id, wakeAt, version, ...(work && { work }) })).sort(byWakeAt)
 }
 
@@ -79,6 +88,7 @@ async function find(actors: Collection<Stored>, query: Query, after: string | un
   const labels = Object.entries(query.labels ?? {}).map(([key, value]) => labelText(key, value))
   const filter: Filter<Stored> = {
     _id: after !== undefined && after >= from ? { $gt: after, $lt: before } : { $gte: from, $lt: before },
+    removedAt: { $exists: false },
     ...(type !== undefined && { type }),
     ...(state !== undefined && { state }),
     ...(group !== undefined && { group }),

@@ -22,9 +22,11 @@ export interface Store {
   /** Resolves when all that was committed survives a crash. */
   flush(): Promise<void>
 
-  /** Documents of a partition whose `wakeAt` is at or before `until`, earliest first. `until` = Infinity: all that have one. */
-  waking(partition: number, until: number): Promise<Waking[]>
-  /** Documents by query, in order of address, after the cursor. */
+  /** Documents of a partition whose `wakeAt` is from `from` (default 0) to `until`, both included: earliest first, at most `limit`. */
+  waking(partition: number, until: number, from?: number, limit?: number): Promise<Waking[]>
+  /** How many there are. */
+  countWaking(partition: number, until: number, from: number): Promise<number>
+  /** Documents by query, in order of address, after the cursor. Tombstones are in none. */
   find(query: Query, after: string | undefined, limit: number): Promise<ActorDocument[]>
 
   /** Immutable side documents: payloads, history segments, key pages. Written before the document that refers to them; writing one again is harmless. */
@@ -32,6 +34,9 @@ export interface Store {
   getPages(ids: readonly string[]): Promise<Page[]>
   /** Removes pages that no document refers to any more; those that are not there are left out. */
   removePages(ids: readonly string[]): Promise<void>
+
+  /** Removes all pages of these owners. */
+  removePagesOf(owners: readonly string[]): Promise<void>
 
   /** Removes a document if it still is this one, with its pages. */
   remove(address: string, base: Base): Promise<boolean>

@@ -109,7 +109,10 @@ export function chaos({ dieAt, onDeath = () => {} }: { dieAt?: number; onDeath?:
       load: (addresses) => later('load', () => inner.load(addresses)),
       putPages: (pages) => later('putPages', () => inner.putPages(pages)),
       removePages: (ids) => later('removePages', () => inner.removePages(ids)),
-      waking: (partition, until) => later('waking', () => inner.waking(partition, until)),
+      waking: (...of) => later('waking', () => inner.waking(...of)),
+      countWaking: (...of) => later('countWaking', () => inner.countWaking(...of)),
+      removePagesOf: (owners) => later(`removePagesOf ${owners.join(' ')}`, () => inner.removePagesOf(owners)),
+      remove: (address, base) => later(`remove ${address}`, () => inner.remove(address, base)),
     }),
     clock: (inner) => ({
       now: () => inner.now(),

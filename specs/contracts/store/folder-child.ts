@@ -17,7 +17,7 @@ async function turn(store: FolderStore, name: string, i: number, waves = 1): Pro
   await store.commit([creation(sender)])
   for (const _ of upTo(waves)) await store.load([`job:${name}/${i}/receiver`])
   await store.commit([creation(aDocument(`job:${name}/${i}/receiver`))])
-  await store.journal.put([{ id: `${name}/${i}`, partition: 1, sequence: i, frame: { of: name } }])
+  await store.journal.put([{ id: `${name}/${i}`, partition: 1, sequence: i, at: 0, frame: { of: name } }])
 }
 
 /** Kills itself as many passes of the event loop after the first turn as it is told: wherever in a turn, or in a transaction, that is. */

@@ -130,7 +130,7 @@ function reopening(test: Test) {
 
 function besides(test: Test) {
   test('the journal keeps frames in order until they are removed', async ({ folder }) => {
-    const entry = (id: string, partition: number, sequence: number) => ({ id, partition, sequence, frame: [{ to: id }] })
+    const entry = (id: string, partition: number, sequence: number) => ({ id, partition, sequence, at: 0, frame: [{ to: id }] })
     const first = await openFolder(folder)
     await Promise.all([first.journal.put([entry('c', 2, 1), entry('b', 1, 20)]), first.journal.put([entry('a', 1, 3)])])
     const all = [entry('a', 1, 3), entry('b', 1, 20), entry('c', 2, 1)]

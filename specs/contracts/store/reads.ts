@@ -1,5 +1,6 @@
 import * as assert from 'uvu/assert'
 import { type ActorDocument, whenTakenOver } from '../../../src/document.ts'
+import { onShelf } from '../../../src/shelves.ts'
 import type { Query } from '../../../src/store/port.ts'
 import { aDocument, baseOf, change, creation, loaded, plain, type StoreFactory, stored, storeSuite, type Test, upTo } from './world.ts'
 
@@ -60,6 +61,20 @@ function waking(test: Test) {
     assert.equal(await store.waking(904, Number.POSITIVE_INFINITY), [])
   })
 
+  test('gives a range of them, at most so many, and counts it', async ({ store }) => {
+    const at = [5, 10, 20, 20, 30, onShelf('finished', 7)]
+    await stored(store, ...at.map((wakeAt, i) => aDocument(`job:range/${i}`, { partition: 907, wakeAt })))
+    const times = async (...range: [until: number, from?: number, limit?: number]) =>
+      (await store.waking(907, ...range)).map(({ wakeAt }) => wakeAt)
+    assert.equal(await times(20, 10), [10, 20, 20])
+    assert.equal(await times(whenTakenOver, 6, 2), [10, 20])
+    assert.equal(await times(whenTakenOver), [5, 10, 20, 20, 30])
+    assert.equal(await times(onShelf('finished', 8), onShelf('finished', 0)), [at[5]!])
+    assert.is(await store.countWaking(907, 20, 10), 3)
+    assert.is(await store.countWaking(907, onShelf('failed', 0), onShelf('finished', 0)), 1)
+    assert.is(await store.countWaking(908, 100, 0), 0)
+  })
+
   test('follows the changes of wakeAt and partition, and forgets the removed', async ({ store }) => {
     let doc = aDocument('job:moves', { partition: 905, wakeAt: 10 })
     await stored(store, doc)
@@ -96,6 +111,7 @@ function finding(test: Test) {
     aDocument('group:f', { state: 'open' }),
     aDocument('job:g/1', { group: 'group:g', state: 'running' }),
     aDocument('chain:f/1', { group: 'group:f' }),
+    aDocument('job:f/removed', { group: 'group:f', removedAt: 5 }),
   ]
   const memberIds = members.map(({ _id }) => _id)
   const oddIds = memberIds.filter((_, i) => i % 2)

@@ -58,6 +58,24 @@ function removing(test: Test) {
     assert.not(await store.remove('job:never', baseOf(doc)))
   })
 
+  test('pages go by their names, or with all of their owner; the owner stays', async ({ store }) => {
+    const doc = aDocument('job:paged')
+    await stored(store, doc)
+    const page = (name: string, owner: string) => ({ _id: `${owner}#${name}`, owner, body: name })
+    const [a, b, c, other] = [page('a', doc._id), page('b', doc._id), page('c', doc._id), page('a', 'job:other')]
+    await store.putPages([a, b, other])
+    await store.flush()
+    await store.putPages([c])
+    const left = async () => (await store.getPages([a, b, c, other].map(({ _id }) => _id))).map(({ _id }) => _id)
+    await store.removePages([a._id, 'nothing'])
+    assert.equal(await left(), [b._id, c._id, other._id])
+    await store.removePagesOf([doc._id, 'job:nobody'])
+    await store.flush()
+    assert.equal(await left(), [other._id])
+    assert.equal((await store.load([doc._id])).length, 1)
+    await store.removePagesOf([])
+  })
+
   test('keeps the answers apart', async ({ store }) => {
     const docs = upTo(30).map((i) => aDocument(`job:ends/${i}`))
     await stored(store, ...docs)

@@ -15,6 +15,8 @@ export interface JournalEntry {
   id: string
   partition: number
   sequence: number
+  /** When it was taken in, ms since 1970. */
+  at: number
   frame: OutgoingFrame
 }
 
@@ -26,6 +28,7 @@ export interface Frames {
 
 interface Entry {
   sequence: number
+  at: number
   frame: OutgoingFrame
   acknowledged: boolean
 }
@@ -76,7 +79,7 @@ export function frameQueues(options: { partitions: number; epoch: number; clock:
 
   const reserve = async (): Promise<void> => {
     const next = Math.max(reserved, ...partitions.map((p) => p.sequence)) + step
-    await write([{ id: bound, partition: -1, sequence: next, frame: { partition: -1, id: bound, events: [] } }])
+    await write([{ id: bound, partition: -1, sequence: next, at: 0, frame: { partition: -1, id: bound, events: [] } }])
     reserved = next
   }
 
@@ -84,17 +87,17 @@ export function frameQueues(options: { partitions: number; epoch: number; clock:
     const entries = (await from.all()).sort((a, b) => a.sequence - b.sequence)
     reserved = entries.find((entry) => entry.id === bound)?.sequence ?? 0
     for (const partition of partitions) partition.sequence = reserved
-    for (const { id, partition, sequence, frame } of entries) {
+    for (const { id, partition, sequence, at: taken, frame } of entries) {
       if (id === bound) continue
       ids.add(frame.id)
-      at(partition).entries.push({ sequence, frame, acknowledged: false })
+      at(partition).entries.push({ sequence, at: taken, frame, acknowledged: false })
     }
     await reserve()
   }
 
   const append = (frame: OutgoingFrame): Entry => {
     const partition = at(frame.partition)
-    const entry = { sequence: ++partition.sequence, frame, acknowledged: false }
+    const entry = { sequence: ++partition.sequence, at: options.clock.now(), frame, acknowledged: false }
     partition.entries.push(entry)
     pump(partition)
     return entry
@@ -116,7 +119,7 @@ export function frameQueues(options: { partitions: number; epoch: number; clock:
       if (!entry) return
       consumer.cursor = Math.max(consumer.cursor, partition.removed) + 1
       consumer.granted--
-      guarded(() => consumer.on.frame({ epoch, sequence: entry.sequence, body: entry.frame.events }))
+      guarded(() => consumer.on.frame({ epoch, sequence: entry.sequence, published: entry.at, body: entry.frame.events }))
     }
   }
 
@@ -142,9 +145,9 @@ export function frameQueues(options: { partitions: number; epoch: number; clock:
       for (const frame of frames) {
         if (!ids.add(frame.id)) repeated = true
         else {
-          const { sequence } = append(frame)
+          const { sequence, at: taken } = append(frame)
           if (journal && !frame.kept)
-            entries.push({ id: journalId(frame.partition, sequence), partition: frame.partition, sequence, frame })
+            entries.push({ id: journalId(frame.partition, sequence), partition: frame.partition, sequence, at: taken, frame })
         }
       }
       if (entries.length > 0) await write(entries)

@@ -40,20 +40,21 @@ export function frameReader(options: {
   let checking = false
   let ended = false
 
-  const message = (msg: Msg, { sequence, number }: Delivery): void => {
+  const message = (msg: Msg, delivery: Delivery): void => {
     if (ended) return
+    const { number } = delivery
     if (number === deliveries + 1) {
       deliveries = number
-      accept(msg, sequence)
+      accept(msg, delivery)
     } else lose(`gap: delivery ${number} came after ${deliveries}`)
   }
 
-  const accept = (msg: Msg, sequence: number): void => {
+  const accept = (msg: Msg, { sequence, published }: Delivery): void => {
     if (sequence > newest) {
       newest = sequence
       guard?.saw(sequence)
       open.set(sequence, msg.reply!)
-      guarded(() => on.frame({ epoch, sequence, ...decode(msg) }))
+      guarded(() => on.frame({ epoch, sequence, published, ...decode(msg) }))
     } else if (open.has(sequence)) open.set(sequence, msg.reply!)
     else link.send(msg.reply!, acknowledgement)
   }

@@ -7,6 +7,8 @@ export interface Delivery {
   sequence: number
   /** Number of this delivery by its consumer: without gaps, from 1 on. */
   number: number
+  /** When it came into the stream, ms since 1970. */
+  published: number
   /** How many messages wait behind it. */
   pending: number
 }
@@ -140,5 +142,10 @@ function parseDelivery(reply: string): Delivery | undefined {
   const tokens = reply.split('.')
   if (tokens[0] !== '$JS' || tokens[1] !== 'ACK') return undefined
   const at = tokens.length === 9 ? 5 : 7
-  return { sequence: Number(tokens[at]), number: Number(tokens[at + 1]), pending: Number(tokens[at + 3]) }
+  return {
+    sequence: Number(tokens[at]),
+    number: Number(tokens[at + 1]),
+    published: Number(tokens[at + 2]) / 1e6,
+    pending: Number(tokens[at + 3]),
+  }
 }

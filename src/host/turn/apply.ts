@@ -4,6 +4,7 @@ import { decide, draftOf, emptyDocument, type Facts, type Outcome } from '../../
 import type { ActorDocument, Outgoing } from '../../document.ts'
 import type { Item, Partition } from '../partition.ts'
 import { checkedCallback } from './callbacks.ts'
+import { mark, markOf } from './marks.ts'
 import { route } from './send.ts'
 import { refusal, type Touched, type Turn } from './state.ts'
 
@@ -84,7 +85,7 @@ function isDuplicate(t: Touched, { envelope, epoch, sequence, timer }: Item, unm
   if (timer) return !t.draft.timers.some((candidate) => candidate.id === timer.id && candidate.generation === timer.generation)
   const inbox = t.before?.inbox
   if (sequence !== undefined && inbox && (epoch! < inbox.epoch || (epoch === inbox.epoch && sequence <= inbox.sequence))) return true
-  const mark = envelope.inc === undefined || unmarked ? undefined : t.draft.inbox.marks[envelope.inc]
+  const mark = envelope.inc === undefined || unmarked ? undefined : markOf(t.draft.inbox, envelope.inc)
   return mark !== undefined && envelope.n! <= mark
 }
 
@@ -133,9 +134,9 @@ function saidBefore(type: ActorType, t: Touched, { envelope }: Item, peer: Facts
   return rejected && refusal(rejected)
 }
 
-function record(draft: ActorDocument, { envelope, epoch, sequence }: Item, unmarked: boolean): void {
+function record(draft: ActorDocument, { envelope, epoch, sequence, published }: Item, unmarked: boolean): void {
   if (sequence !== undefined) Object.assign(draft.inbox, { epoch, sequence })
-  if (envelope.inc !== undefined && !unmarked) draft.inbox.marks[envelope.inc] = envelope.n!
+  if (envelope.inc !== undefined && !unmarked) mark(draft.inbox, envelope.inc, envelope.n!, published)
 }
 
 const isTimer = (timer: { id: string; generation: number }, { timer: fired }: Item) =>

@@ -1,3 +1,4 @@
+import { type Address, isAddress } from '../../address.ts'
 import { wake } from '../../decide.ts'
 import type { ActorDocument } from '../../document.ts'
 import type { Page, Write } from '../../store/port.ts'
@@ -27,13 +28,23 @@ const boundHistory = ({ actors, uniqueId }: Partition, draft: ActorDocument): Pa
   actors.get(draft.type)?.history === 'recent' ? dropHistory(draft) : spillHistory(draft, uniqueId)
 
 /** Makes the draft the document that is to be written. */
-function seal(partition: Partition, turn: Turn, { draft, before, cached }: Touched): Write {
+function seal(partition: Partition, turn: Turn, t: Touched): Write {
+  const { draft, before, cached } = t
   draft.version = (before?.version ?? 0) + 1
   draft.commit = partition.uniqueId()
-  if (!before) draft.inc = draft.commit
+  if (!before) {
+    draft.inc = draft.commit
+    draft.creator = creatorOf(t)
+  }
   if (cached?.known.size) draft.outbox = draft.outbox.filter(({ n }) => !cached.known.has(n))
   wake(draft, !partition.store.atomicTurns && (turn.frameless || before?.wakeAt === 0))
   return { doc: draft, base: before && { version: before.version, commit: before.commit } }
+}
+
+/** Its group need not be named: what is removed with the group cannot be created by it again. */
+function creatorOf({ draft, items: [first] }: Touched): Address | undefined {
+  const from = first?.from?.[0] ?? first?.envelope.from
+  return isAddress(from) && from !== draft.group ? from : undefined
 }
 
 /** Somebody else has written it meanwhile: what was decided is void. Decided again, before this actor's later events. */
@@ -55,6 +66,7 @@ function done(partition: Partition, turn: Turn, t: Touched, since: number): void
     turn.written.add(t.address)
     for (const grant of t.grants) turn.grants.push({ grant, since })
     turn.unpaged.push(...t.unpaged)
+    if (t.draft.status === 'done' && t.before?.status !== 'done') partition.ended(t.draft)
     if (t.draft.state !== t.before?.state) turn.changes.push(changeOf(t.draft))
     route(partition, turn, t.cached)
   }

@@ -7,6 +7,7 @@ import type { Envelope } from '../../envelope.ts'
 import type { Page } from '../../store/port.ts'
 import type { Cached } from '../cache.ts'
 import type { StateChange } from '../feed.ts'
+import type { Chore } from '../housekeeping.ts'
 import type { Waiting } from '../offers.ts'
 import type { Collected, Item } from '../partition.ts'
 
@@ -33,6 +34,7 @@ export interface Turn {
   touched: Set<Address>
   /** Those of them that it has written. */
   written: Set<Address>
+  chores: { address: Address; chore: Chore }[]
   /** Something in it has no frame behind it that would come again. */
   frameless: boolean
 }
@@ -53,6 +55,7 @@ export const beginTurn = ({ items, letters, refused }: Collected): Turn => ({
   unpaged: [],
   touched: new Set(),
   written: new Set(),
+  chores: items.flatMap(({ envelope, chore }) => (chore ? [{ address: envelope.to, chore }] : [])),
   frameless: items.some((item) => item.sequence === undefined && !item.claim),
 })
 

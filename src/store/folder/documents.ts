@@ -15,7 +15,8 @@ export interface Documents {
   get(address: string): ActorDocument | undefined
   commit(write: Write): boolean
   remove(address: string, base: Base): boolean
-  waking(partition: number, until: number): Waking[]
+  waking(partition: number, until: number, from?: number, limit?: number): Waking[]
+  countWaking(partition: number, until: number, from: number): number
   /** In order, about as many as `limit`. */
   slice(start: Start, before: string, limit: number): Slice
 }
@@ -33,7 +34,7 @@ export interface Row {
   doc(): ActorDocument
 }
 
-type Head = Pick<ActorDocument, '_id' | 'version' | 'commit' | 'partition' | 'wakeAt' | 'type' | 'state' | 'group'>
+type Head = Pick<ActorDocument, '_id' | 'version' | 'commit' | 'partition' | 'wakeAt' | 'type' | 'state' | 'group' | 'removedAt'>
 
 interface Fresh {
   /** undefined: removed. */
@@ -43,12 +44,13 @@ interface Fresh {
 }
 
 const textOf = (doc: ActorDocument): string => {
-  const { version, commit, partition, wakeAt = null, state, group = null } = doc
-  return `${JSON.stringify([version, commit, partition, wakeAt, state, group])}\n${JSON.stringify(doc)}`
+  const { version, commit, partition, wakeAt = null, state, group = null, removedAt } = doc
+  return `${JSON.stringify([version, commit, partition, wakeAt, state, group, removedAt])}\n${JSON.stringify(doc)}`
 }
 const headIn = (_id: string, line: string): Head => {
-  const [version, commit, partition, wakeAt, state, group] = JSON.parse(line)
-  return { _id, type: typeOf(_id), version, commit, partition, wakeAt: wakeAt ?? undefined, state, group: group ?? undefined }
+  const [version, commit, partition, wakeAt, state, group, removedAt] = JSON.parse(line)
+  const optional = { wakeAt: wakeAt ?? undefined, group: group ?? undefined, removedAt: removedAt ?? undefined }
+  return { _id, type: typeOf(_id), version, commit, partition, state, ...optional }
 }
 const docIn = (text: string): ActorDocument => JSON.parse(text.slice(text.indexOf('\n') + 1))
 const byId = (a: Row, b: Row) => byText(a.head._id, b.head._id)
@@ -89,6 +91,9 @@ export function documents(root: RootDatabase<string>, writer: Writer): Documents
     const text = db.get(id)
     return text === undefined ? undefined : docIn(text)
   }
+  const wakingOnDisk = function* (partition: number, until: number, from: number): Iterable<string> {
+    for (const key of wakes.getKeys({ start: [partition, from], end: [partition, until, afterAll] })) yield (key as unknown as string[])[2]!
+  }
   const freshDocs = function* (): Iterable<ActorDocument> {
     for (const [, { doc }] of fresh.entries()) if (doc) yield doc
   }
@@ -98,17 +103,18 @@ export function documents(root: RootDatabase<string>, writer: Writer): Documents
     commit: ({ doc, base }) => change(doc._id, base, doc),
     remove: (id, base) => change(id, base, undefined),
 
-    waking: (partition, until) => {
+    waking: (partition, until, from = 0, limit = Number.POSITIVE_INFINITY) => {
       const found: Waking[] = []
-      for (const [, , id] of wakes.getKeys({ start: [partition], end: [partition, until, afterAll] }) as Iterable<
-        [number, number, string]
-      >) {
+      for (const id of wakingOnDisk(partition, until, from)) {
+        if (found.length >= limit) break
         if (!fresh.has(id)) found.push(wakingOf(get(id)!))
       }
       for (const doc of freshDocs())
-        if (doc.partition === partition && doc.wakeAt !== undefined && doc.wakeAt <= until) found.push(wakingOf(doc))
-      return found.sort(byWakeAt)
+        if (doc.partition === partition && doc.wakeAt !== undefined && doc.wakeAt >= from && doc.wakeAt <= until) found.push(wakingOf(doc))
+      return found.sort(byWakeAt).slice(0, limit)
     },
+    /** As it is on disk. */
+    countWaking: (partition, until, from) => wakes.getKeysCount({ start: [partition, from], end: [partition, until, afterAll] }),
 
     slice: (start, before, limit) => {
       const first = 'after' in start ? start.after : start.from

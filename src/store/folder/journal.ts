@@ -16,6 +16,7 @@ export interface JournalEntry {
   id: string
   partition: number
   sequence: number
+  at: number
   frame: unknown
 }
 

@@ -15,6 +15,7 @@ export interface MongoPages {
   get(ids: readonly string[]): Promise<Page[]>
   idsOf(owners: string[]): Promise<StoredPage[]>
   remove(ids: string[]): Promise<void>
+  removeOf(owners: string[]): Promise<void>
 }
 
 const limits: Limits = { atOnce: 3, items: 1000, bytes: 12_000_000 }
@@ -39,6 +40,9 @@ export function mongoPages(server: MongoServer, pages: Collection<StoredPage>): 
     idsOf: (owners) => pages.find({ owner: { $in: owners } }, { projection: { owner: 1 } }).toArray(),
     remove: async (ids) => {
       if (ids.length > 0) await pages.deleteMany({ _id: { $in: ids } })
+    },
+    removeOf: async (owners) => {
+      if (owners.length > 0) await pages.deleteMany({ owner: { $in: owners } })
     },
   }
 }

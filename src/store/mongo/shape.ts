@@ -17,13 +17,14 @@ export interface Stored {
   labels?: string[]
   work?: Work
   wakeAt?: number
+  removedAt?: number
   rest: string
 }
 
 export function toStored(doc: ActorDocument): Stored {
-  const { _id, type, partition, version, commit, status, state, group, work, wakeAt, ...rest } = doc
+  const { _id, type, partition, version, commit, status, state, group, work, wakeAt, removedAt, ...rest } = doc
   const labels = rest.labels && Object.entries(rest.labels).map(([key, value]) => labelText(key, value))
-  return { _id, type, partition, version, commit, status, state, group, labels, work, wakeAt, rest: JSON.stringify(rest) }
+  return { _id, type, partition, version, commit, status, state, group, labels, work, wakeAt, removedAt, rest: JSON.stringify(rest) }
 }
 
 export function toDocument({ labels, rest, ...plain }: Stored): ActorDocument {

@@ -1,0 +1,121 @@
+import { suite } from 'uvu'
+import * as assert from 'uvu/assert'
+import { defaultTerms } from '../../actors/job.ts'
+import { defineJob } from '../../src/definition.ts'
+import type { Envelope } from '../../src/envelope.ts'
+import type { RetentionOptions } from '../../src/host/retention.ts'
+import { gate, type RulesWorld, rulesWorld, slowFrames } from '../support/rules-world.ts'
+import { deed } from '../support/two-actors.ts'
+import { once, virtualWorld, work } from '../support/virtual-world.ts'
+
+/** Each spec fails if its rule is switched off: `npx tsx specs/rules/mutate.ts`. */
+const test = suite('what is removed stays removed: G7 E11 P15 P16 P17 F12 F20 [memory]')
+
+const a = 'job:a'
+const submit = { type: 'submit', job: 'work', input: { value: 1 }, terms: defaultTerms }
+const from = (n: number) => ({ from: 'client', inc: 'client', n })
+/** Everything goes as soon as it may. */
+const atOnce: RetentionOptions = { finished: { age: 0 }, tombstones: { age: 0 } }
+
+async function endedJob(world: RulesWorld): Promise<void> {
+  await world.publish({ to: a, event: submit, ...from(1) })
+  await world.publish({ to: a, event: { type: 'cancel' }, ...from(2) })
+  await world.clock.settled()
+  assert.is((await world.doc(a))!.state, 'cancelled')
+}
+
+test('F12 P16 a frame that waits in the stream does not begin again what was removed', async () => {
+  const world = rulesWorld()
+  const slow = gate()
+  let frames = 0
+  await world.host('h', { retention: atOnce, bus: (bus) => slowFrames(bus, slow, () => ++frames <= 2) }).take(0)
+  await endedJob(world)
+  // The client had no answer, and has said it again.
+  await world.publish({ to: a, event: submit, ...from(1) })
+  await world.clock.advance('5m')
+  slow.open()
+  await world.clock.advance('5m')
+  assert.is(await world.doc(a), undefined)
+  assert.equal(await world.store.find({}, undefined, 10), [])
+})
+
+test('P15 P16 what a late owner may still send has come before the id is free', async () => {
+  const world = rulesWorld()
+  await world.host('h', { retention: atOnce }).take(0)
+  await endedJob(world)
+  await world.clock.advance('55s')
+  assert.ok((await world.doc(a))!.removedAt)
+  await world.clock.advance('30s')
+  assert.is(await world.doc(a), undefined)
+})
+
+test('F12 P16 an id stays reserved while its creator has still stored the event that creates it', async () => {
+  const world = virtualWorld()
+  const stepped = defineJob({ name: 'stepped', input: once.input, retry: { attempts: 1 }, onEnd: work as never })
+  const retention = { finished: { age: '20s' }, failed: { age: '1h' }, tombstones: { age: '20s' } }
+  const handlers = [stepped as never, work]
+  const first = await world.host({ retention, handlers })
+  await world.client.submit(stepped, { fails: 1 }, { id: 'a' })
+  await world.until('the step has ended', async () => (await world.docs()).length === 2)
+  await world.clock.advance('5m')
+  assert.is((await world.doc('job:a')).outbox.length, 1)
+  first.die()
+  // A new owner knows nothing of what was delivered.
+  await world.host({ retention, handlers })
+  await world.clock.advance('10s')
+  await world.client
+    .job('a')
+    .cancel()
+    .catch(() => {})
+  await world.clock.advance('10s')
+  assert.is(world.startsOf('a/onEnd-1').length, 1)
+})
+
+test('G7 a member is not removed while its group is there, nor anything of a group before it', async () => {
+  const world = virtualWorld()
+  await world.host({ retention: { finished: { age: '1s' }, tombstones: { age: '1s' } } })
+  const group = await world.client.submitGroup({ id: 'g', members: [work.with({}, { key: 'm' })], seal: false })
+  await world.clock.advance('3m')
+  assert.is((await world.doc('job:g/m')).state, 'succeeded')
+  await group.seal()
+  await world.clock.advance('3m')
+  assert.equal(await world.docs(), [])
+})
+
+test('F12 what belonged to a removed group is not begun anew under its id', async () => {
+  const world = virtualWorld()
+  await world.host({ retention: { finished: { age: '10s' }, tombstones: { age: '1h' } } })
+  await world.client.submitGroup({ id: 'g', members: [work.with({}, { key: 'm' })] })
+  await world.clock.advance('3m')
+  const error = await world.client.submit(work, {}, { id: 'g/m' }).catch((refused) => refused)
+  assert.is(error.code, 'CONFLICT')
+  await world.clock.advance('1m')
+  assert.is(world.startsOf('g/m').length, 1)
+})
+
+test('F20 P17 marks of many commands are forgotten by the time of the stream, never by their number', async () => {
+  const world = rulesWorld()
+  await world.host('h').take(0)
+  const cell = 'cell:a'
+  const command = (i: number, note?: string): Envelope => ({ to: cell, event: deed(note), from: 'command', inc: `command:${i}`, n: 1 })
+  const marks = async () => (await world.doc(cell))!.inbox
+  await world.publish(command(0, 'first'))
+  for (let i = 1; i < 1000; i++) await world.publish(command(i))
+  await world.clock.settled()
+  // All within the hour: a repeat is known.
+  await world.publish(command(0, 'first'))
+  await world.clock.settled()
+  assert.equal(await world.log(cell), ['first'])
+  // Two hours on there are as many as came since.
+  for (const hour of [1, 2, 3]) {
+    await world.clock.advance('61m')
+    for (let i = 0; i < 300; i++) await world.publish(command(hour * 1000 + i))
+    await world.publish(command(hour * 1000, 'once more'))
+    await world.clock.settled()
+  }
+  assert.equal(await world.log(cell), ['first'])
+  const { marks: now, earlier } = await marks()
+  assert.ok(Object.keys(now).length + Object.keys(earlier!.marks).length < 700)
+  assert.not.ok('command:0' in now || 'command:0' in earlier!.marks)
+})
+test.run()

@@ -1,0 +1,47 @@
+import { type Duration, longest, ms } from '../duration.ts'
+import { ValidationError } from '../errors.ts'
+
+/** How long what is not needed any more is kept. Whatever is reached first counts: age or count. `Infinity`: for ever. */
+export interface RetentionOptions {
+  /** What ended as succeeded or cancelled, from its end on. Default 7 days, and the newest 1,000,000 of the deployment. A group's members go with it. */
+  finished?: Limit
+  /** What ended as failed or aborted: the dead letters. Default 30 days, and the newest 100,000. */
+  failed?: Limit
+  /** Histories that fill pages of their own, of what is kept as finished. Default 3 days. */
+  histories?: { age?: Duration }
+  /** Ids of what was removed: submitted again they answer as it ended, and nothing runs. Default 30 days. */
+  tombstones?: { age?: Duration }
+}
+
+interface Limit {
+  age?: Duration
+  count?: number
+}
+
+/** The same in ms. */
+export interface Retention {
+  finished: { age: number; count: number }
+  failed: { age: number; count: number }
+  histories: { age: number }
+  tombstones: { age: number }
+}
+
+/** The options with their defaults; a ValidationError names the field that is wrong. */
+export function retentionOf({ finished, failed, histories, tombstones }: RetentionOptions = {}): Retention {
+  return {
+    finished: { age: age(finished?.age ?? '7d', 'finished'), count: count(finished?.count ?? 1_000_000, 'finished') },
+    failed: { age: age(failed?.age ?? '30d', 'failed'), count: count(failed?.count ?? 100_000, 'failed') },
+    histories: { age: age(histories?.age ?? '3d', 'histories') },
+    tombstones: { age: age(tombstones?.age ?? '30d', 'tombstones') },
+  }
+}
+
+const age = (given: Duration, of: string): number => (given === Number.POSITIVE_INFINITY ? longest : ms(given, `retention.${of}.age`))
+
+function count(given: number, of: string): number {
+  if (given === Number.POSITIVE_INFINITY || (Number.isInteger(given) && given >= 0)) return given
+  const field = `retention.${of}.count`
+  throw new ValidationError(`${field}: must be a whole number, 0 or more, or Infinity`, [
+    { path: field.split('.'), message: 'not a count' },
+  ])
+}
