@@ -843,6 +843,135 @@ const calendars: Mutation[] = [
   ),
 ]
 
+const standing = 'actors/plan/standing.ts'
+const planChanges = 'actors/plan/changes.ts'
+const planStep = 'actors/plan/step.ts'
+const rules = 'plan/rules.unit'
+
+const plans: Mutation[] = [
+  off(
+    'C1 only runs whose calendar is active',
+    standing,
+    "if (inactive !== undefined) return notIn('inactive', 0)",
+    '',
+    `${rules}: a workday runs`,
+    `${rules}: on a Sunday`,
+    `${rules}: alone`,
+  ),
+  off(
+    'C2 predecessors must have succeeded',
+    standing,
+    "standing.state !== 'succeeded'",
+    '!standing.since',
+    `${rules}: one that failed blocks`,
+    `${rules}: not removed`,
+  ),
+  off(
+    'C2 all of them',
+    standing,
+    'if (waitsFor.length) return',
+    'if (waitsFor.length === left.length && waitsFor.length) return',
+    `${rules}: each of them`,
+  ),
+  off(
+    'C3 what is not in the plan is not waited for',
+    standing,
+    'filter(({ standing }) => standing.counts)',
+    'filter(() => true)',
+    `${rules}: a holiday of the calendar of B`,
+  ),
+  off('C3 the time without predecessors', standing, '(run.withoutPredecessorsAt ?? run.at)', 'run.at', `${rules}: both times`),
+  off(
+    'C3 its own time if there is none',
+    standing,
+    '(run.withoutPredecessorsAt ?? run.at)',
+    'run.withoutPredecessorsAt',
+    `${rules}: without such a time`,
+  ),
+  off(
+    'C3 no time of its own: it stays out',
+    standing,
+    "if (!left.length && time === undefined) return notIn('no-time', allowed)",
+    '',
+    `${rules}: all four removed`,
+  ),
+  off('C3 both: not before its time', standing, 'left.length ? run.at : (', 'left.length ? undefined : (', `${rules}: a workday runs`),
+  off(
+    'C4 a missed time is skipped',
+    standing,
+    "missed === 'skip' && at - startAt > inTime",
+    'false',
+    `${rules}: added after its time, skip`,
+  ),
+  off(
+    'C4 circles are refused',
+    planChanges,
+    'return issue ? refuseGraph(issue) : done(linkedPlan, [])',
+    'return done(linkedPlan, [])',
+    `${rules}: a typo and a cycle`,
+  ),
+  off('C4 a change of what it is after is not late', standing, 'run.linkedAt ?? 0', '0', `${rules}: a dependency that is taken away`),
+  off(
+    'C5 not before the time without predecessors',
+    standing,
+    'const startAt = Math.max(time, allowed)',
+    'const startAt = allowed',
+    `${rules}: remove at 15:30`,
+  ),
+  off(
+    'C6 a removal after that time is not late',
+    standing,
+    'const startAt = Math.max(time, allowed)',
+    'const startAt = time',
+    `${rules}: E starts though it says`,
+  ),
+  off(
+    'C7 what has succeeded cannot be removed',
+    planChanges,
+    'if (succeeded.length === runs.length)',
+    'if (false as boolean)',
+    `${rules}: remove what has succeeded`,
+  ),
+  off(
+    'C8 what is removed is not waited for',
+    standing,
+    'if (out) return notIn(out.as, out.since)',
+    '',
+    `${rules}: remove what has failed`,
+    `${rules}: remove at 17:45`,
+  ),
+  off(
+    'C9 what is removed is told to cancel',
+    planChanges,
+    "cancelled.map(({ chain, run }) => ({ do: 'cancel', key: keyOf(chain, run) }))",
+    '[]',
+    `${rules}: remove; it ends cancelled`,
+  ),
+  off(
+    'C9 what has started does not start again',
+    standing,
+    'if (instance && !startsAnew(run)) return begun(instance)',
+    "if (instance?.state === 'running') return begun(instance)",
+    `${rules}: remove; it ends cancelled`,
+  ),
+  off('C9 the end of an earlier start changes nothing', planStep, ' || run.rounds !== round', '', `${rules}: a late end`),
+  off(
+    'C11 the time without predecessors is for when none is left',
+    standing,
+    'if (waitsFor.length) return',
+    'if (waitsFor.length && (run.withoutPredecessorsAt ?? at) >= at) return',
+    `${rules}: it waits for B`,
+    `${rules}: nor while B runs`,
+  ),
+  off(
+    'C12 a start is recorded in the step that decides it',
+    planStep,
+    'return { plan: withRuns(plan, runs), decisions }',
+    'return { plan, decisions }',
+    `${rules}: a workday runs`,
+  ),
+]
+
 export const mutations: readonly Mutation[] = [
   ...delivery,
   ...runs,
@@ -858,4 +987,5 @@ export const mutations: readonly Mutation[] = [
   ...removal,
   ...byHand,
   ...calendars,
+  ...plans,
 ]

@@ -1,0 +1,177 @@
+import { clockTime } from '../../src/calendar/dates.ts'
+import { type GraphIssue, graphIssue, graphOf, inWords, nearest } from './graph.ts'
+import { keyOf, type Plan, type PlannedRun, type RunFacts, runsNamed, withRuns } from './state.ts'
+import type { Decision } from './step.ts'
+
+/** What an operator, or a program, may change while the plan is under way. `target`: a chain, or one run of it (`I/saturday`). */
+export type Change =
+  /** A chain with its runs, new or instead of what is there; back in the plan if it was taken out. */
+  | { type: 'add'; chain: string; runs: readonly ({ run: string } & RunFacts)[] }
+  /** Not in the plan any more: not waited for. What runs gets a cancel. */
+  | { type: 'remove' | 'deactivate'; target: string }
+  /** In the plan again, as it was. */
+  | { type: 'restore'; target: string }
+  /** These dependencies instead of the present ones. */
+  | { type: 'link'; target: string; after: readonly string[] }
+  /** Its predecessors are not waited for; with `now` its time is not either. */
+  | { type: 'release'; target: string; now?: boolean }
+  /** What has failed, was cancelled or skipped runs again, at once. */
+  | { type: 'restart'; target: string }
+
+export interface Refusal {
+  code: 'NOT_FOUND' | 'NOT_ALLOWED' | 'VALIDATION'
+  message: string
+}
+
+type Changed = { refused: Refusal } | { refused?: undefined; plan: Plan; decisions: readonly Decision[] }
+
+/** The plan with the change, or why it cannot be made: then nothing of it is. */
+export function changed(plan: Plan, change: Change, at: number): Changed {
+  if (change.type === 'add') return added(plan, change, at)
+  const named = runsNamed(plan, change.target)
+  if (!named.length) return refuse('NOT_FOUND', unknownTarget(plan, change.target))
+  const active = named.filter(({ inactive }) => inactive === undefined)
+  if (!active.length) return refuse('NOT_ALLOWED', `${change.target} is not in the plan of ${plan.date}: ${named[0]!.inactive}`)
+  switch (change.type) {
+    case 'remove':
+      return takenOut(plan, active, 'removed', at)
+    case 'deactivate':
+      return takenOut(plan, active, 'deactivated', at)
+    case 'restore':
+      return done(
+        plan,
+        active.filter(({ out }) => out).map(({ out, ...run }) => run),
+      )
+    case 'link':
+      return linked(plan, named, change, at)
+    case 'release':
+      return released(plan, active, change, at)
+    case 'restart':
+      return restarted(plan, active, at)
+  }
+}
+
+const done = (plan: Plan, runs: readonly PlannedRun[], decisions: readonly Decision[] = []): Changed => ({
+  plan: withRuns(plan, runs),
+  decisions,
+})
+const refuse = (code: Refusal['code'], message: string): Changed => ({ refused: { code, message } })
+const refuseGraph = (issue: GraphIssue): Changed => refuse('VALIDATION', `after: ${inWords(issue)}`)
+const isUnderWay = ({ instance }: PlannedRun): boolean => instance?.state === 'running' || instance?.state === 'cancelling'
+const name = ({ chain, run }: PlannedRun): string => (run === 'main' ? chain : keyOf(chain, run))
+
+function unknownTarget(plan: Plan, target: string): string {
+  const near = nearest(target, new Set(Object.values(plan.runs).flatMap((run) => [run.chain, keyOf(run.chain, run.run)])))
+  return `there is no chain ${JSON.stringify(target)} in ${plan.zone}.${near === undefined ? '' : ` Is ${near} meant?`}`
+}
+
+/** What is done stays done: to take it out would only hide it. */
+function takenOut(plan: Plan, runs: readonly PlannedRun[], as: 'removed' | 'deactivated', at: number): Changed {
+  const succeeded = runs.filter(({ instance }) => instance?.state === 'succeeded')
+  if (succeeded.length === runs.length) {
+    const { instance } = succeeded[0]!
+    const when = clockTime(instance!.endedAt!, plan.zone, plan.date)
+    return refuse(
+      'NOT_ALLOWED',
+      `${name(succeeded[0]!)} succeeded at ${when}: what is done cannot be ${as}, and those after it may have started`,
+    )
+  }
+  const rest = runs.filter((run) => !succeeded.includes(run))
+  const out = rest.map((run): PlannedRun => {
+    const instance = isUnderWay(run) ? ({ ...run.instance, state: 'cancelling', removed: true } as const) : run.instance
+    return { ...run, out: { as, since: run.out?.since ?? at }, instance }
+  })
+  const cancelled = rest.filter(({ instance }) => instance?.state === 'running')
+  return done(
+    plan,
+    out,
+    cancelled.map(({ chain, run }) => ({ do: 'cancel', key: keyOf(chain, run) })),
+  )
+}
+
+/** Its instances stay what they are: a run that has started is not started again by it. */
+function added(plan: Plan, { chain, runs }: Extract<Change, { type: 'add' }>, at: number): Changed {
+  const present = runsNamed(plan, chain)
+  const next = runs.map(({ run, ...facts }): PlannedRun => {
+    const before = plan.runs[keyOf(chain, run)]
+    if (!before) return { chain, run, ...facts, rounds: 0, inCode: 'none' }
+    const relinked = !before.out && before.inactive === undefined && !sameNames(before.after, facts.after)
+    return {
+      chain,
+      run,
+      ...facts,
+      rounds: before.rounds,
+      instance: before.instance,
+      linkedAt: relinked ? at : before.linkedAt,
+      inCode: inCodeOf(before, facts),
+    }
+  })
+  const dropped = present.filter(({ run, rounds }) => !rounds && !runs.some((one) => one.run === run))
+  const others = Object.values(plan.runs).filter((run) => !present.includes(run))
+  const started = present.filter(({ run, rounds }) => rounds && !runs.some((one) => one.run === run))
+  const issue = graphIssue(graphOf([...others, ...started, ...next]))
+  if (issue) return refuseGraph(issue)
+  const kept = Object.entries(plan.runs).filter(([, run]) => !dropped.includes(run))
+  return done({ ...plan, runs: Object.fromEntries(kept) }, next)
+}
+
+/** They count for what has not started. */
+function linked(plan: Plan, runs: readonly PlannedRun[], { target, after }: Extract<Change, { type: 'link' }>, at: number): Changed {
+  const waiting = runs.filter(({ instance }) => !instance || instance.removed)
+  if (!waiting.length)
+    return refuse('NOT_ALLOWED', `${target} has started (${runs[0]!.instance!.state}): what it comes after counts for it no more`)
+  const names = [...new Set(after)]
+  const next = waiting.map((run) => ({ ...run, after: names, linkedAt: at, inCode: inCodeOf(run, { ...run, after: names }) }))
+  const linkedPlan = withRuns(plan, next)
+  const issue = graphIssue(graphOf(Object.values(linkedPlan.runs)))
+  return issue ? refuseGraph(issue) : done(linkedPlan, [])
+}
+
+function released(plan: Plan, runs: readonly PlannedRun[], { target, now }: Extract<Change, { type: 'release' }>, at: number): Changed {
+  const waiting = runs.filter(({ instance, out }) => !instance && !out)
+  if (!waiting.length) {
+    const { instance, out } = runs[0]!
+    return refuse('NOT_ALLOWED', `${target} is ${out?.as ?? instance!.state}: only what waits can be released`)
+  }
+  return done(
+    plan,
+    waiting.map((run) => ({ ...run, released: { since: at, ...(now ? { now } : {}) } })),
+  )
+}
+
+function restarted(plan: Plan, runs: readonly PlannedRun[], at: number): Changed {
+  const ended = runs.filter(({ instance, out }) => !out && ['failed', 'cancelled', 'skipped'].includes(instance?.state ?? ''))
+  if (!ended.length) {
+    const { instance, out } = runs[0]!
+    return refuse(
+      'NOT_ALLOWED',
+      `${name(runs[0]!)} is ${out?.as ?? instance?.state ?? 'waiting'}: only what has failed, was cancelled or skipped can be restarted`,
+    )
+  }
+  return done(
+    plan,
+    ended.map(({ instance, ...run }) => ({ ...run, released: { since: at, now: true } })),
+  )
+}
+
+const sameNames = (a: readonly string[], b: readonly string[]): boolean => a.length === b.length && a.every((one) => b.includes(one))
+
+export const factsOf = ({ after, at, withoutPredecessorsAt, missed, inactive }: RunFacts): RunFacts => ({
+  after,
+  at,
+  withoutPredecessorsAt,
+  missed,
+  inactive,
+})
+const sameFacts = (a: RunFacts, b: RunFacts): boolean =>
+  sameNames(a.after, b.after) &&
+  a.at === b.at &&
+  a.withoutPredecessorsAt === b.withoutPredecessorsAt &&
+  a.missed === b.missed &&
+  a.inactive === b.inactive
+
+/** What code says, as long as that is something else. */
+function inCodeOf(before: PlannedRun, now: RunFacts): PlannedRun['inCode'] {
+  const code = before.inCode ?? factsOf(before)
+  return code !== 'none' && sameFacts(code, now) ? undefined : code
+}

@@ -1,0 +1,117 @@
+import { type Plan, type PlannedRun, predecessors, type RunKey, runsByChain } from './state.ts'
+
+/** How a run stands at an instant: what the rules C1 to C11 say of it, and nothing that is not in the plan. */
+export interface Standing {
+  /**
+   * - `inactive`, `removed`, `deactivated`: not in the plan
+   * - `no-time`: no predecessor is left, and it has no time of its own: it stays out until it is released
+   * - `waiting`: for predecessors (`waitsFor`), or for its time (`startAt`)
+   * - `due`: it must start now
+   * - `missed`: its time has passed, and it says `missed: 'skip'`
+   * - else as its instance
+   */
+  readonly state:
+    | 'inactive'
+    | 'removed'
+    | 'deactivated'
+    | 'no-time'
+    | 'waiting'
+    | 'due'
+    | 'missed'
+    | 'running'
+    | 'cancelling'
+    | 'succeeded'
+    | 'failed'
+    | 'cancelled'
+    | 'skipped'
+  /** It is in the plan: those after it that have not started wait until it has succeeded. */
+  readonly counts: boolean
+  /** When it ended, or left the plan; 0: it was never in it. */
+  readonly since: number
+  /** The predecessors that have not succeeded. */
+  readonly waitsFor: readonly RunKey[]
+  /** When it starts, or should have, if nothing changes. */
+  readonly startAt?: number
+  /** `startAt` is a time of its own; else it is when what it waited for came true. */
+  readonly timed?: true
+}
+
+/** A start that is late by no more than this is in time: somebody has to take over from a host that died. */
+export const inTime = 60_000
+
+/** How all runs stand; each comes behind those that it is after. Without recursion: a row of chains may be long. */
+export function standings(plan: Plan, at: number): ReadonlyMap<RunKey, Standing> {
+  const known = new Map<RunKey, Standing>()
+  const runsOf = runsByChain(plan)
+  const count = Object.keys(plan.runs).length
+  for (const [key, run] of Object.entries(plan.runs)) {
+    if (known.has(key)) continue
+    const path = [{ key, run, before: predecessors(runsOf, run), next: 0 }]
+    while (path.length) {
+      if (path.length > count) throw new Error('the chains of this plan form a circle')
+      const here = path.at(-1)!
+      while (here.next < here.before.length && known.has(here.before[here.next]!.key)) here.next++
+      const first = here.before[here.next]
+      if (first) path.push({ ...first, before: predecessors(runsOf, first.run), next: 0 })
+      else {
+        const before = here.before.map((one) => ({ key: one.key, standing: known.get(one.key)! }))
+        known.set(here.key, standingOf(here.run, at, before))
+        path.pop()
+      }
+    }
+  }
+  return known
+}
+
+interface Predecessor {
+  key: RunKey
+  standing: Standing
+}
+
+const none: readonly RunKey[] = []
+const notIn = (state: Standing['state'], since: number): Standing => ({ state, counts: false, since, waitsFor: none })
+
+function standingOf(run: PlannedRun, at: number, predecessors: readonly Predecessor[]): Standing {
+  const { inactive, out, instance } = run
+  if (inactive !== undefined) return notIn('inactive', 0)
+  if (out) return notIn(out.as, out.since)
+  if (instance && !startsAnew(run)) return begun(instance)
+
+  const released = releasedStart(run)
+  if (released) return starting(run, at, released)
+  const left = predecessors.filter(({ standing }) => standing.counts)
+  const waitsFor = left.filter(({ standing }) => standing.state !== 'succeeded').map(({ key }) => key)
+  // Changes count from when they were made: what they allow is not late.
+  const allowed = predecessors.reduce((latest, { standing }) => Math.max(latest, standing.since), run.linkedAt ?? 0)
+  if (waitsFor.length) return { state: 'waiting', counts: true, since: 0, waitsFor }
+  const time = left.length ? run.at : (run.withoutPredecessorsAt ?? run.at)
+  if (!left.length && time === undefined) return notIn('no-time', allowed)
+  return starting(run, at, { time, allowed })
+}
+
+/** It was cancelled because it was taken out of the plan, and is in it again. */
+export const startsAnew = ({ instance, out }: PlannedRun): boolean =>
+  !out && instance?.removed === true && (instance.state === 'cancelled' || instance.state === 'failed')
+
+function begun({ state, endedAt = 0 }: NonNullable<PlannedRun['instance']>): Standing {
+  // What was skipped is not run on this date: nobody waits for it.
+  return state === 'skipped' ? notIn(state, endedAt) : { state, counts: true, since: endedAt, waitsFor: none }
+}
+
+interface Start {
+  /** A time of its own. */
+  time?: number
+  /** When everything else was as it must be. */
+  allowed: number
+}
+
+const releasedStart = ({ released, at }: PlannedRun): Start | undefined =>
+  released && { time: released.now ? undefined : at, allowed: released.since }
+
+function starting({ missed }: PlannedRun, at: number, { time = 0, allowed }: Start): Standing {
+  const startAt = Math.max(time, allowed)
+  const start = { counts: true, since: 0, waitsFor: none, startAt, ...(startAt === time && time > 0 ? { timed: true as const } : {}) }
+  if (startAt > at) return { state: 'waiting', ...start }
+  if (start.timed && missed === 'skip' && at - startAt > inTime) return { ...start, state: 'missed', counts: false, since: at }
+  return { state: 'due', ...start }
+}

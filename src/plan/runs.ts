@@ -1,0 +1,105 @@
+import { type GraphIssue, graphIssue, graphOf, inWords } from '../../actors/plan/graph.ts'
+import { type Calendar, type CalendarTerms, calendarOf } from '../calendar/calendar.ts'
+import { isTime, type TimeText } from '../calendar/dates.ts'
+import { ValidationError } from '../errors.ts'
+
+/** When a chain runs: on the dates of a calendar, after others, at a time. A chain has as many runs as it needs. */
+export interface RunOptions {
+  /** Letters, digits, `_` and `-`. Default `main`; where there are several, each has a name. */
+  name?: string
+  /** On its dates the run is in the plan, and its time zone is the plan's. */
+  calendar: Calendar
+  /** Chains: of each, all runs that are in the plan of the date must have succeeded. Those that are not in it are not waited for. */
+  after?: readonly (string | { readonly name: string })[]
+  /** `19:30`: not before, whatever it is after. Of a run without `after`: then. */
+  at?: TimeText
+  /** When it starts if none of `after` is in the plan, or no longer; at once if that has passed. Default: `at`. */
+  withoutPredecessorsAt?: TimeText
+  /** If its own time passed while no host was up, or before it was added: start at once (`run`, the default), or not on this date. */
+  missed?: 'run' | 'skip'
+}
+
+/** A run as it travels: plain JSON. */
+export interface RunTerms {
+  readonly name: string
+  readonly calendar: CalendarTerms
+  readonly after: readonly string[]
+  readonly at?: TimeText
+  readonly withoutPredecessorsAt?: TimeText
+  readonly missed: 'run' | 'skip'
+}
+
+/** What a plan must know of a chain. */
+export interface ChainTerms {
+  readonly name: string
+  readonly runs: readonly RunTerms[]
+}
+
+const isSegment = (name: unknown): name is string => typeof name === 'string' && /^[A-Za-z0-9_-]{1,80}$/.test(name)
+
+/** Throws a ValidationError that names the field. */
+export function chainTerms(name: string, runs: readonly RunOptions[]): ChainTerms {
+  if (!isSegment(name)) fail('name', `${JSON.stringify(name)} is not a name of a chain. Use letters, digits, "_" and "-", 80 at most.`)
+  if (!Array.isArray(runs)) fail('runs', 'must be an array')
+  return checked({ name, runs: runs.map((run, i) => runTerms(run, `runs.${i}`)) })
+}
+
+function runTerms(run: RunOptions, field: string): RunTerms {
+  const fields = ['name', 'calendar', 'after', 'at', 'withoutPredecessorsAt', 'missed']
+  for (const key of Object.keys(run))
+    if (!fields.includes(key)) fail(`${field}.${key}`, `there is no such field. There are ${fields.join(', ')}.`)
+  const { name = 'main', calendar, after = [], at, withoutPredecessorsAt, missed = 'run' } = run
+  if (!calendar?.terms) fail(`${field}.calendar`, 'is no calendar. Make it with defineCalendar.')
+  if (!Array.isArray(after)) fail(`${field}.after`, 'must be an array of chains, or their names')
+  const names = after.map((chain, i) => (typeof chain === 'string' ? chain : (chain?.name ?? fail(`${field}.after.${i}`, 'is no chain'))))
+  return { name, calendar: calendar.terms, after: [...new Set(names)], at, withoutPredecessorsAt, missed }
+}
+
+/** What came from elsewhere is checked as what was made here. */
+export function checked(chain: ChainTerms): ChainTerms {
+  const names = new Set<string>()
+  chain.runs.forEach(({ name, calendar, after, at, withoutPredecessorsAt, missed }, i) => {
+    const field = `runs.${i}`
+    if (!isSegment(name))
+      fail(`${field}.name`, `${JSON.stringify(name)} is not a name of a run. Use letters, digits, "_" and "-", 80 at most.`)
+    if (names.has(name))
+      fail(`${field}.name`, `there is another run "${name}". Where there are several runs, each needs a name of its own.`)
+    names.add(name)
+    calendarOf(calendar)
+    for (const [j, other] of after.entries()) if (other === chain.name) fail(`${field}.after.${j}`, 'a chain cannot come after itself')
+    for (const [time, value] of Object.entries({ at, withoutPredecessorsAt }))
+      if (value !== undefined && !isTime(value))
+        fail(`${field}.${time}`, `${JSON.stringify(value)} is not a time. Use '19:30'; '25:30' is 01:30 on the day after.`)
+    if (missed !== 'run' && missed !== 'skip') fail(`${field}.missed`, "must be 'run' or 'skip'")
+  })
+  return chain
+}
+
+/** All chains together: names that nobody has, circles, and predecessors that are never in the same plan are refused. */
+export function checkChains(chains: readonly ChainTerms[]): void {
+  const zones = new Map<string, Set<string>>()
+  for (const { name, runs } of chains) {
+    if (zones.has(name)) fail('name', `there are two chains "${name}"`)
+    zones.set(name, new Set(runs.map(({ calendar }) => calendar.timezone)))
+  }
+  const issue = graphIssue(
+    graphOf(chains.flatMap(({ name, runs }) => [{ chain: name, after: [] }, ...runs.map(({ after }) => ({ chain: name, after }))])),
+  )
+  if (issue) failGraph(issue)
+  for (const { name, runs } of chains)
+    for (const { after, calendar } of runs)
+      for (const other of after)
+        if (!zones.get(other)!.has(calendar.timezone))
+          fail(
+            'after',
+            `${name} is after ${other}, and they are never in one plan: ${name} runs in ${calendar.timezone}, ${other} in ${[...zones.get(other)!].join(', ') || 'none'}`,
+          )
+}
+
+function failGraph(issue: GraphIssue): never {
+  fail('after', inWords(issue))
+}
+
+function fail(field: string, message: string): never {
+  throw new ValidationError(`${field}: ${message}`, [{ path: field.split('.'), message }])
+}
