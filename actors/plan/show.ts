@@ -82,9 +82,7 @@ function whyOf(here: Here): Condition[] {
     case 'removed':
     case 'deactivated': {
       const cancelling = run.instance?.state === 'cancelling' ? '; its run was told to cancel' : ''
-      return [
-        { code: standing.state.toUpperCase(), message: `${standing.state} at ${clock(here, run.out!.since)}${cancelling}`, stuck: true },
-      ]
+      return [{ code: standing.state.toUpperCase(), message: `${standing.state} at ${clock(here, run.out!.since)}${cancelling}` }]
     }
     case 'no-time':
       return [
