@@ -93,6 +93,43 @@ test('F12 what belonged to a removed group is not begun anew under its id', asyn
   assert.is(world.startsOf('g/m').length, 1)
 })
 
+test('G7 large values of what is refused do not stay', async () => {
+  const world = virtualWorld()
+  const pages = new Set<string>()
+  const { putPages } = world.store
+  world.store.putPages = async (written) => {
+    for (const { _id } of written) pages.add(_id)
+    await putPages(written)
+  }
+  await world.host()
+  const large = (ms: number) => ({ ms, how: 'error' as const, text: 'x'.repeat(20_000) }) as never
+  const program = world.bus.connect('program')
+  const submitted = (to: string, input: object, n: number) =>
+    program.publish([
+      { partition: 0, id: `x${n}`, events: [{ to, event: { type: 'submit', job: 'work', input: { value: input }, terms: defaultTerms } }] },
+    ])
+  await submitted('job:g/a', large(1), 1)
+  await world.clock.advance('1s')
+  const kept = pages.size
+  const member = (key: string, ms: number) => ({ key, job: 'work', input: { value: large(ms) }, terms: defaultTerms })
+  const group = { type: 'submit', options: {}, members: [member('a', 2), member('b', 3)], seal: true }
+  await program.publish([
+    {
+      partition: 0,
+      id: 'g',
+      events: [
+        { to: 'group:g', event: group },
+        { to: 'job:none', event: { type: 'update', input: { value: large(4) } } },
+      ],
+    },
+  ])
+  await world.clock.advance('1s')
+  assert.is(pages.size, kept + 3)
+  // That of the job which exists goes with it.
+  const left = (await world.store.getPages([...pages])).map(({ owner }) => owner)
+  assert.equal([...new Set(left)], ['job:g/a'])
+})
+
 test('F20 P17 marks of many commands are forgotten by the time of the stream, never by their number', async () => {
   const world = rulesWorld()
   await world.host('h').take(0)

@@ -7,7 +7,7 @@ import type { Outcome } from '../decide.ts'
 import type { ActorDocument } from '../document.ts'
 import type { Envelope } from '../envelope.ts'
 import { UnavailableError } from '../errors.ts'
-import type { Store } from '../store/port.ts'
+import type { Page, Store } from '../store/port.ts'
 import { type Cache, createCache } from './cache.ts'
 import { type Contracts, jobsIn, type Opened, openFrame, pageOut } from './door.ts'
 import { createDueTimes } from './due-times.ts'
@@ -35,6 +35,8 @@ export interface Item {
   timer?: { id: string; generation: number }
   /** From an actor of this partition: its outbox entry. */
   from?: [Address, number]
+  /** Pages that its large values were put into. */
+  pages?: readonly Page[]
   /** A page that is to be put into the event first. */
   page?: string
   /** The value of a callback, read from its page so that it can be checked. */
@@ -274,6 +276,7 @@ export async function takePartition(parts: HostParts, number: number, owner: str
       if (type === 'result' && job) parts.noteDuration(job as string, ms as number)
       const out = pageOut(item.envelope)
       item.envelope = out.envelope
+      item.pages = out.pages
       return out.pages
     })
     if (pages.length) await store.putPages(pages)

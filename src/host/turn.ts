@@ -38,6 +38,7 @@ export async function runTurn(partition: Partition, collected: Collected): Promi
   await clearStranded(partition, turn)
   await doChores(partition, turn)
   if (turn.unpaged.length) await partition.store.removePages(turn.unpaged)
+  if (turn.homeless.length) await removeHomeless(partition, turn)
   partition.acknowledge(collected.sequences)
   partition.cache.trim(turn.touched)
 }
@@ -119,6 +120,12 @@ async function clearStranded(partition: Partition, turn: Turn): Promise<void> {
     partition.cache.put(doc)
     partition.noted(doc)
   })
+}
+
+/** What was refused may have brought pages for actors that do not exist: nobody would ever remove them. */
+async function removeHomeless({ store }: Partition, { homeless }: Turn): Promise<void> {
+  const owners = new Set((await store.load([...new Set(homeless.map(({ owner }) => owner))])).map(({ _id }) => _id))
+  await store.removePages(homeless.filter(({ owner }) => !owners.has(owner)).map(({ _id }) => _id))
 }
 
 /** A turn cannot go on without a page that a document refers to. One that was read before may be gone: it is not read again. */

@@ -40,6 +40,7 @@ export function apply(partition: Partition, turn: Turn, touched: Map<Address, To
   if (!t.draft.snapshot || (!t.before && !t.changed && outcome.rejected)) {
     // It would have been created by an event that it refuses: it does not exist.
     touched.delete(envelope.to)
+    turn.homeless.push(...(item.pages ?? []))
     if (outcome.rejected?.code === 'NOT_ALLOWED') absent(partition, turn, item)
     else {
       turn.replies.push({ item, outcome })
@@ -147,6 +148,7 @@ function absent(partition: Partition, turn: Turn, item: Item): void {
   const { envelope } = item
   const outcome = refusal({ code: 'NOT_FOUND', message: `${envelope.to} does not exist` })
   turn.replies.push({ item, outcome })
+  turn.homeless.push(...(item.pages ?? []))
   if (item.from) turn.delivered.push(item.from)
   const { to, reply, letter, event } = { ...envelope, ...envelope.command }
   // Whoever waits is told. A result is kept all the same: somebody has worked for it.

@@ -31,6 +31,8 @@ export interface Turn {
   changes: StateChange[]
   /** Pages that nothing written in it refers to any more. */
   unpaged: string[]
+  /** Of events that were refused: perhaps nobody has them. */
+  homeless: Page[]
   touched: Set<Address>
   /** Those of them that it has written. */
   written: Set<Address>
@@ -53,6 +55,7 @@ export const beginTurn = ({ items, letters, refused }: Collected): Turn => ({
   replies: refused.map(({ envelope, error }) => ({ item: { envelope }, outcome: refusal(error) })),
   changes: [],
   unpaged: [],
+  homeless: [],
   touched: new Set(),
   written: new Set(),
   chores: items.flatMap(({ envelope, chore }) => (chore ? [{ address: envelope.to, chore }] : [])),
