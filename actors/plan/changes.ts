@@ -5,8 +5,10 @@ import type { Decision } from './step.ts'
 
 /** What an operator, or a program, may change while the plan is under way. `target`: a chain, or one run of it (`I/saturday`). */
 export type Change =
+  /** What code says of these chains. Others stay as they are: their code may only not run now. */
+  | { type: 'declare'; chains: Readonly<Record<string, readonly Said[]>> }
   /** A chain with its runs, new or instead of what is there; back in the plan if it was taken out. */
-  | { type: 'add'; chain: string; runs: readonly ({ run: string } & RunFacts)[] }
+  | { type: 'add'; chain: string; runs: readonly Said[] }
   /** Not in the plan any more: not waited for. What runs gets a cancel. */
   | { type: 'remove' | 'deactivate'; target: string }
   /** In the plan again, as it was. */
@@ -27,6 +29,7 @@ type Changed = { refused: Refusal } | { refused?: undefined; plan: Plan; decisio
 
 /** The plan with the change, or why it cannot be made: then nothing of it is. */
 export function changed(plan: Plan, change: Change, at: number): Changed {
+  if (change.type === 'declare') return declared(plan, change, at)
   if (change.type === 'add') return added(plan, change, at)
   const named = runsNamed(plan, change.target)
   if (!named.length) return refuse('NOT_FOUND', unknownTarget(plan, change.target))
@@ -89,30 +92,50 @@ function takenOut(plan: Plan, runs: readonly PlannedRun[], as: 'removed' | 'deac
   )
 }
 
-/** Its instances stay what they are: a run that has started is not started again by it. */
+/** A chain in other words. Its instances stay what they are: a run that has started is not started again by it. */
 function added(plan: Plan, { chain, runs }: Extract<Change, { type: 'add' }>, at: number): Changed {
-  const present = runsNamed(plan, chain)
-  const next = runs.map(({ run, ...facts }): PlannedRun => {
-    const before = plan.runs[keyOf(chain, run)]
-    if (!before) return { chain, run, ...facts, rounds: 0, inCode: 'none' }
-    const relinked = !before.out && before.inactive === undefined && !sameNames(before.after, facts.after)
-    return {
-      chain,
-      run,
-      ...facts,
-      rounds: before.rounds,
-      instance: before.instance,
-      linkedAt: relinked ? at : before.linkedAt,
-      inCode: inCodeOf(before, facts),
-    }
-  })
-  const dropped = present.filter(({ run, rounds }) => !rounds && !runs.some((one) => one.run === run))
-  const others = Object.values(plan.runs).filter((run) => !present.includes(run))
-  const started = present.filter(({ run, rounds }) => rounds && !runs.some((one) => one.run === run))
-  const issue = graphIssue(graphOf([...others, ...started, ...next]))
-  if (issue) return refuseGraph(issue)
-  const kept = Object.entries(plan.runs).filter(([, run]) => !dropped.includes(run))
-  return done({ ...plan, runs: Object.fromEntries(kept) }, next)
+  return replaced(plan, new Map([[chain, runs.map((run) => byHand(plan, chain, run, at))]]))
+}
+
+/** What was changed by hand stays as it is, and the difference is shown. */
+function declared(plan: Plan, { chains }: Extract<Change, { type: 'declare' }>, at: number): Changed {
+  return replaced(plan, new Map(Object.entries(chains).map(([chain, runs]) => [chain, runs.map((run) => byCode(plan, chain, run, at))])))
+}
+
+function replaced(plan: Plan, chains: ReadonlyMap<string, readonly PlannedRun[]>): Changed {
+  const next = [...chains.values()].flat()
+  const said = new Set(next.map(({ chain, run }) => keyOf(chain, run)))
+  const kept = Object.entries(plan.runs).filter(
+    ([key, { chain, rounds, inCode }]) => !chains.has(chain) || said.has(key) || rounds > 0 || inCode === 'none',
+  )
+  const after = withRuns({ ...plan, runs: Object.fromEntries(kept) }, next)
+  const issue = graphIssue(graphOf(Object.values(after.runs)))
+  return issue ? refuseGraph(issue) : done(after, [])
+}
+
+type Said = { readonly run: string } & RunFacts
+
+function byHand(plan: Plan, chain: string, { run, ...facts }: Said, at: number): PlannedRun {
+  const before = plan.runs[keyOf(chain, run)]
+  if (!before) return { chain, run, ...facts, rounds: 0, inCode: 'none' }
+  return { ...restated(before, facts, at), out: undefined, inCode: inCodeOf(before, facts) }
+}
+
+function byCode(plan: Plan, chain: string, { run, ...facts }: Said, at: number): PlannedRun {
+  const before = plan.runs[keyOf(chain, run)]
+  if (!before) return { chain, run, ...facts, rounds: 0 }
+  if (!before.inCode) return restated(before, facts, at)
+  return { ...before, inCode: sameFacts(before, facts) ? undefined : facts }
+}
+
+/** The same run with other facts. */
+function restated(
+  { chain, run, out, released, linkedAt, rounds, instance, ...before }: PlannedRun,
+  facts: RunFacts,
+  at: number,
+): PlannedRun {
+  const relinked = !out && before.inactive === undefined && !sameNames(before.after, facts.after)
+  return { chain, run, ...facts, out, released, linkedAt: relinked ? at : linkedAt, rounds, instance }
 }
 
 /** They count for what has not started. */

@@ -42,12 +42,16 @@ function ended(plan: Plan, { key, round, state }: Extract<PlanEvent, { type: 'en
   return withRuns(plan, [{ ...run, instance: { ...run.instance, state, endedAt: at } }])
 }
 
+/** What starts in one step: all of it is in the outbox of one document. The rest is in the next, at once (see nextAt). */
+export const mostAtOnce = 200
+
 /** Everything that is due starts, once. */
 function settle(plan: Plan, at: number, before: readonly Decision[]): Step {
   const decisions = [...before]
   const runs: PlannedRun[] = []
   for (const [key, { state, startAt, timed }] of standings(plan, at)) {
     if (state !== 'due' && state !== 'missed') continue
+    if (runs.length === mostAtOnce) break
     const run = plan.runs[key]!
     const late = at - startAt!
     if (state === 'missed') {
@@ -63,11 +67,11 @@ function settle(plan: Plan, at: number, before: readonly Decision[]): Step {
   return { plan: withRuns(plan, runs), decisions }
 }
 
-/** When the plan must be looked at again: the next start that only waits for its time. */
+/** When the plan must be looked at again: the next start that only waits for its time; `at`: there is more to start now. */
 export function nextAt(plan: Plan, at: number): number | undefined {
   let next: number | undefined
   for (const { state, startAt } of standings(plan, at).values())
-    if (state === 'waiting' && startAt !== undefined && startAt < (next ?? Number.POSITIVE_INFINITY)) next = startAt
+    if (startAt !== undefined) next = Math.min(next ?? Number.POSITIVE_INFINITY, state === 'waiting' ? startAt : at)
   return next
 }
 

@@ -112,6 +112,7 @@ const refused = (options: object, field: string, message: RegExp) => {
 bad('each of them', () => {
   refused({ name: 'work days' }, 'name', /letters, digits/)
   refused({ timezone: 'Europe/Zuric' }, 'timezone', /Europe\/Zurich/)
+  refused({ timezone: 'europe/zurich' }, 'timezone', /not a time zone/)
   refused({ timezone: '+01:00' }, 'timezone', /not a time zone/)
   refused({ timezone: undefined }, 'timezone', /not a time zone/)
   refused({ days: ['monday'] }, 'days.0', /mon, tue/)

@@ -2,7 +2,7 @@ import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { graphIssue, graphOf } from '../../actors/plan/graph.ts'
 import { show } from '../../actors/plan/show.ts'
-import { nextAt, type PlanEvent, step } from '../../actors/plan/step.ts'
+import { mostAtOnce, nextAt, type PlanEvent, step } from '../../actors/plan/step.ts'
 import { instantOf } from '../../src/calendar/dates.ts'
 import { resolvePlan } from '../../src/plan/resolve.ts'
 import { type ChainTerms, checkChains } from '../../src/plan/runs.ts'
@@ -49,5 +49,20 @@ large('a row of 20,000 chains, each after the one before, is planned and shown',
   assert.is(show(plan, 0).length, 20_000)
   const circle = graphOf([...Object.values(plan.runs), { chain: 'c0', after: ['c19999'] }])
   assert.is(graphIssue(circle)?.code, 'CYCLE')
+})
+large('what is due at once starts in steps of a bounded size, each once', () => {
+  const chains = Array.from({ length: 1000 }, (_, i) => chain(`c${i}`, on(workdays, { at: '06:00' })))
+  let plan = resolvePlan(chains, zone, monday)
+  const at = instantOf(monday, '06:00', zone)
+  const started: string[] = []
+  for (let next: number | undefined = at; next !== undefined; next = nextAt(plan, at)) {
+    assert.is(next, at)
+    const made = step(plan, { type: 'time' }, at)
+    assert.ok(made.decisions.length <= mostAtOnce)
+    plan = made.plan
+    started.push(...made.decisions.map(({ key }) => key))
+  }
+  assert.is(started.length, 1000)
+  assert.is(new Set(started).size, 1000)
 })
 large.run()

@@ -309,6 +309,37 @@ C4('so are they in definitions', () => {
   bad('A', [on(workdays, { after: ['A'] })], /runs\.0\.after\.0: a chain cannot come after itself/)
   bad('A', [{ calendar: workdays, before: [] }], /runs\.0\.before: there is no such field/)
 })
+C4('other code: it counts for what has not started, what was changed by hand stays and is told, what code does not name stays', () => {
+  const d = day(six, monday, B40)
+  d.until('17:00')
+  d.change({ type: 'link', target: 'E', after: [] })
+  d.change({ type: 'add', chain: 'B2', runs: [{ ...factsOf(d, 'B')[0]!, run: 'main' }] })
+  d.change({ type: 'remove', target: 'D' })
+  const later = (name: string) => factsOf(d, name).map((facts) => ({ ...facts, at: (facts.at ?? factsOf(d, 'B')[0]!.at!) + 3_600_000 }))
+  const code = {
+    D: later('D'),
+    E: later('E').map((facts) => ({ ...facts, after: ['B'] })),
+    G: later('G'),
+    J: [{ run: 'main', after: ['G'], missed: 'run' }],
+  } as const
+  d.change({ type: 'declare', chains: code })
+  assert.equal(d.row('E').differs, ['after: nothing; in code: B', 'at: none; in code: 19:00'])
+  assert.equal(d.row('G').differs, [])
+  assert.is(d.row('D').state, 'removed')
+  assert.equal(d.row('B2').differs, ['not in code: added to this plan'])
+  d.refuses({ type: 'declare', chains: { B: [{ run: 'main', after: ['J'], missed: 'run' }] } }, /each of them would wait/)
+  d.until('24:00')
+  assert.equal(d.log(), ['E 17:00', 'B 18:00', 'B2 18:00', 'F 19:30', 'G 21:00', 'I/workday 21:10', 'J 21:10'])
+})
+C4('a run that code no longer has is not in the plan any more, unless it has started', () => {
+  const twice = chain('B', on(workdays, { name: 'early', at: '08:00' }), on(workdays, { name: 'late', at: '18:00' }))
+  const d = day(six_and(twice), monday)
+  d.until('12:00')
+  d.change({ type: 'declare', chains: { B: [] } })
+  assert.equal(d.starts('E'), ['12:00'])
+  assert.is(d.row('B/early').state, 'succeeded')
+  assert.is(d.plan.runs['B/late'], undefined)
+})
 C4('what runs goes on as it began when its chain is changed', () => {
   const d = day(six, monday, B40)
   d.until('18:10')

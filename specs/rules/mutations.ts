@@ -965,6 +965,14 @@ const plans: Mutation[] = [
     `${rules}: nor while B runs`,
   ),
   off(
+    'C4 what was changed by hand stays when code changes',
+    planChanges,
+    'if (!before.inCode) return restated(before, facts, at)',
+    'if (before) return restated(before, facts, at)',
+    `${rules}: other code`,
+  ),
+  off('C12 starts of one step are bounded', planStep, 'if (runs.length === mostAtOnce) break', '', 'plan/large.unit: what is due at once'),
+  off(
     'C12 a start is recorded in the step that decides it',
     planStep,
     'return { plan: withRuns(plan, runs), decisions }',

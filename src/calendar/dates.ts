@@ -24,8 +24,9 @@ export function isTimezone(zone: unknown): zone is string {
   // Offsets are no zones: they know nothing of clock changes.
   if (typeof zone !== 'string' || !/^[A-Za-z]/.test(zone)) return false
   try {
-    formatOf(zone)
-    return true
+    const { timeZone } = formatOf(zone).resolvedOptions()
+    // One zone, one spelling: it is part of ids.
+    return timeZone === zone || timeZone.toLowerCase() !== zone.toLowerCase()
   } catch {
     return false
   }
