@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import type { JobSubmit } from '../actors/job.ts'
 import { type Address, addressOf, checkId } from './address.ts'
 import type { Bus } from './bus/port.ts'
+import { type DeadLetters, deadLettersOf } from './client/dead-letters.ts'
 import { endsOf } from './client/ends.ts'
 import { type GroupHandle, handles, type JobHandle, resumed } from './client/handles.ts'
 import { type GivenMembers, memberSending } from './client/members.ts'
@@ -19,6 +20,7 @@ import type { ActorEvent } from './envelope.ts'
 import type { Find, View } from './host/api.ts'
 import { createSender } from './sender.ts'
 
+export type { DeadLetters, LettersRefused, OpenedLetter } from './client/dead-letters.ts'
 export type { WaitOptions } from './client/ends.ts'
 export type { ActorHandle, GroupHandle, JobHandle } from './client/handles.ts'
 export type { OrderOptions } from './client/order.ts'
@@ -88,6 +90,8 @@ export interface Client extends AsyncDisposable {
    */
   resume(as: string, name: string, value: unknown): Promise<void>
   pool(name: string): PoolHandle
+  /** Jobs that failed or were aborted for good, and events and commands that could not be applied. */
+  readonly deadLetters: DeadLetters
   /** All that match, page by page. `{ stuck: true }`: only what waits for an operator. */
   find(query: Find): AsyncIterable<View>
   /**
@@ -210,6 +214,7 @@ export function createClient({ bus, clock, name, onClose }: ClientParts): Client
     group,
     resume: async (as, name, value) => command(addressOf('correlation', checkId(as, 'as')), resumed(name, value)),
     pool: pools({ actor, command, ends }),
+    deadLetters: deadLettersOf({ bus, ask, history: async (id) => (await job(id).history()).history }),
     find,
     watch: watching(waits),
     async close() {

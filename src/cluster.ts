@@ -4,6 +4,7 @@ import type { StreamMemory, StreamRecord } from './bus/nats/stream-guard.ts'
 import { connectNats } from './bus/nats.ts'
 import { type Client, createClient } from './client.ts'
 import { systemClock } from './clock.ts'
+import { type LetterOptions, limitsOf } from './letters.ts'
 import { mongoStore } from './store/mongo.ts'
 import type { Store } from './store/port.ts'
 import type { World } from './world.ts'
@@ -17,15 +18,18 @@ export interface ClusterOptions {
   namespace?: string
   /** Fixed when the deployment is made. Default 16. */
   partitions?: number
+  /** Of events and commands that could not be applied: the newest host's say counts. Default: 30 days, 100,000; at most 256 MB. */
+  deadLetters?: LetterOptions
 }
 
 /** Hosts on one NATS and one MongoDB, or clusters of them. */
-export function cluster({ nats, mongo, namespace = 'stellwerk', partitions }: ClusterOptions): World {
+export function cluster({ nats, mongo, namespace = 'stellwerk', partitions, deadLetters }: ClusterOptions): World {
+  const letters = deadLetters && limitsOf(deadLetters)
   return {
     async connect({ name }) {
       const store = await mongoStore({ url: mongo, namespace })
       const memory = streamMemory(store)
-      const bus = await connectNats({ url: nats, namespace, name, partitions, create: true, memory }).catch(async (error) => {
+      const bus = await connectNats({ url: nats, namespace, name, partitions, create: true, memory, letters }).catch(async (error) => {
         await store.close()
         throw error
       })

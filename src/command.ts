@@ -43,7 +43,7 @@ const duration = z
   )
   .transform((value) => Math.min(longest, typeof value === 'number' ? value : ms(value, 'sealBy')))
 const notATime = { error: 'must be a time: ISO 8601 with an offset, or milliseconds since 1970' }
-const time = z
+export const time = z
   .union([z.number(notATime).int(notATime).min(0, notATime).max(8e14, notATime), z.iso.datetime({ offset: true, ...notATime })], notATime)
   .transform((at) => new Date(at).getTime())
 

@@ -1,4 +1,6 @@
+import type { LetterTable } from './bus/embedded/letters.ts'
 import { embeddedBus, type FrameJournal } from './bus/embedded.ts'
+import { type LetterOptions, limitsOf } from './letters.ts'
 import { type FolderStore, openFolder } from './store/embedded.ts'
 import { lockFolder } from './store/folder-lock.ts'
 import { memoryStore } from './store/memory.ts'
@@ -8,11 +10,12 @@ import type { World } from './world.ts'
  * No servers: a bus inside the process, and a folder that survives it. One process at a time may have the folder; a second one says
  * that it waits. `':memory:'` keeps nothing beyond the process: for specs.
  */
-export function embedded(folder: string, options: { partitions?: number } = {}): World {
-  return folder === ':memory:' ? inMemory(options) : inFolder(folder)
+export function embedded(folder: string, options: { partitions?: number; deadLetters?: LetterOptions } = {}): World {
+  return folder === ':memory:' ? inMemory(options) : inFolder(folder, options.deadLetters)
 }
 
-function inFolder(folder: string): World {
+function inFolder(folder: string, letters?: LetterOptions): World {
+  const letterLimits = limitsOf(letters)
   return {
     async connect({ name, clock, log }) {
       const unlock = await lockFolder(folder, { onWait: log })
@@ -21,7 +24,8 @@ function inFolder(folder: string): World {
         clock,
         journal: store.journal as FrameJournal,
         records: contractsIn(store),
-        keep: store.addDeadLetters,
+        letters: lettersOf(store),
+        letterLimits,
         knowsTheDead: true,
       })
       const connected = bus.connect(name)
@@ -46,11 +50,19 @@ const contractsIn = (store: FolderStore) => ({
   all: store.records,
 })
 
-function inMemory({ partitions = 1 }: { partitions?: number }): World {
+export const lettersOf = ({ addDeadLetters, getDeadLetters, removeDeadLetters, deadLetters }: FolderStore): LetterTable => ({
+  add: addDeadLetters,
+  get: getDeadLetters,
+  remove: removeDeadLetters,
+  all: deadLetters,
+})
+
+function inMemory({ partitions = 1, deadLetters }: { partitions?: number; deadLetters?: LetterOptions }): World {
+  const letterLimits = limitsOf(deadLetters)
   let shared: { bus: ReturnType<typeof embeddedBus>; store: ReturnType<typeof memoryStore> } | undefined
   return {
     async connect({ name, clock }) {
-      shared ??= { bus: embeddedBus({ clock, partitions }), store: memoryStore() }
+      shared ??= { bus: embeddedBus({ clock, partitions, letterLimits }), store: memoryStore() }
       const bus = shared.bus.connect(name)
       return { bus, store: shared.store, close: () => bus.close() }
     },

@@ -5,10 +5,13 @@ export type { HolidaysOf } from './calendar/holidays.ts'
 export type {
   ActorHandle,
   Client,
+  DeadLetters,
   GroupHandle,
   GroupSubmitOptions,
   JobHandle,
   JobUpdate,
+  LettersRefused,
+  OpenedLetter,
   SubmitOptions,
   WaitOptions,
   Watch,
@@ -46,9 +49,11 @@ export {
   ValidationError,
 } from './errors.ts'
 export type { Find, View } from './host/api.ts'
+export type { Attempt } from './host/attempts.ts'
 export type { Change } from './host/changes.ts'
 export type { HostEvents, OnHostEvent } from './host/events.ts'
 export type { Progress, StateChange } from './host/feed.ts'
 export { createHost, type Host, type HostOptions } from './host/host.ts'
+export type { Letter, LetterOptions, LetterQuery } from './letters.ts'
 export type { Suspended, SuspendOptions } from './suspend.ts'
 export type { World } from './world.ts'

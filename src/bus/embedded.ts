@@ -3,10 +3,11 @@ import { UnavailableError } from '../errors.ts'
 import { type Connection, connection } from './embedded/connection.ts'
 import { deferred } from './embedded/deferred.ts'
 import { type FrameJournal, frameQueues } from './embedded/frames.ts'
+import { type LetterTable, letterBox, lettersInMemory } from './embedded/letters.ts'
 import { type KeptRecords, recordsOf } from './embedded/records.ts'
 import { subjects } from './embedded/subjects.ts'
 import { workQueues } from './embedded/work.ts'
-import type { Bus, DeadLetter } from './port.ts'
+import type { Bus, DeadLetter, LetterLimits } from './port.ts'
 
 export type { FrameJournal, JournalEntry } from './embedded/frames.ts'
 
@@ -19,8 +20,9 @@ export interface EmbeddedBusOptions {
   journal?: FrameJournal
   /** Where some records survive; without it all live as long as the process. */
   records?: KeptRecords
-  /** Keeps dead letters; without it they are in `deadLetters`. */
-  keep?: (letters: readonly DeadLetter[]) => Promise<void>
+  /** Where dead letters survive; without it they are in `deadLetters`. */
+  letters?: LetterTable
+  letterLimits?: LetterLimits
   /** The process that holds the bus is the only one: who is not connected is dead. */
   knowsTheDead?: boolean
 }
@@ -46,7 +48,7 @@ export function embeddedBus(options: EmbeddedBusOptions): EmbeddedBus {
   const { partitions = 1, epoch = 1, clock, journal } = options
   const defer = deferred()
   const work = workQueues(defer)
-  const letters = new Map<string, DeadLetter>()
+  const letters = lettersInMemory()
   const connections = new Map<string, Connection>()
 
   const shared = {
@@ -56,10 +58,7 @@ export function embeddedBus(options: EmbeddedBusOptions): EmbeddedBus {
     work,
     messages: subjects(clock, defer),
     records: recordsOf(defer, options.records),
-    async keep(more: readonly DeadLetter[]) {
-      if (options.keep) return options.keep(more)
-      for (const letter of more) if (!letters.has(letter.id)) letters.set(letter.id, letter)
-    },
+    letters: letterBox(options.letters ?? letters, clock.now, options.letterLimits),
     workerLives(worker: string) {
       if (!options.knowsTheDead) return undefined
       return [...connections.keys()].some((connected) => worker.startsWith(`${connected}.`))
@@ -78,7 +77,7 @@ export function embeddedBus(options: EmbeddedBusOptions): EmbeddedBus {
       if (held.length > 0) clock.at(clock.now() + ackWait, () => work.offer(held))
     },
     get deadLetters() {
-      return [...letters.values()]
+      return letters.present
     },
     get idle() {
       return defer.idle

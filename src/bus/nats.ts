@@ -1,6 +1,7 @@
 import { jetstream, jetstreamManager } from '@nats-io/jetstream'
 import { ValidationError } from '../errors.ts'
 import { frameStream } from './nats/frames.ts'
+import { lettersIn } from './nats/letters.ts'
 import { openLink } from './nats/link.ts'
 import { messages } from './nats/messages.ts'
 import { publisher } from './nats/publisher.ts'
@@ -8,7 +9,7 @@ import { openRecords } from './nats/records.ts'
 import { guardStream, type StreamMemory } from './nats/stream-guard.ts'
 import { openDeployment, type StreamLimits, streamNames } from './nats/streams.ts'
 import { workStream } from './nats/work.ts'
-import type { Bus, DeadLetter } from './port.ts'
+import type { Bus, DeadLetter, LetterLimits } from './port.ts'
 
 export interface NatsOptions {
   /** `nats://host:4222`, several joined by commas. */
@@ -22,13 +23,15 @@ export interface NatsOptions {
   /** Hosts make what is missing; clients do not. */
   create: boolean
   limits?: StreamLimits
+  /** Of dead letters: what is given here replaces what the stream has. */
+  letters?: LetterLimits
   /** Of hosts: what their documents have seen of the event stream. Without it a stream that was put back is not recognised at the start. */
   memory?: StreamMemory
 }
 
 /** A bus over NATS JetStream. */
 export async function connectNats(options: NatsOptions): Promise<Bus> {
-  const { url, namespace, name, partitions, create, limits, memory } = options
+  const { url, namespace, name, partitions, create, limits, memory, letters } = options
   if (!/^[A-Za-z0-9_-]+$/.test(namespace))
     throw new ValidationError(`namespace: ${JSON.stringify(namespace)} may hold letters, digits, "_" and "-".`, [
       { path: ['namespace'], message: 'not a name' },
@@ -39,7 +42,7 @@ export async function connectNats(options: NatsOptions): Promise<Bus> {
     const jsm = await jetstreamManager(link.nc, { checkAPI: false })
     const records = await openRecords(link, js, namespace, create)
     const known = (await memory?.read())?.epoch
-    const { epoch, partitions: fixed } = await openDeployment({ link, jsm, records, namespace, partitions, create, limits, known })
+    const { epoch, partitions: fixed } = await openDeployment({ link, jsm, records, namespace, partitions, create, limits, letters, known })
     const names = streamNames(namespace, epoch)
     const guard = create ? await guardStream({ link, jsm, stream: names.events, epoch, memory }) : undefined
     const frames = frameStream({ link, jsm, namespace, stream: names.events, epoch, guard })
@@ -58,6 +61,7 @@ export async function connectNats(options: NatsOptions): Promise<Bus> {
       ...messages(link, namespace),
       records,
       deadLetter: (letters) => bury(letters.map((letter) => buried(namespace, letter, link.mostBytes))),
+      letters: lettersIn(link, jsm, namespace, names.dead),
       onConnection: (on) => void link.onConnection(on),
       // A server knows connections, not processes.
       workerLives: () => undefined,
@@ -87,6 +91,6 @@ function buried(namespace: string, letter: DeadLetter, mostBytes: number) {
   if (data.length <= mostBytes) return { subject, id: letter.id, data }
   // A message that is as large as messages may be leaves no room for the reason.
   const text = JSON.stringify(letter.body).slice(0, cutAt)
-  const cut = { ...letter, to: letter.to?.slice(0, longestSubject), body: { cut: data.length, text }, snapshot: undefined }
+  const cut = { ...letter, to: letter.to?.slice(0, longestSubject), body: { cut: data.length, text }, form: undefined, snapshot: undefined }
   return { subject, id: letter.id, data: encode(cut) }
 }

@@ -49,6 +49,8 @@ export interface Bus {
 
   /** Keeps what could not be applied, with the reason. Resolves when it is safe. */
   deadLetter(letters: readonly DeadLetter[]): Promise<void>
+  /** What was so kept; it goes by itself when it is too old, or too much. */
+  readonly letters: KeptLetters
 
   /** Tells of lost and regained connections; an in-process bus never calls it. */
   onConnection(on: (connected: boolean) => void): void
@@ -144,7 +146,29 @@ export interface DeadLetter {
   reason: { code: string; message: string; issues?: unknown }
   /** What came. */
   body: unknown
+  /** What the body is: as any program wrote it, as hosts send it, or the event alone. Absent: nothing that could be sent again. */
+  form?: 'command' | 'envelope' | 'event'
   /** State that the target was in, if it was the target that refused. */
   snapshot?: unknown
   at: number
 }
+
+export interface KeptLetters {
+  /** Oldest first, after a place; at most so many. */
+  list(after: string | undefined, limit: number): Promise<KeptLetter[]>
+  get(place: string): Promise<KeptLetter | undefined>
+  /** Those that are gone are left out. */
+  remove(places: readonly string[]): Promise<void>
+}
+
+export interface KeptLetter extends DeadLetter {
+  /** Where it is kept: later ones have later places. */
+  place: string
+}
+
+/** How long dead letters are kept, ms, and how many: the oldest go first. */
+export interface LetterLimits {
+  age: number
+  count: number
+}
+export const letterLimits: LetterLimits = { age: 30 * 24 * 3600 * 1000, count: 100_000 }

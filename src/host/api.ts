@@ -9,7 +9,9 @@ import type { ActorDocument, HistoryEntry } from '../document.ts'
 import { isStellwerkError, NotFoundError } from '../errors.ts'
 import { readPayload } from '../payload.ts'
 import type { Query, Store } from '../store/port.ts'
+import { answerSize, fitting } from './answer-size.ts'
 import { changesOf } from './changes.ts'
+import { letterQuestions } from './dead-letters/questions.ts'
 import { entriesOf, historyPages } from './history.ts'
 
 /** What can be known of an actor from outside. */
@@ -53,8 +55,6 @@ export interface Find extends Query {
 
 type Request = { address: Address; query?: Find; after?: string; limit?: number; from?: number; inc?: string }
 
-/** So many characters of JSON are enough for one answer: what is longer comes in several, each asked for with the `after` of the one before. */
-const answerSize = 256 * 1024
 /** Documents that are looked through for one answer about what is stuck. */
 const sliceOfStuck = 500
 const slicesAtOnce = 10
@@ -88,6 +88,10 @@ export function serveApi({ bus, store, clock, actors }: { bus: Bus; store: Store
     },
   }
 
+  const letters = letterQuestions({ bus, store })
+  verbs.deadLetters = async (request) => ({ ...(await letters.deadLetters(request, clock.now())) })
+  verbs.deadLetter = (request) => letters.deadLetter(request as { letter?: unknown })
+
   /** What is stuck is told by the machines, not by an index: a bounded part of all that match is looked through for one answer. */
   async function findStuck({ stuck: _, ...query }: Find, after: string | undefined) {
     const views: View[] = []
@@ -116,13 +120,6 @@ export function serveApi({ bus, store, clock, actors }: { bus: Bus; store: Store
     return [bus.serve(`api.${verb}`, reply, 'api'), bus.serve(`everyone.${verb}`, reply)]
   })
   return { stop: () => serving.forEach((one) => one.stop()) }
-}
-
-/** The first of them, as many as fit into one answer: one at least. */
-function fitting<T>(all: readonly T[], taken = 0): T[] {
-  let size = taken
-  const rest = all.findIndex((one) => (size += JSON.stringify(one).length) > answerSize)
-  return rest < 0 ? [...all] : all.slice(0, taken ? rest : Math.max(1, rest))
 }
 
 /**

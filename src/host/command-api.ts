@@ -2,6 +2,7 @@ import { partitionOf, rootOf } from '../address.ts'
 import type { Bus } from '../bus/port.ts'
 import type { Clock } from '../clock.ts'
 import { commandTypes } from '../command.ts'
+import type { Envelope } from '../envelope.ts'
 import { isStellwerkError } from '../errors.ts'
 import { type Contracts, fromOutside, jobsIn } from './door.ts'
 import type { Refusal, Reply } from './replies.ts'
@@ -9,7 +10,7 @@ import type { Refusal, Reply } from './replies.ts'
 /** How long a request waits for its outcome. */
 const waits = 10_000
 
-type Answer = { ok: true; to: string; state?: string; version?: number } | { ok: false; error: Refusal }
+export type Answer = { ok: true; to: string; state?: string; version?: number } | { ok: false; error: Refusal }
 
 /**
  * Commands as requests, for programs: `api.submit`, `add`, `seal`, `cancel`, `retry`, `resume`, `update` take the body of the command (the verb says its
@@ -29,9 +30,13 @@ export function serveCommands({ bus, clock, contracts, name }: { bus: Bus; clock
   async function command(type: string, body: unknown): Promise<Answer> {
     await contracts.learn(jobsIn(body))
     const { reply: _, ...given } = fromOutside(contracts, undefined, withType(type, body))
-    const call = ++last
     // Who asks is told: nobody else need find a refusal among the dead letters.
-    const envelope = { ...given, letter: undefined, reply: { inbox, call } }
+    return send({ ...given, letter: undefined })
+  }
+
+  async function send(given: Envelope): Promise<Answer> {
+    const call = ++last
+    const envelope = { ...given, reply: { inbox, call } }
     const answer = outcome(call, envelope.to)
     const partition = partitionOf(rootOf(envelope.to), bus.partitions)
     await bus.publish([{ partition, id: `${name} api ${call}`, events: [envelope] }])
@@ -53,6 +58,8 @@ export function serveCommands({ bus, clock, contracts, name }: { bus: Bus; clock
 
   const serving = commandTypes.map((type) => bus.serve(`api.${type}`, (body) => command(type, body).catch(refused), 'api'))
   return {
+    /** One command, from here: answers once its outcome is committed. */
+    send,
     stop() {
       listening.stop()
       for (const one of serving) one.stop()
@@ -70,7 +77,7 @@ function checkType(type: string, body: unknown): unknown {
   throw Object.assign(new Error(`type: ${message}`), { code: 'VALIDATION', issues: [{ path: ['type'], message }] })
 }
 
-function refused(error: unknown): Answer {
+export function refused(error: unknown): Extract<Answer, { ok: false }> {
   const { code, message, issues } = error as Refusal
   const known = isStellwerkError(error) || typeof code === 'string'
   return { ok: false, error: { code: known ? code : 'UNAVAILABLE', message, ...(issues ? { issues } : {}) } }

@@ -71,7 +71,8 @@ export function openFrame(
       const named = typeof to === 'string' ? to : undefined
       const reason: Refusal = { code, message, ...(issues ? { issues } : {}) }
       const id = `e${epoch}.p${partition}.${sequence}.${place}`
-      opened.letters.push({ id, to: named, reason, body: bodyOf(frame, one), at: here.now })
+      const form = one === undefined ? undefined : ours ? 'envelope' : 'command'
+      opened.letters.push({ id, to: named, reason, body: bodyOf(frame, one), form, at: here.now })
       const inbox = ours ? (reply as Envelope['reply']) : inboxOf(one)
       if (inbox?.inbox) opened.refused.push({ envelope: { to: named ?? '', event: { type: 'refused' }, reply: inbox }, error: reason })
     }

@@ -14,6 +14,7 @@ import type { World } from '../world.ts'
 import { serveApi } from './api.ts'
 import { serveCommands } from './command-api.ts'
 import { watchContracts } from './contracts.ts'
+import { serveLetters } from './dead-letters/actions.ts'
 import { createHostEvents, type OnHostEvent } from './events.ts'
 import { createHeart } from './heart.ts'
 import { createLiveness } from './liveness.ts'
@@ -152,6 +153,7 @@ export async function createHost(options: HostOptions): Promise<Host> {
   const { answerFor, silence } = serveRuns(bus, store, partitions)
   const api = serveApi({ bus, store, clock, actors: parts.actors })
   const commands = serveCommands({ bus, clock, contracts: registry, name })
+  const letters = serveLetters({ bus, store, clock, contracts: registry, send: commands.send })
   const client = createClient({ bus, clock, name: `${name}.c` })
 
   await ownership.start()
@@ -169,6 +171,7 @@ export async function createHost(options: HostOptions): Promise<Host> {
     liveness.stop()
     await client.close()
     api.stop()
+    letters.stop()
     commands.stop()
     registry.stop()
     await close()

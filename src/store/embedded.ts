@@ -23,6 +23,7 @@ export interface FolderStore extends Store {
   records(prefix: string): Promise<({ key: string } & StoredRecord)[]>
   /** Durable when resolved. */
   addDeadLetters(letters: readonly DeadLetter[]): Promise<void>
+  getDeadLetters(ids: readonly string[]): Promise<DeadLetter[]>
   /** Oldest first. */
   deadLetters(): Promise<DeadLetter[]>
   removeDeadLetters(ids: readonly string[]): Promise<void>
@@ -165,6 +166,10 @@ function deadLettersOf(root: RootDatabase<string>, write: Writer) {
       check()
       for (const letter of added) letters.put(letter.id, letter)
       await flush()
+    },
+    getDeadLetters: async (ids: readonly string[]) => {
+      check()
+      return ids.map(letters.get).filter((letter) => letter !== undefined)
     },
     deadLetters: async () => {
       check()

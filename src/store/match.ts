@@ -13,12 +13,15 @@ export type Matched = Pick<ActorDocument, '_id' | 'type' | 'state' | 'group' | '
 export function matches(doc: Matched, query: Query): boolean {
   if (doc.removedAt !== undefined) return false
   if (query.type !== undefined && doc.type !== query.type) return false
-  if (query.state !== undefined && doc.state !== query.state) return false
+  if (query.state !== undefined && !statesOf(query).includes(doc.state)) return false
   if (query.group !== undefined && doc.group !== query.group) return false
   if (query.prefix !== undefined && !doc._id.startsWith(query.prefix)) return false
   const labels = doc.labels ?? {}
   return Object.entries(query.labels ?? {}).every(([key, value]) => Object.hasOwn(labels, key) && labels[key] === value)
 }
+
+/** By name; a state is looked for by one name or several. */
+export const statesOf = ({ state }: Query): readonly string[] => (typeof state === 'string' ? [state] : (state ?? []))
 
 /** No base and no document counts as met: that is a creation. */
 export const meets = (present: Base | undefined, base: Base | undefined): boolean =>

@@ -1,7 +1,7 @@
 import type { Collection, Filter } from 'mongodb'
 import type { ActorDocument } from '../document.ts'
 import { gather, type Limits } from './gather.ts'
-import { byWakeAt, rangeOf } from './match.ts'
+import { byWakeAt, rangeOf, statesOf } from './match.ts'
 import { committer } from './mongo/commit.ts'
 import { fact, type StoredFact, setFact } from './mongo/facts.ts'
 import { mongoPages, type StoredPage } from './mongo/pages.ts'
@@ -90,7 +90,7 @@ async function find(actors: Collection<Stored>, query: Query, after: string | un
     _id: after !== undefined && after >= from ? { $gt: after, $lt: before } : { $gte: from, $lt: before },
     removedAt: { $exists: false },
     ...(type !== undefined && { type }),
-    ...(state !== undefined && { state }),
+    ...(state !== undefined && { state: { $in: [...statesOf(query)] } }),
     ...(group !== undefined && { group }),
     ...(labels.length > 0 && { labels: { $all: labels } }),
   }

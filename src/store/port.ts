@@ -68,7 +68,8 @@ export interface Waking {
 
 export interface Query {
   type?: string
-  state?: string
+  /** One of these. */
+  state?: string | readonly string[]
   /** Addresses that begin so: members of a group. */
   prefix?: string
   /** Members of a group (its address). */

@@ -98,6 +98,11 @@ export function chaos({ dieAt, onDeath = () => {} }: { dieAt?: number; onDeath?:
         watch: (prefix, on) => inner.records.watch(prefix, on),
       },
       deadLetter: (letters) => later('deadLetter', () => inner.deadLetter(letters)),
+      letters: {
+        list: (after, limit) => later('letters.list', () => inner.letters.list(after, limit)),
+        get: (place) => later('letters.get', () => inner.letters.get(place)),
+        remove: (places) => later('letters.remove', () => inner.letters.remove(places)),
+      },
       onConnection: (on) => inner.onConnection(on),
       workerLives: (worker) => inner.workerLives(worker),
       close: () => inner.close(),

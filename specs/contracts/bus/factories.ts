@@ -7,6 +7,7 @@ import { embeddedBus } from '../../../src/bus/embedded.ts'
 import { connectNats } from '../../../src/bus/nats.ts'
 import type { DeadLetter } from '../../../src/bus/port.ts'
 import { systemClock } from '../../../src/clock.ts'
+import { lettersOf } from '../../../src/embedded.ts'
 import { openFolder } from '../../../src/store/embedded.ts'
 import type { BusFactory } from './world.ts'
 
@@ -33,7 +34,7 @@ export const folderRecordsFactory: BusFactory = {
       partitions: 16,
       clock: systemClock,
       records: { keeps: () => true, get, put, all },
-      keep: store.addDeadLetters,
+      letters: lettersOf(store),
     })
     return {
       connect: async (name) => bus.connect(name),

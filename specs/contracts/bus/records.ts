@@ -1,5 +1,5 @@
 import * as assert from 'uvu/assert'
-import type { DeadLetter, StoredRecord } from '../../../src/bus/port.ts'
+import type { DeadLetter, KeptLetter, StoredRecord } from '../../../src/bus/port.ts'
 import { type BusFactory, busSuite, unique, until } from './world.ts'
 
 /** Shared facts, and what could not be applied. */
@@ -73,15 +73,30 @@ export function recordSpecs(factory: BusFactory): void {
     assert.equal(seen, ['there'])
   })
 
-  test('dead letters are kept, each once', async ({ a, world }) => {
+  test('dead letters are kept, each once, and read and removed by place', async ({ a, b, world }) => {
+    const at = Date.now()
     const letters: DeadLetter[] = [
-      { id: 'd1', to: 'job:x/1', reason: { code: 'VALIDATION', message: 'no' }, body: { type: 'y' }, snapshot: { value: 'z' }, at: 7 },
-      { id: 'd2', reason: { code: 'VALIDATION', message: 'no JSON', issues: [1] }, body: null, at: 8 },
-      { id: 'd3', to: 'no address.. at * all', reason: { code: 'VALIDATION', message: 'no' }, body: 'x', at: 9 },
+      { id: 'd1', to: 'job:x/1', reason: { code: 'VALIDATION', message: 'no' }, body: { type: 'y' }, snapshot: { value: 'z' }, at },
+      { id: 'd2', reason: { code: 'VALIDATION', message: 'no JSON', issues: [1] }, body: null, at: at + 1 },
+      { id: 'd3', to: 'no address.. at * all', reason: { code: 'VALIDATION', message: 'no' }, body: 'x', at: at + 2 },
     ]
     await a.deadLetter(letters)
     await a.deadLetter([letters[1]!])
     assert.equal(await world.deadLetters(), letters)
+
+    const first = await b.letters.list(undefined, 2)
+    const rest = await b.letters.list(first[1]!.place, 2)
+    const placeless = ({ place: _, ...letter }: KeptLetter): DeadLetter => letter
+    assert.equal([...first, ...rest].map(placeless), letters)
+    assert.equal(await b.letters.get(rest[0]!.place), rest[0])
+    await b.letters.remove([first[1]!.place, first[1]!.place])
+    await a.letters.remove([first[1]!.place, 'unknown'])
+    assert.is(await a.letters.get(first[1]!.place), undefined)
+    assert.is(await a.letters.get('unknown'), undefined)
+    const places = (await a.letters.list(undefined, 100)).map(({ place }) => place)
+    assert.equal(places, [first[0]!.place, rest[0]!.place])
+    // A cursor may be that of one which is gone.
+    assert.equal(await a.letters.list(first[1]!.place, 100), rest)
   })
 
   test.run()

@@ -1,6 +1,7 @@
 import { UnavailableError } from '../../errors.ts'
-import type { Bus, DeadLetter, Offer, Records } from '../port.ts'
+import type { Bus, Offer, Records } from '../port.ts'
 import type { Frames } from './frames.ts'
+import type { LetterBox } from './letters.ts'
 import type { Subjects } from './subjects.ts'
 import type { WorkQueues } from './work.ts'
 
@@ -12,7 +13,7 @@ export interface Shared {
   work: WorkQueues
   messages: Subjects
   records: Records
-  keep(letters: readonly DeadLetter[]): Promise<void>
+  letters: LetterBox
   workerLives(worker: string): boolean | undefined
 }
 
@@ -26,7 +27,7 @@ const never = new Promise<never>(() => {})
 
 /** One host's (or client's) place at the bus. */
 export function connection(shared: Shared, left: () => void): Connection {
-  const { frames, work, messages, records } = shared
+  const { frames, work, messages, records, letters } = shared
   const ends = new Set<() => void>()
   const pulls = new Set<() => readonly Offer[]>()
   let state: 'open' | 'closed' | 'dead' = 'open'
@@ -109,7 +110,12 @@ export function connection(shared: Shared, left: () => void): Connection {
       put: (key, value, revision) => call(() => records.put(key, value, revision)),
       watch: (prefix, on) => call(async () => ({ stop: stopping((await records.watch(prefix, whileOpen(on))).stop) })),
     },
-    deadLetter: (letters) => call(() => shared.keep(letters)),
+    deadLetter: (added) => call(() => letters.add(added)),
+    letters: {
+      list: (after, limit) => call(() => letters.list(after, limit)),
+      get: (place) => call(() => letters.get(place)),
+      remove: (places) => call(() => letters.remove(places)),
+    },
     onConnection() {},
     workerLives: shared.workerLives,
     async close() {

@@ -10,7 +10,7 @@ import {
 } from '@nats-io/jetstream'
 import { nanos, nuid } from 'nats'
 import { StellwerkError, UnavailableError } from '../../errors.ts'
-import type { Records } from '../port.ts'
+import { type LetterLimits, letterLimits, type Records } from '../port.ts'
 import type { Link } from './link.ts'
 
 /** What is fixed when a deployment is made. */
@@ -49,6 +49,7 @@ export async function openDeployment(options: {
   partitions?: number
   create: boolean
   limits?: StreamLimits
+  letters?: LetterLimits
   /** Number of the event stream that the documents have seen: NATS alone may have forgotten it. */
   known?: number
 }): Promise<Deployment> {
@@ -72,7 +73,9 @@ async function complete(options: Parameters<typeof openDeployment>[0], found: De
   }
   const names = streamNames(namespace, 0)
   await add({ ...queue(names.work, [`${namespace}.work.>`]), max_bytes: limits.work ?? gigabyte })
-  await add({ ...letters(names.dead, [`${namespace}.dead.>`]), max_bytes: limits.dead ?? gigabyte / 4 })
+  const kept = keptBy(options.letters ?? letterLimits)
+  await add({ ...letters(names.dead, [`${namespace}.dead.>`]), ...kept, max_bytes: limits.dead ?? gigabyte / 4 })
+  if (options.letters) await change(link, jsm, names.dead, kept)
 
   const present = found && (await have(streamNames(namespace, found.epoch).events))
   if (found && present) return found
@@ -154,9 +157,16 @@ const letters = (name: string, subjects: string[]) => ({
   retention: RetentionPolicy.Limits,
   storage: StorageType.File,
   discard: DiscardPolicy.Old,
-  max_age: nanos(30 * 24 * 3600 * 1000),
   allow_atomic: true,
 })
+
+const keptBy = ({ age, count }: LetterLimits) => ({ max_age: nanos(age), max_msgs: count })
+
+async function change(link: Link, jsm: JetStreamManager, name: string, wanted: Partial<StreamConfig>): Promise<void> {
+  const { config } = await link.bounded(() => jsm.streams.info(name))
+  const keys = Object.keys(wanted) as (keyof StreamConfig)[]
+  if (keys.some((key) => config[key] !== wanted[key])) await link.bounded(() => jsm.streams.update(name, wanted))
+}
 
 export const isApiError = (error: unknown, message: string): boolean =>
   error instanceof JetStreamApiError && error.message.includes(message)

@@ -154,13 +154,15 @@ function absent(partition: Partition, turn: Turn, item: Item): void {
   // Whoever waits is told. A result is kept all the same: somebody has worked for it.
   const told = reply && !letter && event.type !== 'result'
   if (item.claim || item.timer || told) return
-  turn.letters.push({ letter: { id: letterId(partition, item), to, reason: outcome.rejected!, body: envelope, at: partition.clock.now() } })
+  const at = partition.clock.now()
+  turn.letters.push({ letter: { id: letterId(partition, item), to, reason: outcome.rejected!, body: envelope, form: 'envelope', at } })
 }
 
 /** Keeps what was refused without a write: with the frame, it comes again after a crash. */
 function bury(partition: Partition, turn: Turn, item: Item, reason: { code: string; message: string }, always = false): void {
   const { to, event: body, letter } = item.envelope
-  if (letter || always) turn.letters.push({ letter: { id: letterId(partition, item), to, reason, body, at: partition.clock.now() } })
+  if (!letter && !always) return
+  turn.letters.push({ letter: { id: letterId(partition, item), to, reason, body, form: 'event', at: partition.clock.now() } })
 }
 
 /** The same for each repeat of what it is about. */

@@ -44,7 +44,8 @@ function routeEntry(partition: Partition, turn: Turn, doc: ActorDocument, entry:
       return
     case 'dead': {
       const { event: body, reason, snapshot } = entry
-      turn.letters.push({ letter: { id: `${doc.inc}.${entry.n}`, to: doc._id, reason, body, snapshot, at: partition.clock.now() }, from })
+      const at = partition.clock.now()
+      turn.letters.push({ letter: { id: `${doc.inc}.${entry.n}`, to: doc._id, reason, body, form: 'event', snapshot, at }, from })
     }
   }
 }
