@@ -75,7 +75,11 @@ const dead = {
     { guard: 'endOfMember', actions: ['noteRedrive', { type: 'send', params: askGroup }] },
     { guard: 'isThisEnd', target: '#ready', actions: ['noteRedrive', 'renew'] },
   ],
-  drop: [{ guard: 'isDropped' }, { guard: 'isThisEnd', actions: 'drop' }],
+  drop: [
+    { guard: 'isRemoved', actions: { type: 'reject', params: removed } },
+    { guard: 'isDropped' },
+    { guard: 'isThisEnd', actions: 'drop' },
+  ],
 } as const
 
 /** Thought lost, and waiting again: its success still counts, until another run is granted. */

@@ -30,11 +30,11 @@ export function lettersIn(link: Link, jsm: JetStreamManager, namespace: string, 
     },
     get: async (place) => (sequenceOf(place) ? read(sequenceOf(place), false) : undefined),
     async remove(places) {
-      for (const place of places) {
+      for (const place of places.filter(sequenceOf)) {
         try {
           await link.bounded(() => jsm.streams.deleteMessage(stream, sequenceOf(place), false))
         } catch (error) {
-          if (!isApiError(error, 'not found')) throw error
+          if (!isApiError(error, 'not found') && !isApiError(error, 'no message found')) throw error
         }
       }
     },

@@ -105,6 +105,8 @@ interface Slice {
 export async function deadJob(store: Pick<Store, 'load'>, address: string, end?: number): Promise<ActorDocument> {
   const [doc] = await store.load([address])
   if (!doc) throw new NotFoundError(`${address} does not exist`)
+  if (doc.removedAt !== undefined)
+    throw new NotFoundError(`${address} is no dead letter any more: it was removed on ${new Date(doc.removedAt).toISOString()}`)
   const { dispatch, dropped } = doc.snapshot.context as JobContext
   const now = dropped ? `${doc.state}, and was dropped` : doc.state
   if (!isDead(doc)) throw new NotFoundError(`${address} is no dead letter: it is ${now}`)
