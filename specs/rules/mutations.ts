@@ -24,6 +24,10 @@ const losses = 'src/host/losses.ts'
 const liveness = 'src/host/liveness.ts'
 const ownership = 'src/host/ownership.ts'
 const job = 'actors/job.ts'
+const pending = 'actors/job/pending.ts'
+const active = 'actors/job/active.ts'
+const endedState = 'actors/job/ended.ts'
+const outcomes = 'actors/job/outcomes.ts'
 const jobSetup = 'actors/job/setup.ts'
 const jobRuns = 'actors/job/runs.ts'
 const group = 'actors/group.ts'
@@ -199,13 +203,7 @@ const delivery: Mutation[] = [
     'order: P11',
     'everywhere: a second death',
   ),
-  off(
-    'F16 a second scan',
-    dueTimes,
-    '      scanLater(lateWrite, Number.POSITIVE_INFINITY)\n',
-    '',
-    "takeover: F16 a late owner's timer lands after",
-  ),
+  off('F16 a second scan', dueTimes, '      scanLater(lateWrite, whenTakenOver)\n', '', "takeover: F16 a late owner's timer lands after"),
   off(
     'F16 what is cached may be older',
     dueTimes,
@@ -216,7 +214,7 @@ const delivery: Mutation[] = [
   off(
     'F16 of open work as well',
     dueTimes,
-    'scanLater(lateWrite, Number.POSITIVE_INFINITY)',
+    'scanLater(lateWrite, whenTakenOver)',
     'scanLater(lateWrite, soon)',
     "takeover: F16 a late owner's grant",
   ),
@@ -340,7 +338,7 @@ const runs: Mutation[] = [
   ),
   off(
     'Q8 a late failure changes nothing',
-    job,
+    outcomes,
     "  { guard: 'current', actions: 'forgetRun' },\n] as const",
     '  ...afterRun,\n] as const',
     'runs: Q8 a failure',
@@ -386,20 +384,20 @@ const survival: Mutation[] = [
   off(
     'E3 a time that has passed',
     dueTimes,
-    'const queued = await scan(Number.POSITIVE_INFINITY)',
+    'const queued = await scan(whenTakenOver)',
     'const queued: Waiting[] = []',
     'survival: E3: overdue because its time',
   ),
   off('E3 Q11 in no stream', 'src/host/reconcile.ts', 'await partition.offer(lost)', '', 'survival: E3: overdue because its work'),
   off('R6 kept while NATS is away', 'src/host/results.ts', 'unsent.unshift(...keys)', '', 'survival: R6: NATS'),
   off('R6 leases stand still', losses, 'leases.renewAll()', '{}', 'survival: R6: NATS'),
-  off('W4 Q13 at once', job, "        cancel: { target: '#cancelled', actions: 'noteCancel' },\n", '', 'survival: W4 Q13'),
+  off('W4 Q13 at once', pending, "    cancel: { target: '#cancelled', actions: 'noteCancel' },\n", '', 'survival: W4 Q13'),
   off('W4 told by heartbeats', 'src/host/leases.ts', "lease.cancelling ? 'cancel' : 'go'", "'go'", 'survival: W4: cancelling'),
 ]
 
 const shutdown: Mutation[] = [
   off('W5 handlers are told', worker, 'run.abort.abort(shutdownReason())', '', 'shutdown: W5: a handler that throws the reason'),
-  off('W5 visibly', job, "            stopping: { guard: 'current', target: '#stopping' },\n", '', 'shutdown: W5: a handler that goes on'),
+  off('W5 visibly', active, "        stopping: { guard: 'current', target: '#stopping' },\n", '', 'shutdown: W5: a handler that goes on'),
   off('W5 no attempt is lost', jobSetup, "['back', 'unbegun']", "['unbegun']", 'shutdown: W5: a handler that throws the reason'),
   off(
     'W5 ends anyway',
@@ -431,14 +429,14 @@ const groups: Mutation[] = [
   ),
   off(
     'Q41 who has ended says so again',
-    job,
+    endedState,
     "submit: { guard: 'joins', actions: ['join', { type: 'send', params: end }] }",
     "submit: { guard: 'joins', actions: 'join' }",
     'groups: Q41',
   ),
   off(
     'Q42 decided by the group',
-    job,
+    endedState,
     "    { guard: 'inGroup', actions: { type: 'send', params: askGroup } },\n",
     '',
     'groups: Q42 a member is retried',
@@ -553,7 +551,7 @@ const jobUpdate = 'actors/job/update.ts'
 const updates: Mutation[] = [
   off(
     'W7 a new priority is a new offer',
-    job,
+    pending,
     "target: '#queued', reenter: true, actions: 'change'",
     "actions: 'change'",
     'updates: W7: a queued job',
@@ -574,7 +572,7 @@ const updates: Mutation[] = [
     'updates: W7: as a command',
   ),
   off('W7 a time is kept while it waits', jobUpdate, '(context.startAt ?? 0) > event.at', '!context && !event', 'updates: W7: a member'),
-  off('W7 large inputs leave the event', 'src/host/door.ts', " && event.type !== 'update'", '', 'updates: W7: a large input'),
+  off('W7 large inputs leave the event', 'src/host/door.ts', "'update', 'redrive'", "'redrive'", 'updates: W7: a large input'),
 ]
 
 const suspends: Mutation[] = [
@@ -612,9 +610,9 @@ const suspends: Mutation[] = [
   off('Q34 with the fallback of what has not come', suspension, "if (now.resuming === 'deadline')", 'if (false)', 'suspend: Q34'),
   off(
     'Q8 a late suspend counts',
-    job,
-    "const lateResult = [\n  { guard: 'returned', target: '#succeeded', actions: 'succeed' },\n  ...afterSuspend,\n",
-    "const lateResult = [\n  { guard: 'returned', target: '#succeeded', actions: 'succeed' },\n",
+    outcomes,
+    "lateResult = [\n  { guard: 'returned', target: '#succeeded', actions: 'succeed' },\n  ...afterSuspend,\n",
+    "lateResult = [\n  { guard: 'returned', target: '#succeeded', actions: 'succeed' },\n",
     'suspend: Q8',
   ),
   off(
@@ -632,7 +630,7 @@ const suspends: Mutation[] = [
     'suspend: Q35 and passes on',
   ),
   off('Q35 one job at a time', correlation, "guard: 'mine', actions: 'register'", "actions: 'register'", 'suspend: Q35 one job'),
-  off('Q35 released at the end', job, "      entry: { type: 'send', params: release },\n", '', 'suspend: Q35 the job registers'),
+  off('Q35 released at the end', endedState, "  entry: { type: 'send', params: release },\n", '', 'suspend: Q35 the job registers'),
 ]
 
 const sender = 'src/sender.ts'
@@ -698,9 +696,9 @@ const removal: Mutation[] = [
   off('E11 a tombstone answers for the id', job, '  tombstone: tombstoneOf,\n', '', './housekeeping.int: a job: kept'),
   off(
     'E11 what is left of a job cannot run',
-    job,
-    "{ guard: 'isRemoved', actions: { type: 'reject', params: removed } },",
-    '',
+    endedState,
+    "    { guard: 'isRemoved', actions: { type: 'reject', params: removed } },\n    { guard: 'inGroup'",
+    "    { guard: 'inGroup'",
     './housekeeping.int: what failed',
   ),
   off('E11 as many as may be kept', housekeeping, 'if (tooMany <= 0) return old', 'return old', './housekeeping.int: by count'),
@@ -742,7 +740,7 @@ const gates: Mutation[] = [
     'machines/gate.unit: who withdraws',
   ),
   off('Q21 a place that is not wanted goes back', job, "{ type: 'send', params: refuse }, ", '', 'machines/places.unit: Q21'),
-  off('Q22 units go back when the run ends', job, '      exit: leavesPool,', '', './lanes.int: units are free'),
+  off('Q22 units go back when the run ends', active, '  exit: leavesPool,', '', './lanes.int: units are free'),
   off(
     'Q22 the lane is kept until the end',
     'actors/job/places.ts',
@@ -764,7 +762,7 @@ const gates: Mutation[] = [
     'passed >= 0',
     'machines/gate.unit: nothing starves',
   ),
-  off('Q25 the end frees everything', job, '    ...leavesAll,\n    { type', '    { type', './lanes.int: backoff, a loss'),
+  off('Q25 the end frees everything', endedState, '    ...leavesAll,\n    { type', '    { type', './lanes.int: backoff, a loss'),
   off(
     'E2 in order of submit',
     'actors/gate/queue.ts',
