@@ -172,7 +172,8 @@ test('cancel: planned', async () => {
   assert.is(await j.state(), 'cancelled')
   await j.clock.advance('10m')
   assert.is(j.starts.length, 0)
-  assert.is((await j.ended()).code, 'JOB_CANCELLED')
+  const { code, message } = await j.ended()
+  assert.equal([code, message], ['JOB_CANCELLED', 'job:j was cancelled: x'])
   assert.equal((await j.doc('job:j')).timers, [])
 })
 

@@ -30,6 +30,8 @@ export interface View {
   removedAt?: number
   /** There was an output, and it was larger than that. */
   outputRemoved?: true
+  /** Why it was cancelled, if that was said. */
+  cancelReason?: string
   /** Of a job. */
   job?: string
   attempts?: number
@@ -164,8 +166,8 @@ async function viewOf(store: Store, doc: ActorDocument, withOutput: boolean): Pr
     group,
   }
   if (type === 'job') {
-    const { job, attempts, output, error, run, outputRemoved } = doc.snapshot.context as JobContext
-    Object.assign(view, { job, attempts: attempts.used, error, worker: run?.worker, outputRemoved })
+    const { job, attempts, output, error, run, outputRemoved, cancelReason } = doc.snapshot.context as JobContext
+    Object.assign(view, { job, attempts: attempts.used, error, worker: run?.worker, outputRemoved, cancelReason })
     if (state === 'suspended') view.suspended = suspendedOf(doc.snapshot.context as JobContext)
     if (withOutput && output) view.output = await readPayload(store, output)
   } else if (type === 'group') {
