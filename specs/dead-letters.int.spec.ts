@@ -228,6 +228,17 @@ test('an event for an actor that did not exist: redriven when it does', async ()
   assert.is((await failure(w.letters.redrive(again!.id)))!.code, 'NOT_FOUND')
 })
 
+test('a large value stays with its letter, though its target has no document', async () => {
+  const w = await world()
+  const input = { fails: 0, note: 'x'.repeat(40_000) }
+  await publish(w, { to: 'job:late', event: { type: 'update', job: 'once', input: { value: input } } })
+  const [id] = await w.ids()
+  assert.equal((await w.letters.get(id!)).input, input)
+  await w.client.submit(once, never, { id: 'late', startAt: w.clock.now() + 10_000 })
+  await w.letters.redrive(id!)
+  await w.is('late', 'succeeded')
+})
+
 test('what was refused is applied after all: its own number does not make it a duplicate', async () => {
   const w = await world()
   await w.client.submit(once, { fails: 1 }, { id: 'a', startAt: w.clock.now() + 10_000 })

@@ -24,9 +24,12 @@ export interface Terms {
 
 export const defaultTerms: Terms = { attempts: 3, backoff: 1000, factor: 2, jitter: 0.1, priority: 5, onLost: 'retry' }
 
-/** Backoff before the next attempt, ms. */
+const day = 86_400_000
+
+/** Backoff before the next attempt, ms: it grows to a day at most (where the first is longer, not at all), and is then spread by chance. */
 export function backoff({ self, terms, attempts }: Pick<JobContext, 'self' | 'terms' | 'attempts'>): number {
-  const full = terms.backoff * terms.factor ** Math.max(0, attempts.used - 1)
+  const grown = terms.backoff * terms.factor ** Math.max(0, attempts.used - 1)
+  const full = Math.min(grown, Math.max(terms.backoff, day))
   const chance = hash('sha1', `${self} ${attempts.used}`, 'buffer').readUInt32LE() / 2 ** 32
   return Math.round(full * (1 + terms.jitter * (2 * chance - 1)))
 }

@@ -35,8 +35,9 @@ export interface Item {
   timer?: { id: string; generation: number }
   /** From an actor of this partition: its outbox entry. */
   from?: [Address, number]
-  /** Pages that its large values were put into. */
+  /** Pages that its large values were put into, and the envelope as it came before that: what is kept of it as a dead letter. */
   pages?: readonly Page[]
+  given?: Envelope
   /** A page that is to be put into the event first. */
   page?: string
   /** The value of a callback, read from its page so that it can be checked. */
@@ -275,6 +276,7 @@ export async function takePartition(parts: HostParts, number: number, owner: str
       const { type, job, ms } = item.envelope.event
       if (type === 'result' && job) parts.noteDuration(job as string, ms as number)
       const out = pageOut(item.envelope)
+      if (out.pages.length) item.given = item.envelope
       item.envelope = out.envelope
       item.pages = out.pages
       return out.pages

@@ -155,12 +155,14 @@ function absent(partition: Partition, turn: Turn, item: Item): void {
   const told = reply && !letter && event.type !== 'result'
   if (item.claim || item.timer || told) return
   const at = partition.clock.now()
-  turn.letters.push({ letter: { id: letterId(partition, item), to, reason: outcome.rejected!, body: envelope, form: 'envelope', at } })
+  turn.letters.push({
+    letter: { id: letterId(partition, item), to, reason: outcome.rejected!, body: item.given ?? envelope, form: 'envelope', at },
+  })
 }
 
 /** Keeps what was refused without a write: with the frame, it comes again after a crash. */
 function bury(partition: Partition, turn: Turn, item: Item, reason: { code: string; message: string }, always = false): void {
-  const { to, event: body, letter } = item.envelope
+  const { to, event: body, letter } = item.given ?? item.envelope
   if (!letter && !always) return
   turn.letters.push({ letter: { id: letterId(partition, item), to, reason, body, form: 'event', at: partition.clock.now() } })
 }
