@@ -165,11 +165,22 @@ have the root \`a1\`. The message is JSON: one command, or an array of them that
 \`{"ok":true,"to":…,"state":…}\` or \`{"ok":false,"error":{…}}\` once the outcome is committed, or with code \`TIMEOUT\` after 10 s: then it may still
 be applied. A host must be up. \`stellwerk.api.get\`, \`.why\` and \`.history\` take \`{"address":"job:a1"}\`, \`.find\` takes
 \`{"query":{"type":"job","state":"failed"}}\`. An answer of \`.history\` or \`.find\` that has an \`after\` is a part: ask again with that \`after\`
-in the request until there is none. (The last part of a history has the snapshot.) \`.changes\`, and the feed that says when to ask: [events](events.md).
+in the request until there is none. (The last part of a history has the snapshot.) \`.stuck\` counts what waits for an operator, by type and state; it too may come in parts, to be added up. \`.changes\`, and the feed that says when to ask: [events](events.md).
 
 \`\`\`sh
 nats request stellwerk.api.submit '{"to":"job:a1","job":"invoice.print","input":{"number":"4711"}}'
 nats request stellwerk.api.get '{"address":"job:a1"}'
+\`\`\`
+
+## Dead letters
+
+\`stellwerk.api.deadLetters\` takes \`{"query":{"job":"invoice.print","code":"TIMEOUT","since":"2026-11-23T00:00:00+01:00"},"after":…,"limit":100}\` and answers
+\`{"ok":true,"letters":[{"id":…,"kind":"job"|"event","at":…,"to":…,"code":…,"message":…}],"after":…}\`; \`.deadLetter\` takes \`{"letter":"<id>"}\` and answers with its input, the error of each run
+(\`runs\`), or what came (\`body\`). \`.redriveLetters\` and \`.dropLetters\` take \`{"letters":[ids]}\` (100 at most; with one of them an \`input\`), or \`{"query":{…},"after":…}\` for the next 100 that match, and a
+\`reason\`; they answer \`{"ok":true,"done":…,"refused":[{"letter":…,"code":…,"message":…}],"after":…}\`: as long as there is an \`after\`, ask again with it. All of them may be asked twice. One job is also redriven by the command below, with no host up.
+
+\`\`\`sh
+nats request stellwerk.api.redriveLetters '{"letters":["job:a1@3"],"input":{"number":"4712"},"reason":"wrong number"}'
 \`\`\`
 
 ## From Python

@@ -27,6 +27,13 @@ const prints: Record<string, string[]> = {
     'round 3: gift',
     "{ number: '77', paid: true, card: 'none' }",
   ],
+  '07-dead-letters.ts': [
+    'job:a@2 Error: attempt 2: 47 is too short',
+    'job:b@1 TERMINAL: there is no invoice 0',
+    "{ number: '47' } [ 'attempt 1: 47 is too short', 'attempt 2: 47 is too short' ]",
+    "{ printed: '4711' }",
+    '{ dropped: 1, refused: [] }',
+  ],
 }
 
 const run = promisify(execFile)

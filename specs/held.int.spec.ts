@@ -98,6 +98,10 @@ world('R4 what is stuck is found: held, open without sealBy; and nothing else', 
   const found: string[] = []
   for await (const { address } of client.find({ stuck: true })) found.push(address)
   assert.equal(found.sort(), ['group:open', 'job:g/m'])
+  assert.equal(await client.stuck(), [
+    { type: 'group', state: 'open', count: 1 },
+    { type: 'job', state: 'held', count: 1 },
+  ])
   found.length = 0
   for await (const { address } of client.find({ stuck: true, type: 'group' })) found.push(address)
   assert.equal(found, ['group:open'])

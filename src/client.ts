@@ -11,6 +11,7 @@ import { type OrderOptions, orderOf } from './client/order.ts'
 import { type PoolHandle, pools } from './client/pools.ts'
 import { checkPriority, checkTime, deadlineOf, invalid, preparation } from './client/prepare.ts'
 import { errorOf, questions } from './client/questions.ts'
+import { countStuck } from './client/stuck.ts'
 import { type Watch, watching } from './client/watch.ts'
 import type { Clock } from './clock.ts'
 import { groupSubmit, labels as labelsSchema, reservedId } from './command.ts'
@@ -18,6 +19,7 @@ import { type Callbacks, check, type JobDefinition, type WithInput } from './def
 import { type Duration, ms } from './duration.ts'
 import type { ActorEvent } from './envelope.ts'
 import type { Find, View } from './host/api.ts'
+import type { StuckCount } from './host/stuck.ts'
 import { createSender } from './sender.ts'
 
 export type { DeadLetters, LettersRefused, OpenedLetter } from './client/dead-letters.ts'
@@ -94,6 +96,8 @@ export interface Client extends AsyncDisposable {
   readonly deadLetters: DeadLetters
   /** All that match, page by page. `{ stuck: true }`: only what waits for an operator. */
   find(query: Find): AsyncIterable<View>
+  /** How many are stuck, by type and state: for a metric. Counted when asked, by looking through all that has not ended. */
+  stuck(): Promise<StuckCount[]>
   /**
    * The changes of state of an actor, from a version on: complete and in order, also over reconnects, takeovers and lost messages, since
    * they are read from its history; the feed only says when to look. Waits for an actor that does not exist yet. Ends after the final
@@ -216,6 +220,7 @@ export function createClient({ bus, clock, name, onClose }: ClientParts): Client
     pool: pools({ actor, command, ends }),
     deadLetters: deadLettersOf({ bus, ask, history: async (id) => (await job(id).history()).history }),
     find,
+    stuck: () => countStuck(ask),
     watch: watching(waits),
     async close() {
       closed = true

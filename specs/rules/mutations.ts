@@ -979,6 +979,115 @@ const plans: Mutation[] = [
   ),
 ]
 
+const redrive = 'actors/job/redrive.ts'
+const letterActions = 'src/host/dead-letters/actions.ts'
+const letterBox = 'src/bus/embedded/letters.ts'
+const letters: Mutation[] = [
+  off(
+    'E13 which end is meant',
+    redrive,
+    "[undefined, context.dispatch].includes((event as Of<'redrive' | 'drop'>).end)",
+    'event.type !== context.self',
+    'machines/redrive.unit: what is no dead letter',
+  ),
+  off(
+    'E13 once for each end',
+    redrive,
+    'endOf(args) <= (args.context.redriven?.end ?? -1)',
+    'endOf(args) < 0',
+    'machines/redrive.unit: asked twice',
+    './dead-letters.int: redriven: once',
+  ),
+  off(
+    'E13 another input is a conflict',
+    redrive,
+    'input !== undefined && redriven.content',
+    'input === null && redriven.content',
+    'machines/redrive.unit: asked again',
+  ),
+  off(
+    'E13 the run gets the edited input',
+    redrive,
+    'return { input: redriven.input, redriven',
+    'return { redriven',
+    'machines/redrive.unit: with an edited input',
+    './dead-letters.int: with an edited input',
+  ),
+  off(
+    'E13 what the group refused is forgotten',
+    redrive,
+    'redriven?.end === dispatch ? { redriven: undefined }',
+    'redriven?.end === -1 ? { redriven: undefined }',
+    'machines/redrive.unit: a member asks',
+  ),
+  off(
+    'E13 an input is checked by the contract of its own job',
+    job,
+    "    { guard: 'ofAnotherJob', actions: { type: 'reject', params: anotherJob } },\n    { guard: 'editsResumed'",
+    "    { guard: 'editsResumed'",
+    'machines/redrive.unit: an input of another definition',
+  ),
+  off(
+    'E13 what was dropped is no letter',
+    'src/host/dead-letters/questions.ts',
+    '.dropped\n\n',
+    '.overdue\n\n',
+    './dead-letters.int: dropped',
+  ),
+  off(
+    'E13 an event is redriven under the name of its letter',
+    letterActions,
+    "{ from: 'redrive', inc: `redrive:${kept.id}`, n: 1 }",
+    '{}',
+    './dead-letters.int: what was refused is applied',
+  ),
+  off(
+    'E13 refused again it is a letter again',
+    letterActions,
+    '...identity, letter: true }',
+    '...identity }',
+    './dead-letters.int: an event for an actor that did not exist',
+  ),
+  off(
+    'E13 a letter goes only after its outcome',
+    letterActions,
+    'const { error } = outcomeOf(await parts.send({ ...again',
+    'await bus.letters.remove([place])\n    const { error } = outcomeOf(await parts.send({ ...again',
+    'chaos/letters-crash.int: a crash at each place',
+  ),
+  off(
+    'E13 a walk ends where it began in time',
+    'src/host/dead-letters/questions.ts',
+    'letter.at > until || ',
+    '',
+    './dead-letters.int: many that are refused again',
+  ),
+  off(
+    'E13 a letter holds its large values',
+    apply,
+    'body: item.given ?? envelope',
+    'body: envelope',
+    './dead-letters.int: a large value stays',
+  ),
+  off('E11 letters go by age', letterBox, 'if (!isOld(at) && times', 'if (times', './letters.int: by age'),
+  off('E11 letters go by count', letterBox, ' && times.size - gone.length <= limits.count', '', './letters.int: by count'),
+  off('E13 a letter counts as kept once it is', letterBox, 'await table.add(fresh)\n      for', 'for', './letters.int: by age'),
+  off(
+    'R4 backoff has an end',
+    'actors/job/terms.ts',
+    'Math.min(grown, Math.max(terms.backoff, day))',
+    'grown',
+    './retries.int: backoff grows to a day',
+  ),
+  off(
+    'R4 only what is stuck is counted',
+    'src/host/stuck.ts',
+    '.some(({ stuck }) => stuck)',
+    '.length > 0',
+    './held.int: R4 what is stuck',
+  ),
+]
+
 export const mutations: readonly Mutation[] = [
   ...delivery,
   ...runs,
@@ -995,4 +1104,5 @@ export const mutations: readonly Mutation[] = [
   ...byHand,
   ...calendars,
   ...plans,
+  ...letters,
 ]

@@ -12,7 +12,10 @@ import {
 import type { Refusal } from '../host/replies.ts'
 
 /** Asks the hosts: any of them can answer, since all is in the store. */
-export type Ask = <T>(verb: 'get' | 'why' | 'history' | 'changes' | 'find' | 'deadLetters' | 'deadLetter', request: unknown) => Promise<T>
+export type Ask = <T>(
+  verb: 'get' | 'why' | 'history' | 'changes' | 'find' | 'stuck' | 'deadLetters' | 'deadLetter',
+  request: unknown,
+) => Promise<T>
 
 /** How long one host may take for an answer, and then how long all of them may, ms. */
 const patience = 1500

@@ -13,6 +13,7 @@ import { answerSize, fitting } from './answer-size.ts'
 import { changesOf } from './changes.ts'
 import { letterQuestions } from './dead-letters/questions.ts'
 import { entriesOf, historyPages } from './history.ts'
+import { stuckOnes } from './stuck.ts'
 
 /** What can be known of an actor from outside. */
 export interface View {
@@ -57,9 +58,6 @@ export interface Find extends Query {
 
 type Request = { address: Address; query?: Find; after?: string; limit?: number; from?: number; inc?: string }
 
-/** Documents that are looked through for one answer about what is stuck. */
-const sliceOfStuck = 500
-const slicesAtOnce = 10
 /** Pages of a history that are read at once. */
 const pagesAtOnce = 8
 
@@ -90,25 +88,16 @@ export function serveApi({ bus, store, clock, actors }: { bus: Bus; store: Store
     },
   }
 
+  const stuck = stuckOnes({ store, clock, actors })
+  async function findStuck({ stuck: _, ...query }: Find, after: string | undefined) {
+    const { found, after: next } = await stuck.find(query, after)
+    return { views: await Promise.all(found.map((doc) => viewOf(store, doc, false))), after: next }
+  }
+  verbs.stuck = async (request) => ({ ...(await stuck.count(request)) })
+
   const letters = letterQuestions({ bus, store })
   verbs.deadLetters = async (request) => ({ ...(await letters.deadLetters(request, clock.now())) })
   verbs.deadLetter = (request) => letters.deadLetter(request as { letter?: unknown })
-
-  /** What is stuck is told by the machines, not by an index: a bounded part of all that match is looked through for one answer. */
-  async function findStuck({ stuck: _, ...query }: Find, after: string | undefined) {
-    const views: View[] = []
-    for (let slices = 0; slices < slicesAtOnce; slices++) {
-      const docs = await store.find(query, after, sliceOfStuck)
-      for (const doc of docs) if (isStuck(doc)) views.push(await viewOf(store, doc, false))
-      if (docs.length < sliceOfStuck) return { views }
-      after = docs.at(-1)!._id
-      if (views.length) break
-    }
-    return { views, after }
-  }
-
-  const isStuck = (doc: ActorDocument): boolean =>
-    doc.status !== 'done' && (actors.get(doc.type)?.why(doc.snapshot, clock.now()) ?? []).some(({ stuck }) => stuck)
 
   const serving = Object.entries(verbs).flatMap(([verb, answer]) => {
     const reply = async (request: unknown): Promise<Reply> => {

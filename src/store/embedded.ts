@@ -119,7 +119,7 @@ const sliceSize = 500
 /** Lets others run between two slices: a query over all documents takes its time. */
 async function find(docs: Documents, query: Query, after: string | undefined, limit: number): Promise<ActorDocument[]> {
   const { from, before } = rangeOf(query)
-  const headQuery = { ...query, labels: undefined }
+  const headQuery = { ...query, labels: undefined, status: undefined }
   const found: ActorDocument[] = []
   let start: Start = after !== undefined && after >= from ? { after } : { from }
   for (;;) {

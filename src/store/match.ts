@@ -8,12 +8,14 @@ import type { Base, Query, Waking } from './port.ts'
 /** Put after a text: after all texts that begin with it. */
 export const afterAll = '\u{10ffff}'
 
-export type Matched = Pick<ActorDocument, '_id' | 'type' | 'state' | 'group' | 'labels' | 'removedAt'>
+export type Matched = Pick<ActorDocument, '_id' | 'type' | 'state' | 'group' | 'labels' | 'removedAt'> &
+  Partial<Pick<ActorDocument, 'status'>>
 
 export function matches(doc: Matched, query: Query): boolean {
   if (doc.removedAt !== undefined) return false
   if (query.type !== undefined && doc.type !== query.type) return false
   if (query.state !== undefined && !statesOf(query).includes(doc.state)) return false
+  if (query.status !== undefined && doc.status !== query.status) return false
   if (query.group !== undefined && doc.group !== query.group) return false
   if (query.prefix !== undefined && !doc._id.startsWith(query.prefix)) return false
   const labels = doc.labels ?? {}

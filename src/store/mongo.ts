@@ -84,13 +84,14 @@ async function waking(actors: Collection<Stored>, partition: number, until: numb
 
 async function find(actors: Collection<Stored>, query: Query, after: string | undefined, limit: number): Promise<ActorDocument[]> {
   const { from, before } = rangeOf(query)
-  const { type, state, group } = query
+  const { type, state, group, status } = query
   const labels = Object.entries(query.labels ?? {}).map(([key, value]) => labelText(key, value))
   const filter: Filter<Stored> = {
     _id: after !== undefined && after >= from ? { $gt: after, $lt: before } : { $gte: from, $lt: before },
     removedAt: { $exists: false },
     ...(type !== undefined && { type }),
     ...(state !== undefined && { state: { $in: [...statesOf(query)] } }),
+    ...(status !== undefined && { status }),
     ...(group !== undefined && { group }),
     ...(labels.length > 0 && { labels: { $all: labels } }),
   }

@@ -75,6 +75,8 @@ export interface Query {
   /** Members of a group (its address). */
   group?: string
   labels?: Record<string, string>
+  /** 'active': what has not ended. */
+  status?: 'active' | 'done'
 }
 
 export interface Page {

@@ -110,7 +110,7 @@ function finding(test: Test) {
     aDocument('job:f-not'),
     aDocument('group:f', { state: 'open' }),
     aDocument('job:g/1', { group: 'group:g', state: 'running' }),
-    aDocument('chain:f/1', { group: 'group:f' }),
+    aDocument('chain:f/1', { group: 'group:f', status: 'done' }),
     aDocument('job:f/removed', { group: 'group:f', removedAt: 5 }),
   ]
   const memberIds = members.map(({ _id }) => _id)
@@ -124,6 +124,9 @@ function finding(test: Test) {
     ['by a prefix that is a whole address', { prefix: 'job:f/3' }, ['job:f/3']],
     ['by type', { type: 'job' }, ['job:f-not', ...memberIds, 'job:g/1']],
     ['by state', { state: 'running' }, [...oddIds, 'job:g/1']],
+    ['by one of several states', { type: 'job', state: ['nothing', 'running'] }, [...oddIds, 'job:g/1']],
+    ['by no state', { state: [] }, []],
+    ['by status', { status: 'done' }, ['chain:f/1']],
     ['by group', { group: 'group:f' }, ['chain:f/1', ...memberIds]],
     ['by group and type', { group: 'group:f', type: 'job' }, memberIds],
     ['by label', { labels: { parity: '1' } }, oddIds],

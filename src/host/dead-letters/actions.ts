@@ -74,7 +74,8 @@ export function letterActions(parts: Parts) {
       throw invalid('letters', 'name letters by their ids, or give a query; {} means all of them')
     if (letters === undefined) {
       if (input !== undefined) throw invalid('input', 'is edited for one letter: name it')
-      const page = await questions.deadLetters({ query, after, limit: mostLetters }, clock.now())
+      // What is refused again becomes a letter anew: it is of another walk.
+      const page = await questions.deadLetters({ query, after, limit: mostLetters }, clock.now() - 1)
       return { ids: page.letters.map(({ id }) => id), after: page.after }
     }
     if (!Array.isArray(letters) || letters.length > mostLetters) throw invalid('letters', `must be a list of at most ${mostLetters} ids`)

@@ -1,0 +1,53 @@
+import type { ActorType } from '../../actors/actor.ts'
+import type { Clock } from '../clock.ts'
+import type { ActorDocument } from '../document.ts'
+import type { Query, Store } from '../store/port.ts'
+
+/** Actors of one type that are stuck in one state: only an operator ends that. */
+export interface StuckCount {
+  type: string
+  state: string
+  count: number
+}
+
+/** Documents that are looked through for one answer. */
+const slice = 500
+const slicesAtOnce = 10
+
+/**
+ * What is stuck is told by the machines, not by an index: a bounded part of all that has not ended is looked through for one answer. Nothing
+ * is counted while nobody asks.
+ */
+export function stuckOnes({ store, clock, actors }: { store: Store; clock: Clock; actors: Map<string, ActorType> }) {
+  const isStuck = (doc: ActorDocument): boolean => (actors.get(doc.type)?.why(doc.snapshot, clock.now()) ?? []).some(({ stuck }) => stuck)
+
+  /** `enough`: stops after a slice with so many. */
+  async function look(query: Query, after: string | undefined, enough: number): Promise<{ found: ActorDocument[]; after?: string }> {
+    const found: ActorDocument[] = []
+    for (let slices = 0; slices < slicesAtOnce && found.length < enough; slices++) {
+      const docs = await store.find({ ...query, status: 'active' }, after, slice)
+      found.push(...docs.filter(isStuck))
+      if (docs.length < slice) return { found }
+      after = docs.at(-1)!._id
+    }
+    return { found, after }
+  }
+
+  return {
+    find: (query: Query, after: string | undefined) => look(query, after, 1),
+    async count({ after }: { after?: string }): Promise<{ stuck: StuckCount[]; after?: string }> {
+      const seen = await look({}, after, Number.POSITIVE_INFINITY)
+      return { stuck: addUp(seen.found.map(({ type, state }) => ({ type, state, count: 1 }))), after: seen.after }
+    },
+  }
+}
+
+/** By type and state. */
+export function addUp(counts: readonly StuckCount[]): StuckCount[] {
+  const sums = new Map<string, StuckCount>()
+  for (const { type, state, count } of counts) {
+    const key = `${type} ${state}`
+    sums.set(key, { type, state, count: count + (sums.get(key)?.count ?? 0) })
+  }
+  return [...sums].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, sum]) => sum)
+}
