@@ -1037,8 +1037,8 @@ const letters: Mutation[] = [
   off(
     'E13 an event is redriven under the name of its letter',
     letterActions,
-    "{ from: 'redrive', inc: `redrive:${kept.id}`, n: 1 }",
-    '{}',
+    '...again, ...identity, letter',
+    '...again, letter',
     './dead-letters.int: what was refused is applied',
   ),
   off(
@@ -1071,7 +1071,13 @@ const letters: Mutation[] = [
   ),
   off('E11 letters go by age', letterBox, 'if (!isOld(at) && times', 'if (times', './letters.int: by age'),
   off('E11 letters go by count', letterBox, ' && times.size - gone.length <= limits.count', '', './letters.int: by count'),
-  off('E13 a letter counts as kept once it is', letterBox, 'await table.add(fresh)\n      for', 'for', './letters.int: by age'),
+  off(
+    'E13 a letter counts as kept once it is',
+    letterBox,
+    'letters.filter(({ id }) => !times.has(id))',
+    'letters.filter(({ id, at }) => !times.has(id) && times.set(id, at))',
+    './letters.int: what cannot be kept',
+  ),
   off(
     'R4 backoff has an end',
     'actors/job/terms.ts',

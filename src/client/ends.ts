@@ -57,6 +57,7 @@ export function endsOf({ clock, ask, news, closed }: { clock: Clock; ask: Ask; n
 export function outcome(view: View): unknown {
   if (view.outputRemoved) throw new NotFoundError(`${view.address} succeeded; its output was removed by retention`)
   if (view.state === 'succeeded') return view.output ?? undefined
-  if (view.state === 'cancelled') throw new JobCancelledError(`${view.address} was cancelled${view.cancelReason ? `: ${view.cancelReason}` : ''}`)
+  if (view.state === 'cancelled')
+    throw new JobCancelledError(`${view.address} was cancelled${view.cancelReason ? `: ${view.cancelReason}` : ''}`)
   throw new JobFailedError(`${view.address} ${view.state}: ${view.error?.message ?? 'no message'}`, { cause: view.error })
 }
