@@ -251,6 +251,22 @@ test('what was refused is applied after all: its own number does not make it a d
   assert.equal([w.startsOf('a').length, await w.ids()], [2, []])
 })
 
+test('a command with an edited input: checked as the command was; one without an input has none to edit', async () => {
+  const w = await world()
+  await w.client.submit(once, {}, { id: 'a', startAt: w.clock.now() + 60_000 })
+  await w.client.submit(once, { ms: 7 }, { id: 'a', ack: 'queued' })
+  await publish(w, { to: 'job:none', event: { type: 'cancel' } })
+  const [cancel, submit] = (await collect(w.letters.list())).sort((a, b) => (a.code < b.code ? 1 : -1))
+  assert.equal([submit!.code, submit!.job, (await w.letters.get(submit!.id)).input], ['CONFLICT', 'once', { ms: 7 }])
+  assert.is((await failure(w.letters.redrive(cancel!.id, { input: {} })))!.code, 'VALIDATION')
+  const bad = await failure(w.letters.redrive(submit!.id, { input: { ms: 'seven' } }))
+  assert.equal([bad!.code, /^input\.ms: /.test(bad!.message)], ['VALIDATION', true])
+  assert.is((await w.ids()).length, 2)
+  // As it was submitted at first, it is the same job.
+  assert.equal(await w.letters.redrive(submit!.id, { input: {} }), { redriven: 1, refused: [] })
+  assert.equal(await w.ids(), [cancel!.id])
+})
+
 test('many that are refused again: each is tried once, and none is lost', async () => {
   const w = await world()
   const count = 120
