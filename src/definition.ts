@@ -2,7 +2,8 @@ import { z } from 'zod'
 import { defaultTerms, type Ended, type GroupFacts, type Terms } from '../actors/job.ts'
 import { callbackName } from './command.ts'
 import { type Duration, ms } from './duration.ts'
-import { type Issue, ValidationError } from './errors.ts'
+import { type Issue, StellwerkError, ValidationError } from './errors.ts'
+import { type Isolated, type IsolateOptions, isolatedOf } from './isolate.ts'
 import type { Suspended, SuspendOptions } from './suspend.ts'
 
 /**
@@ -58,6 +59,11 @@ export interface JobDefinition<I = unknown, O = unknown, Given = I, C extends Ca
   with(input: Given, options: { key: string }): MemberOf<I, O>
   with(input: Given): WithInput
   handler(handle: (input: I, ctx: Context<C>) => Promise<O | Suspended> | O | Suspended): Handler
+  /**
+   * The same in a module of its own (`file:` URL), whose default export it is: it runs in a thread, which is terminated when the handler
+   * does not end although it was told to.
+   */
+  handler(module: URL | string, options: IsolateOptions): Handler
 }
 
 export interface WithInput {
@@ -72,6 +78,8 @@ export interface MemberOf<_I = unknown, _O = unknown> extends WithInput {
 export interface Handler {
   readonly definition: JobDefinition<never, unknown, never>
   readonly handle: (input: never, ctx: Context) => unknown
+  /** It lives in a module, and runs in a thread. */
+  readonly isolated?: Isolated
 }
 
 /** What a handler is told about its run. */
@@ -130,9 +138,19 @@ export function defineJob<
     output,
     callbacks,
     with: ((given: unknown, more?: { key: string }) => ({ definition, input: given, ...more })) as never,
-    handler: (handle) => ({ definition: definition as never, handle: handle as never }),
+    handler: (handle: unknown, options?: IsolateOptions) => handlerOf(definition as never, handle, options),
   }
   return definition
+}
+
+function handlerOf(definition: Handler['definition'], handle: unknown, options?: IsolateOptions): Handler {
+  if (options) return { definition, handle: noThread, isolated: isolatedOf(handle, options) }
+  if (typeof handle !== 'function') fail('handler', "must be a function, or the URL of a module with { isolate: 'thread' }")
+  return { definition, handle: handle as never }
+}
+
+const noThread = () => {
+  throw new StellwerkError('TERMINAL', 'this handler runs in a thread of its host only')
 }
 
 /** Callbacks that one definition may declare: a document may hold the values of all. */

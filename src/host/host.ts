@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto'
+import { existsSync } from 'node:fs'
 import { correlation } from '../../actors/correlation.ts'
 import { capacityOf, type GateContext, lane, type Needs, pool } from '../../actors/gate.ts'
 import { group } from '../../actors/group.ts'
@@ -24,6 +25,7 @@ import { checkPools, declarePools } from './pools.ts'
 import { type RetentionOptions, retentionOf } from './retention.ts'
 import { serveRuns } from './runs-service.ts'
 import { stopOnSignals } from './signals.ts'
+import { createThreads } from './threads.ts'
 import { createWorker } from './worker.ts'
 
 export interface HostOptions {
@@ -92,13 +94,14 @@ export async function createHost(options: HostOptions): Promise<Host> {
   let ids = 0
   /** Jobs that are known to be short travel several to an offer. */
   const offerSize = (name: string) => ((durations.get(name) ?? Number.POSITIVE_INFINITY) < 20 ? 20 : 1)
+  const threads = createThreads(clock, slots)
   const worker = createWorker({
     bus,
     store,
     clock,
     name: `${name}.w`,
     slots,
-    handlers,
+    handlers: handlers.map(threads.handler),
     lease: rhythm.lease,
     beat: rhythm.runBeat,
     offerSize,
@@ -166,6 +169,7 @@ export async function createHost(options: HostOptions): Promise<Host> {
   async function stop(grace: number): Promise<boolean> {
     forgetSignals()
     const ended = await worker.stop(grace)
+    await threads.close()
     liveness.leave()
     await ownership.stop()
     liveness.stop()
@@ -202,8 +206,12 @@ function checkHandlers(handlers: readonly Handler[], slots: number): void {
   if (!Number.isInteger(slots) || slots < 1)
     throw new ValidationError('slots: must be a whole number, 1 or more', [{ path: ['slots'], message: 'must be 1 or more' }])
   const names = new Set<string>()
-  for (const { definition } of handlers) {
+  for (const { definition, isolated } of handlers) {
     if (names.has(definition.name)) throw new StellwerkError('CONFLICT', `handlers: there are two for "${definition.name}"`)
     names.add(definition.name)
+    if (isolated && !existsSync(new URL(isolated.module)))
+      throw new ValidationError(`handlers: ${isolated.module}, the module of "${definition.name}", is not there`, [
+        { path: ['handlers', definition.name], message: 'no such module' },
+      ])
   }
 }

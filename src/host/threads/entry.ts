@@ -1,0 +1,66 @@
+import type { MessagePort } from 'node:worker_threads'
+import type { Context, MemberResult } from '../../definition.ts'
+import { StellwerkError } from '../../errors.ts'
+import type { SuspendOptions } from '../../suspend.ts'
+import { type Came, errorFrom, type FromThread, failureOf, type Task, type ToThread } from './messages.ts'
+
+/** The other side of threads.ts: runs in a thread, one handler at a time. */
+export default async function run({ task, port }: { task: Task; port: MessagePort }): Promise<Came> {
+  const abort = new AbortController()
+  const suspends = new Set<unknown>()
+  try {
+    const handle = await handlerIn(task.module)
+    const output = await handle(task.input, contextOf(task, port, abort, suspends))
+    return suspends.has(output) ? { suspend: (output as { options: SuspendOptions }).options } : { output: JSON.stringify(output) }
+  } catch (error) {
+    const { name, cause } = (error ?? {}) as { name?: string; cause?: unknown }
+    const { aborted, reason } = abort.signal
+    if (aborted && (error === reason || (name === 'AbortError' && cause === reason))) return { told: true }
+    return { failed: failureOf(error) }
+  } finally {
+    port.close()
+  }
+}
+
+async function handlerIn(module: string): Promise<(input: unknown, ctx: Context) => unknown> {
+  const { default: handle } = await import(module)
+  if (typeof handle === 'function') return handle
+  throw new StellwerkError('TERMINAL', `${module} has no handler: its default export must be a function (input, ctx)`)
+}
+
+function contextOf({ ctx }: Task, port: MessagePort, abort: AbortController, suspends: Set<unknown>): Context {
+  const waiting: { resolve(page: { members: MemberResult[]; done: boolean }): void; reject(error: Error): void }[] = []
+  const say = (message: FromThread) => port.postMessage(message)
+  port.on('message', (message: ToThread) => {
+    if (message.type === 'abort') return abort.abort(errorFrom(message.reason))
+    const { members, done, failed } = message
+    const next = waiting.shift()
+    failed ? next?.reject(errorFrom(failed)) : next?.resolve({ members, done })
+  })
+  // Whoever waits for nothing but this port would keep its thread, not its process.
+  port.unref()
+
+  async function* members(): AsyncGenerator<MemberResult> {
+    for (;;) {
+      port.ref()
+      const page = await new Promise<{ members: MemberResult[]; done: boolean }>((resolve, reject) => {
+        waiting.push({ resolve, reject })
+        say({ type: 'members' })
+      })
+      yield* page.members
+      if (page.done) return
+    }
+  }
+
+  return {
+    ...ctx,
+    signal: abort.signal,
+    group: ctx.group && { ...ctx.group, members },
+    progress: (part: number) => say({ type: 'progress', part }),
+    suspend(options: SuspendOptions) {
+      const asked = { options }
+      suspends.add(asked)
+      return asked as never
+    },
+  } as Context
+}

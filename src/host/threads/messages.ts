@@ -1,0 +1,41 @@
+import type { Context, MemberResult } from '../../definition.ts'
+import type { SuspendOptions } from '../../suspend.ts'
+
+/** What a thread gets to run a handler: plain data, and a port for all that happens meanwhile. */
+export interface Task {
+  module: string
+  input: unknown
+  ctx: Pick<Context, 'id' | 'idempotencyKey' | 'key' | 'attempt' | 'run' | 'callbacks' | 'state' | 'round'> & {
+    group?: Omit<NonNullable<Context['group']>, 'members'>
+  }
+}
+
+export interface Failure {
+  name: string
+  message: string
+  code?: string
+  stack?: string
+  /** Of a RetryAt. */
+  at?: number
+}
+
+/** `output`: JSON, as it will be kept. `told`: it threw the reason of its signal, or what an aborted call made of that. */
+export type Came = { output: string | undefined } | { suspend: SuspendOptions } | { told: true } | { failed: Failure }
+
+export type ToThread = { type: 'abort'; reason: Failure } | { type: 'members'; members: MemberResult[]; done: boolean; failed?: Failure }
+export type FromThread = { type: 'progress'; part: number } | { type: 'members' }
+
+export function failureOf(error: unknown): Failure {
+  if (!(error instanceof Error)) return { name: 'Error', message: String(error) }
+  const { name, message, stack } = error
+  const { code, at } = error as { code?: unknown; at?: unknown }
+  return {
+    name,
+    message,
+    stack,
+    ...(typeof code === 'string' && { code }),
+    ...(typeof at === 'number' && { at }),
+  }
+}
+
+export const errorFrom = ({ message, ...facts }: Failure): Error => Object.assign(new Error(message), facts)
