@@ -34,6 +34,11 @@ const prints: Record<string, string[]> = {
     "{ printed: '4711' }",
     '{ dropped: 1, refused: [] }',
   ],
+  '08-a-handler-in-a-thread.ts': [
+    'primes below a million: 78498',
+    'meanwhile: pong',
+    'job:endless failed: job:endless: the attempt took longer than its timeout of 5000 ms',
+  ],
 }
 
 const run = promisify(execFile)

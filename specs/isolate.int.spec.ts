@@ -87,10 +87,14 @@ test('the end of its host ends it', async () => {
 })
 
 test('W5 told of a shutdown it gives back, with the reason or with what an aborted call makes of it', async () => {
-  const h = await host()
-  const job = await h.client.submit(does, { how: 'told' })
+  const on = () => embedded(join(folder, 'world'))
+  const h = await createHost({ on: on(), log: () => {}, handlers: [does.handler(module('does'), { isolate: 'thread' })] })
+  const job = await h.client.submit(does, { how: 'told' }, { id: 'a' })
   await until('it runs', async () => (await job.view()).state === 'running')
   assert.is(await h.stop({ grace: '20s' }), true)
+  await using next = await createHost({ on: on(), log: () => {} })
+  const { state, attempts } = await next.client.job('a').view()
+  assert.equal([state, attempts], ['queued', 0])
 })
 
 test('it has all that a handler has', async () => {

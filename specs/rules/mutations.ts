@@ -659,6 +659,13 @@ const outages: Mutation[] = [
 
 const housekeeping = 'src/host/housekeeping.ts'
 const chores = 'src/host/turn/chores.ts'
+const threads = 'src/host/threads.ts'
+const isolation: Mutation[] = [
+  off('W4 the thread ends with the run', threads, 'hardEnd.abort()', '{}', './isolate.int: a cancel'),
+  off('W5 the thread ends with its host', threads, 'await (await made)?.destroy()', '', './isolate.int: the end of its host'),
+  off('W5 a thread gives back', 'src/host/threads/entry.ts', 'return { told: true }', 'throw error', './isolate.int: W5 told'),
+]
+
 const removal: Mutation[] = [
   off(
     'F12 P16 removed when all that is in the stream is applied',
@@ -1107,6 +1114,7 @@ export const mutations: readonly Mutation[] = [
   ...outages,
   ...gates,
   ...removal,
+  ...isolation,
   ...byHand,
   ...calendars,
   ...plans,

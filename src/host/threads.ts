@@ -19,7 +19,6 @@ const page = 200
 
 export function createThreads(clock: Clock, slots: number): Threads {
   let made: Promise<Tinypool> | undefined
-  const closing = new AbortController()
 
   const make = async (): Promise<Tinypool> => {
     const { Tinypool } = await import('tinypool')
@@ -47,8 +46,7 @@ export function createThreads(clock: Clock, slots: number): Threads {
     if (ctx.signal.aborted) tell()
     else ctx.signal.addEventListener('abort', tell, { once: true })
     try {
-      const signal = AbortSignal.any([hardEnd.signal, closing.signal])
-      const came: Came = await pool.run({ task, port: port2 }, { transferList: [port2], signal })
+      const came: Came = await pool.run({ task, port: port2 }, { transferList: [port2], signal: hardEnd.signal })
       if ('failed' in came) throw errorFrom(came.failed)
       if ('told' in came) throw ctx.signal.reason
       return 'suspend' in came ? ctx.suspend(came.suspend) : came.output && JSON.parse(came.output)
@@ -67,7 +65,6 @@ export function createThreads(clock: Clock, slots: number): Threads {
       return isolated ? { definition, handle: (input: never, ctx) => run(isolated, input, ctx) } : handler
     },
     async close() {
-      closing.abort()
       await (await made)?.destroy()
     },
   }
