@@ -11,7 +11,7 @@ export interface Row {
   peerEverysec: number | null
 }
 
-export const unitOf = (metric: string): string => (metric.endsWith('/s') ? metric : /p50|p99/.test(metric) ? 'ms' : 'per member')
+export const unitOf = (metric: string): string => (metric.endsWith('/s') ? metric : /p50|p99|max/.test(metric) ? 'ms' : 'per member')
 const isBetterHigh = (metric: string) => metric.endsWith('/s')
 
 const show = (value: number | null): string => {

@@ -3,9 +3,11 @@ import { cpus, tmpdir, totalmem } from 'node:os'
 import { parseArgs } from 'node:util'
 import { compile } from './compile.ts'
 import { contest, type Outcome } from './contest.ts'
+import { recoveries } from './recovery.ts'
 import { type Row, tableOf, unitOf } from './report.ts'
 import { type Backend, backends, type Scenario, scenarios } from './scenarios.ts'
 import { startAll } from './servers.ts'
+import { median } from './statistics.ts'
 
 /**
  * Stellwerk on a folder, and on NATS and MongoDB, beside BullMQ on Redis, in one run and in turns.
@@ -51,7 +53,8 @@ try {
   for (const scenario of chosen) {
     const entered = backends.filter((backend) => wants(backend) && canRun(backend, scenario))
     const options = { entry: compiled.entry, rounds, budget: values.quick ? 60_000 : 180_000, profile: values.profile }
-    const fresh = rowsOf(scenario, await contest(scenario, entered, servers, options))
+    const outcomes = scenario.kind === 'recovery' ? await recover(scenario, entered) : await contest(scenario, entered, servers, options)
+    const fresh = rowsOf(scenario, outcomes)
     rows.push(...fresh)
     console.log(`\n${tableOf(fresh.filter(({ unit }) => unit !== 'per member'))}`)
     const costs = fresh.filter(({ unit }) => unit === 'per member')
@@ -64,6 +67,20 @@ try {
 const text = JSON.stringify(rows, null, 2)
 if (values.json) await writeFile(values.json, `${text}\n`)
 console.log(`\n${text}`)
+
+/** Once for each side, with many kills. Redis needs no second setting for it. */
+async function recover({ sizes }: Scenario, entered: readonly Backend[]): Promise<Map<Backend, Outcome>> {
+  const outcomes = new Map<Backend, Outcome>()
+  for (const backend of entered) {
+    if (backend !== 'cluster' && backend !== 'bullmq always') continue
+    const took = await recoveries(backend, sizes.kills!, servers, compiled.entry)
+    outcomes.set(backend, {
+      figures: { 'kill to running again p50': median(took), 'kill to running again max': Math.max(...took) },
+      costs: {},
+    })
+  }
+  return outcomes
+}
 
 /** tmpfs and ramfs. */
 async function inMemory(folder: string): Promise<boolean> {

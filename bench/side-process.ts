@@ -54,6 +54,8 @@ async function measure(
       const waits = fanIns(await side.stamps())
       return { 'fan-in p50': percentile(waits, 0.5), 'fan-in p99': percentile(waits, 0.99) }
     }
+    case 'recovery':
+      throw new Error('recovery has processes of its own: see recovery.ts')
   }
 }
 

@@ -1029,7 +1029,7 @@ const letters: Mutation[] = [
   ),
   off(
     'E13 an input is checked by the contract of its own job',
-    job,
+    endedState,
     "    { guard: 'ofAnotherJob', actions: { type: 'reject', params: anotherJob } },\n    { guard: 'editsResumed'",
     "    { guard: 'editsResumed'",
     'machines/redrive.unit: an input of another definition',
