@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
+import type { JobContext } from '../../actors/job.ts'
 import { startServers } from '../../scripts/servers/index.ts'
 import { partitionOf } from '../../src/address.ts'
 import type { Client } from '../../src/client.ts'
@@ -11,7 +12,7 @@ import { startsNotAllowed } from '../support/effects.ts'
 import { figure } from '../support/figures.ts'
 import { type HostProcess, type Hosts, hostProcesses } from '../support/hosts.ts'
 import { ownersOf, storedActors } from '../support/inspect.ts'
-import { bind, once, work } from '../support/jobs.ts'
+import { bind, late, once, work } from '../support/jobs.ts'
 import { until } from '../support/until.ts'
 
 /**
@@ -180,6 +181,48 @@ for (const frozen of ['owner', 'other'] as const)
       figure(
         `frozen ${frozen}: ran again after ${again.at - old.at} ms; the late result ${after ? 'is in the history as superseded' : 'left nothing'}`,
       )
+    }))
+
+for (const act of ['suspends', 'reports progress'] as const)
+  test(`E4: a frozen worker that wakes up and ${act} changes nothing, while the run after it goes on`, () =>
+    inWorld(1, async (world) => {
+      const { hosts, client, log } = world
+      await hosts.start()
+      const owners = await settled(world)
+      const owner = hosts.alive.find(({ name }) => [...owners.values()].includes(name))!
+      // The owner is busy, so that the other host runs it.
+      await client.submit(work, { ms: long, number: 1 }, { id: idAt(owners, owner, 'busy') })
+      const { pid: busy } = await until('one is busy', () => log.read()[0])
+      const free = hosts.alive.find(({ pid }) => pid !== busy)!
+      const id = 'f'
+      const handle = await client.submit(late, { ms: 4000, act }, { id })
+      const old = await startOf(log, id)
+      assert.is(old.pid, free.pid)
+      free.signal('SIGSTOP')
+      await hosts.start()
+      const again = await startOf(log, id, ({ run }) => run === old.run)
+      await until('its own time is over', () => Date.now() > old.at + 4500)
+      free.signal('SIGCONT')
+      await until('the old handler ends', () => log.read().some(({ job, run, what }) => job === id && run === old.run && what === 'end'))
+      assert.is(
+        log.read().filter(({ job, run, what }) => job === id && run === again.run && what === 'end').length,
+        0,
+        'the new run goes on',
+      )
+      assert.is(await handle.result({ signal: AbortSignal.timeout(60_000) }), again.run)
+      const after = await superseded(world, old)
+      const { doc, history } = (await allowed(world)).find(({ doc }) => doc._id === `job:${id}`)!
+      assert.is(doc.state, 'succeeded')
+      // Frozen before a heartbeat said that it had begun, its loss uses none.
+      const { used, unbegun } = (doc.snapshot.context as JobContext).attempts
+      assert.is(used + unbegun, 1, 'one loss, and nothing for what came late')
+      const counted = history.filter(({ event, superseded }) => event.type === 'result' && !superseded)
+      assert.equal(
+        counted.map(({ event }) => event.dispatch),
+        [again.run],
+      )
+      assert.is(log.read().filter(({ job, what }) => job === id && what === 'start').length, 2)
+      figure(`frozen, ${act}: what came late ${after ? 'is in the history as superseded' : 'left nothing'}`)
     }))
 
 /** Waits a little for the late result to arrive, and says whether it did. */

@@ -35,6 +35,11 @@ function freezable(world: RulesWorld, name: string, handle: (ctx: Context) => Pr
 
 const late: Record<string, (ctx: Context) => unknown> = {
   returns: () => 'late',
+  suspends: (ctx) => ctx.suspend({ until: ['bank'] }),
+  'reports progress': (ctx) => {
+    ctx.progress(0.5)
+    return 'late'
+  },
   throws: () => {
     throw new Error('late')
   },
@@ -86,14 +91,18 @@ test('E4: a result that was under way while its run was taken over is recorded a
   await world.clock.advance('3s')
   await owner.claim(j, 2, 'w1')
   const before = (await docOf(world)).snapshot
-  for (const outcome of ['ok', 'fail', 'back', 'unbegun'])
-    await world.publish({ to: j, event: { type: 'result', dispatch: 1, worker: 'w1', outcome, error: { name: 'Error', message: 'late' } } })
+  const [error, suspend] = [
+    { name: 'Error', message: 'late' },
+    { until: ['bank'], need: 1 },
+  ]
+  for (const outcome of ['ok', 'fail', 'back', 'unbegun', 'suspend'])
+    await world.publish({ to: j, event: { type: 'result', dispatch: 1, worker: 'w1', outcome, error, suspend } })
   await world.clock.settled()
   const doc = await docOf(world)
   assert.is(doc.state, 'running')
   assert.equal(doc.snapshot, before)
-  assert.is((await historyOf(world.store, doc)).filter(({ superseded }) => superseded).length, 4)
-  assert.is(host.parts.counts.superseded, 4)
+  assert.is((await historyOf(world.store, doc)).filter(({ superseded }) => superseded).length, 5)
+  assert.is(host.parts.counts.superseded, 5)
 })
 
 test('E4: all who claim a revival die: the next check revives, and a claim that nothing began uses no attempt', async () => {

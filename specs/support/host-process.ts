@@ -5,7 +5,7 @@ import type { Context, Handler } from '../../src/definition.ts'
 import { embedded } from '../../src/embedded.ts'
 import { createHost } from '../../src/host/host.ts'
 import { appendEffect } from './effect-log.ts'
-import { bind, once, work } from './jobs.ts'
+import { bind, late, once, work } from './jobs.ts'
 
 /**
  * A host as a program of its own, to be killed, stopped and continued. It says `ready <name>` when it runs. SIGTERM is an orderly end.
@@ -21,7 +21,7 @@ const { values } = parseArgs({
     folder: { type: 'string' },
     submit: { type: 'string' },
     grace: { type: 'string', default: '5s' },
-    jobs: { type: 'string', default: 'work,bind,once' },
+    jobs: { type: 'string', default: 'work,bind,once,late' },
   },
 })
 const { nats, mongo, namespace, log, slots, name, jobs, folder, submit, grace } = values
@@ -56,6 +56,15 @@ const handlers: Record<string, Handler> = {
       block,
     ),
   ),
+  late: late.handler(({ ms, act }, ctx) => {
+    if (ctx.run > 1) return run(ctx, 2 * ms, () => ctx.run)
+    const acts = () => {
+      if (act === 'suspends') return ctx.suspend({ until: ['bank'] })
+      ctx.progress(0.5)
+      return 'late'
+    }
+    return run(ctx, ms, acts, new AbortController().signal)
+  }),
   once: once.handler(({ ms }, ctx) => run(ctx, ms, () => process.pid)),
   bind: bind.handler(({ ms }, ctx) =>
     run(ctx, ms, async () => {

@@ -27,3 +27,11 @@ export const bind = defineJob({
   output: z.object({ members: z.number(), sum: z.number() }),
   retry,
 })
+
+/** Its first run lasts so long, deaf to its signal, and then does what it is told to; any later one lasts twice as long and answers its number. */
+export const late = defineJob({
+  name: 'late',
+  input: z.object({ ms: z.number(), act: z.enum(['suspends', 'reports progress']) }),
+  callbacks: { bank: z.unknown() },
+  retry,
+})

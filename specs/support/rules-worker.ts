@@ -1,3 +1,4 @@
+import { z } from 'zod'
 import type { Bus } from '../../src/bus/port.ts'
 import { type Context, defineJob } from '../../src/definition.ts'
 import { createHeart, type Heart, type Wearer } from '../../src/host/heart.ts'
@@ -6,7 +7,7 @@ import { createWorker, type Worker } from '../../src/host/worker.ts'
 import type { RulesWorld, TestHost } from './rules-world.ts'
 
 /** The job of these specs, as `submit` names it. */
-export const work = defineJob({ name: 'work' })
+export const work = defineJob({ name: 'work', callbacks: { bank: z.unknown() } })
 
 /** A host that answers workers for its partitions. */
 export async function serve(world: RulesWorld, host: TestHost, ...partitions: number[]): Promise<void> {
