@@ -635,6 +635,21 @@ const suspends: Mutation[] = [
 
 const sender = 'src/sender.ts'
 const outages: Mutation[] = [
+  off(
+    'E9 a folder is tried again',
+    'src/store/folder/writer.ts',
+    'performance.now() >= again',
+    'performance.now() < 0',
+    './folder-full.e2e: its host',
+  ),
+  off(
+    'E9 what was not written is given up',
+    'src/store/folder/writer.ts',
+    'for (const part of parts) part.dropped()',
+    '',
+    './store.int: a flush that fails',
+  ),
+  off('E9 a failed step rests', ownership, 'resting.add(partition)', '', './folder-full.e2e: its host'),
   off('E9 a client has a bound', sender, 'calls.size >= mostWaiting', 'calls.size < 0', 'outages: E9: a client holds no more'),
   off('E9 a client has a bound in size', sender, 'waitingSize + size > mostSize', 'size < 0', 'outages: E9: nor larger'),
   off(

@@ -62,6 +62,8 @@ export function createOwnership(parts: OwnershipParts): Ownership {
   let watching: Listening | undefined
   let stopping = false
   let stopped = false
+  /** A step of theirs has failed: until the pause is over, nothing that is heard begins another. */
+  const resting = new Set<number>()
   let pausing = false
 
   function settle(): void {
@@ -69,7 +71,7 @@ export function createOwnership(parts: OwnershipParts): Ownership {
   }
 
   function look(partition: number): void {
-    if (busy.has(partition) || stopped) return
+    if (busy.has(partition) || stopped || (resting.has(partition) && !stopping)) return
     const holder = records.get(partition)?.value.host ?? ''
     const wanted = !stopping && shouldOwn(partition) === name
     if (serving.has(partition)) {
@@ -105,6 +107,7 @@ export function createOwnership(parts: OwnershipParts): Ownership {
       look(partition)
     } catch (error) {
       busy.delete(partition)
+      resting.add(partition)
       parts.onError(error)
       lookLater()
     }
@@ -152,6 +155,7 @@ export function createOwnership(parts: OwnershipParts): Ownership {
     pausing = true
     clock.at(clock.now() + pause, () => {
       pausing = false
+      resting.clear()
       settle()
     })
   }

@@ -38,8 +38,9 @@ export async function openFolder(folder: string): Promise<FolderStore> {
 async function openRoot(folder: string): Promise<RootDatabase<string>> {
   try {
     await mkdir(folder, { recursive: true })
+    // Without batches of event turns: the driver would reject a promise of a failed one that nobody has. Each transaction is asked for anyway.
     // Without the overlap of transactions and fsync a failed fsync fails its transaction; with it, nobody would be told.
-    return open({ path: folder, noSubdir: false, overlappingSync: false, pageSize: 8192, maxDbs: 16 })
+    return open({ path: folder, noSubdir: false, overlappingSync: false, eventTurnBatching: false, pageSize: 8192, maxDbs: 16 })
   } catch (error) {
     throw new UnavailableError(`The folder ${folder} could not be opened: ${(error as Error).message}`, { cause: error })
   }

@@ -48,7 +48,8 @@ async function unflushed(): Promise<void> {
 /** Writes until the disk refuses. */
 async function full(): Promise<void> {
   const store = await openFolder(folder)
-  for (let i = 1; ; i++) {
+  let i = 1
+  for (; ; i++) {
     try {
       await turn(store, 'full', i)
       say(`flushed full ${i}`)
@@ -65,7 +66,12 @@ async function full(): Promise<void> {
   ]
   const outcomes = await Promise.allSettled(attempts.map((attempt) => attempt()))
   say(`refused ${outcomes.filter((one) => one.status === 'rejected' && isStellwerkError(one.reason, 'UNAVAILABLE')).length}`)
-  await store.close()
+  // It can be read again, and has nothing of what was not written.
+  let left: unknown[] | undefined
+  for (const end = performance.now() + 10_000; !left && performance.now() < end; )
+    left = await store.load([`job:full/${i}/sender`, `job:full/${i}/receiver`, `job:full/${i - 1}/sender`]).catch(() => undefined)
+  say(`left ${left?.map((doc) => (doc as { _id: string })._id)} ${(await store.getPages([`full/${i}`])).length} of ${i}`)
+  await store.close().catch(() => {})
   say('closed')
 }
 

@@ -81,10 +81,12 @@ function crashes(test: Test) {
     await store.close()
   })
 
-  test('a flush that fails makes the store unusable, and what is on disk is good', async ({ folder }) => {
+  test('a flush that fails is a crash of what was not on disk, and what is on disk is good', async ({ folder }) => {
     const child = startChild(['full', folder], 1024)
     assert.is(await child.line('failed'), 'failed true')
     assert.is(await child.line('refused'), 'refused 4')
+    const left = /^left (\S*) (\d+) of (\d+)$/.exec(await child.line('left'))!
+    assert.equal([left[1], left[2]], [`job:full/${Number(left[3]) - 1}/sender`, '0'])
     await child.line('closed')
     assert.is(await child.ended, 0)
     const store = await openFolder(folder)

@@ -67,7 +67,7 @@ export function documents(root: RootDatabase<string>, writer: Writer): Documents
     if (doc?.wakeAt !== undefined) written.push({ db: wakes, key: [doc.partition, doc.wakeAt, id], value: '1' })
     return written
   }
-  writer.add({ dirty: fresh.dirty, cut: () => Array.from(fresh.cut(), operations).flat(), landed: fresh.landed })
+  writer.add({ dirty: fresh.dirty, cut: () => Array.from(fresh.cut(), operations).flat(), landed: fresh.landed, dropped: fresh.dropped })
 
   const headOnDisk = (id: string): Head | undefined => {
     const bytes = db.getBinaryFast(checkKey(id))

@@ -16,6 +16,8 @@ export interface Overlay<T> {
   /** Sets the upper layer under way, and answers it. */
   cut(): Map<string, T>
   landed(): void
+  /** Forgets both layers. */
+  dropped(): void
 }
 
 export function overlay<T>(): Overlay<T> {
@@ -37,6 +39,10 @@ export function overlay<T>(): Overlay<T> {
       return underWay
     },
     landed: () => {
+      underWay = new Map()
+    },
+    dropped: () => {
+      upper = new Map()
       underWay = new Map()
     },
   }

@@ -27,7 +27,7 @@ export function pages(root: RootDatabase<string>, { add }: Pick<Writer, 'add'>):
     { db, key: id, value: page && JSON.stringify(page) },
     { db: owners, key: [owner, id], value: page && '1' },
   ]
-  add({ dirty: fresh.dirty, cut: () => Array.from(fresh.cut(), operations).flat(), landed: fresh.landed })
+  add({ dirty: fresh.dirty, cut: () => Array.from(fresh.cut(), operations).flat(), landed: fresh.landed, dropped: fresh.dropped })
 
   const ofOwner = (owner: string): string[] => {
     const ids = Array.from(owners.getKeys({ start: [owner], end: [owner, afterAll] }) as Iterable<[string, string]>, ([, id]) => id)

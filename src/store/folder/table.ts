@@ -35,7 +35,7 @@ export function table<T>(root: RootDatabase<string>, name: string, writer: Pick<
     key,
     value: value === undefined ? undefined : JSON.stringify(value),
   })
-  writer.add({ dirty: fresh.dirty, cut: () => Array.from(fresh.cut(), operation), landed: fresh.landed })
+  writer.add({ dirty: fresh.dirty, cut: () => Array.from(fresh.cut(), operation), landed: fresh.landed, dropped: fresh.dropped })
 
   const onDisk = (prefix: string) =>
     Array.from(db.getRange({ start: prefix || undefined, end: prefix + afterAll }), ({ key, value }) => ({

@@ -15,17 +15,26 @@ export interface Part {
   cut(): Operation[]
   /** What `cut` gave is on disk. */
   landed(): void
+  /** Nothing of what is not on disk will get there: it is as if it had never been. */
+  dropped(): void
 }
 
 export interface Writer {
   add(part: Part): void
   /** Resolves when all that was there at the time of the call is on disk. */
   flush(): Promise<void>
-  /** Throws once a transaction has failed: what was answered since the last good one is not on disk, so nothing here can be believed. */
+  /**
+   * Throws for a while after a transaction has failed: what was answered since the last good one is not on disk, so that whoever has read it must
+   * begin again, as after a crash. Then it is tried again: a full disk may have room.
+   */
   check(): void
   /** Flushes, unless it has failed; after that `check` throws. */
   end(): Promise<void>
 }
+
+/** After a failed transaction, ms: doubled with each in a row. */
+const shortestPause = 500
+const longestPause = 4000
 
 /**
  * Writes all parts in one transaction at a time, so that what is on disk is always a prefix of what was committed.
@@ -35,10 +44,14 @@ export interface Writer {
 export function writer(folder: string, root: RootDatabase<string>): Writer {
   const parts: Part[] = []
   let failed: UnavailableError | undefined
+  /** When it is tried again, ms of a clock that only goes forward. */
+  let again = 0
+  let pause = shortestPause
   let running: Promise<void> = Promise.resolve()
   let next: Promise<void> | undefined
 
   const check = () => {
+    if (failed && performance.now() >= again) failed = undefined
     if (failed) throw failed
   }
 
@@ -53,15 +66,19 @@ export function writer(folder: string, root: RootDatabase<string>): Writer {
         parts.flatMap((part) => part.cut()),
       )
     } catch (error) {
+      for (const part of parts) part.dropped()
+      again = performance.now() + pause
+      pause = Math.min(2 * pause, longestPause)
       throw (failed = new UnavailableError(
-        `The folder ${folder} could not be written: ${messageOf(error)}. Free it from what prevents this, then start again.`,
+        `The folder ${folder} could not be written: ${messageOf(error)}. Is its disk full? It is tried again until it can be.`,
         { cause: error },
       ))
     }
+    pause = shortestPause
     for (const part of parts) part.landed()
   }
 
-  const flush = () => (next ??= running = running.then(write))
+  const flush = () => (next ??= running = running.catch(() => {}).then(write))
 
   return {
     add: (part) => void parts.push(part),
@@ -72,6 +89,7 @@ export function writer(folder: string, root: RootDatabase<string>): Writer {
         if (!failed) await flush()
       } finally {
         failed ??= new UnavailableError(`The folder ${folder} is closed.`)
+        again = Number.POSITIVE_INFINITY
       }
     },
   }
