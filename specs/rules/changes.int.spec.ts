@@ -1,8 +1,11 @@
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
+import { defaultTerms } from '../../actors/job.ts'
 import { createClient } from '../../src/client.ts'
 import type { Change } from '../../src/host/changes.ts'
 import { historyOf } from '../../src/host/history.ts'
+import { serve, workerOn } from '../support/rules-worker.ts'
+import { rulesWorld } from '../support/rules-world.ts'
 import { bind, type VirtualWorld, virtualWorld, work } from '../support/virtual-world.ts'
 
 /** Others learn of changes: the feed says when to look, the history says what there is. In virtual time. */
@@ -117,6 +120,43 @@ test('E7: a run that is known to be superseded reports no progress', async () =>
   reports[1]!(0.3)
   await world.clock.settled()
   assert.equal(seen, [1, 2])
+})
+
+test('E4 E7: a run of which its worker has heard nothing for a lease reports no progress', async () => {
+  const world = rulesWorld()
+  await serve(world, world.host('owner'), 0)
+  const seen: number[] = []
+  world.outside.listen('feed.job.j', (list) => {
+    for (const { progress } of list as { progress?: number }[]) if (progress !== undefined) seen.push(progress)
+  })
+  let report: ((part: number) => void) | undefined
+  let cut = false
+  const worker = workerOn(
+    world,
+    'w',
+    (ctx) => {
+      report ??= ctx.progress
+      return new Promise(() => {})
+    },
+    {
+      bus: (bus) => ({
+        ...bus,
+        request: (subject, data, timeout) =>
+          cut && subject.startsWith('beat.')
+            ? world.clock.sleep(timeout).then(() => Promise.reject(new Error('cut')))
+            : bus.request(subject, data, timeout),
+      }),
+    },
+  )
+  await worker.start()
+  await world.publish({ to: 'job:j', event: { type: 'submit', job: 'work', input: { value: 1 }, terms: defaultTerms } })
+  await world.clock.advance('10s')
+  report!(0.1)
+  cut = true
+  await world.clock.advance('3s')
+  report!(0.2)
+  await world.clock.settled()
+  assert.equal(seen, [0.1])
 })
 
 test('E7: a watch of a long history pages through it, from any version, and goes on over the end of a host', async () => {

@@ -538,6 +538,7 @@ const changes: Mutation[] = [
     'changes: E7: a host tells',
   ),
   off('E7 no progress after the end', 'src/host/run.ts', '    over = true\n', '', 'changes: E7: progress'),
+  off('E4 no progress of what was not heard of', 'src/host/run.ts', 'isHeard() &&', '', 'changes: E4 E7'),
   off(
     'E7 no progress of a superseded run',
     'src/host/run.ts',

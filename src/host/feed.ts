@@ -49,9 +49,8 @@ export function sendFeed(bus: Bus, changes: readonly StateChange[]): void {
 }
 
 /**
- * Reports the progress of one run for as long as it is known to be current and its handler has not ended: what comes later is dropped.
- * A worker that was frozen, or is cut off, does not know yet that another run has its place; what it says until it is told is of its
- * own `run`, by which others can tell it from the current one.
+ * Reports the progress of one run for as long as it is known to be current and its handler has not ended: what comes later is dropped. A
+ * worker that was frozen, or is cut off, has not heard of its run for a lease: another may have its place, and it tells nothing.
  */
 export function reportProgress(bus: Bus, now: () => number, run: { address: Address; dispatch: number }, isCurrent: () => boolean) {
   return (part: number): void => {

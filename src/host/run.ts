@@ -28,11 +28,17 @@ export interface Running {
   returned: Promise<void>
 }
 
-/** Runs one handler once. */
-/** `begin`: may its handler be entered, now? */
-export function runHandler(parts: Parts, handler: Handler, grant: Grant, abort: AbortController, begin = () => true): Running {
+/** Runs one handler once. `begin`: may its handler be entered, now? `isHeard`: its job's actor has said of late that it is current. */
+export function runHandler(
+  parts: Parts,
+  handler: Handler,
+  grant: Grant,
+  abort: AbortController,
+  begin = () => true,
+  isHeard = () => true,
+): Running {
   let work: Promise<unknown> | undefined
-  const ended = enter(parts, handler, grant, abort, begin, (entered) => (work = entered))
+  const ended = enter(parts, handler, grant, abort, begin, isHeard, (entered) => (work = entered))
   const over = () => {}
   return { ended, returned: ended.then(() => work?.then(over, over)) }
 }
@@ -43,6 +49,7 @@ async function enter(
   grant: Grant,
   abort: AbortController,
   begin: () => boolean,
+  isHeard: () => boolean,
   onEnter: (work: Promise<unknown>) => void,
 ): Promise<Ended> {
   const { clock } = parts
@@ -50,7 +57,7 @@ async function enter(
   const timed = { job: grant.job, ms: 0 }
   let entered = false
   let over = false
-  const isCurrent = () => !over && (abort.signal.reason as { code?: string } | undefined)?.code !== 'SUPERSEDED'
+  const isCurrent = () => !over && isHeard() && (abort.signal.reason as { code?: string } | undefined)?.code !== 'SUPERSEDED'
   const timeout = grant.timeout === undefined ? undefined : timeLimit(parts.clock, grant, abort)
   try {
     const given = await readPayload(parts.store, grant.input)

@@ -100,7 +100,9 @@ export function createWorker(parts: WorkerParts): Worker {
     run.until = grant.timeout === undefined ? undefined : clock.now() + grant.timeout + 2 * timeoutGrace
     remember(run)
     const handler = handlers.get(grant.job)!
-    const { ended, returned } = runHandler({ bus, store, clock }, handler, grant, run.abort, () => begin(run))
+    // Not heard of for a lease, it may have been frozen, and another run may have its place.
+    const isHeard = () => clock.monotonic() - run.heard < lease
+    const { ended, returned } = runHandler({ bus, store, clock }, handler, grant, run.abort, () => begin(run), isHeard)
     void ended.then((what) => end(run, what))
     // What has failed by its timeout may go on: its slot is taken for as long.
     void returned.then(() => {
@@ -112,6 +114,7 @@ export function createWorker(parts: WorkerParts): Worker {
   /** The last moment at which the heart may have given it back, because the event loop was blocked. */
   function begin(run: WorkerRun): boolean {
     run.begun = heart.begin(keyOf(run.address, run.dispatch))
+    run.heard = clock.monotonic()
     return run.begun
   }
 
@@ -128,6 +131,7 @@ export function createWorker(parts: WorkerParts): Worker {
   function obey(key: string, answer: Answer, begun: boolean): void {
     const run = runs.get(key)
     if (!run || run.state === 'claiming' || run.begun !== begun) return
+    if (answer !== 'over') run.heard = clock.monotonic()
     if (answer === 'cancel') run.abort.abort(new JobCancelledError(`${run.address} was cancelled`))
     else if (answer === 'over' && run.state === 'done') {
       results.forget(key)

@@ -10,6 +10,8 @@ export interface WorkerRun {
   until?: number
   abort: AbortController
   over: boolean
+  /** When it was last heard that it is current, ms of the monotonic clock. */
+  heard: number
 }
 
 export const keyOf = (address: Address, dispatch: number) => `${address} ${dispatch}`
@@ -20,5 +22,6 @@ export const newRun = (address: Address, dispatch: number, state: 'claiming' | '
   state,
   begun: false,
   over: false,
+  heard: Number.NEGATIVE_INFINITY,
   abort: new AbortController(),
 })
