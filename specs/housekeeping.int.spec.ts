@@ -130,6 +130,21 @@ test('by count: the newest stay', async () => {
   await world.until('the newest are left', async () => (await world.docs()).length === 10, 120 * unit)
 })
 
+test('many tombstones, and what stands between them, go in one sweep', async () => {
+  const world = virtualWorld()
+  await world.host({ retention: { finished: { age: '5s' }, tombstones: { age: '5s' } }, slots: 100 })
+  for (let batch = 0; batch < 5; batch++) {
+    await Promise.all(Array.from({ length: 500 }, (_, i) => world.client.submit(work, { ms: 1 }, { id: `n${batch}-${i}` })))
+    await world.clock.advance('100ms')
+  }
+  await world.clock.advance('50s')
+  const left = await world.store.waking(0, Number.POSITIVE_INFINITY)
+  assert.is(left.length, 2500)
+  // Half a minute for what may be late, once for all of them.
+  await world.clock.advance('45s')
+  assert.equal(await world.store.waking(0, Number.POSITIVE_INFINITY), [])
+})
+
 test('lanes, correlation ids and what was never submitted leave nothing behind', async () => {
   const world = virtualWorld({ partitions: 4 })
   await world.host({ retention })

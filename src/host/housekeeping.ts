@@ -20,12 +20,13 @@ export interface Chore {
 
 /** Documents of one turn. */
 const slice = 200
-/** As many may stand in the way of one sweep, and as many go in one because there are too many. */
-const mostKept = 1000
+/** As many go in one sweep because there are too many, and as many tombstones. */
 const mostAtOnce = 10_000
 /** Time between two sweeps, ms: an eighth of the shortest age, within these. */
 const shortestGap = 1000
 const longestGap = 15 * 60_000
+/** From the moment at which there are too many. */
+const soon = 10_000
 
 /**
  * Removes what is over its retention, as the owner of the partition and in its turns. Nothing is looked for before the oldest
@@ -57,6 +58,8 @@ export function createHousekeeping(partition: Partition) {
   let stopped = false
   let next = Number.POSITIVE_INFINITY
   let sweeping = false
+  /** Something was left for the next sweep. */
+  let more = false
   let cancel = () => {}
 
   function share(count: number): number {
@@ -73,6 +76,7 @@ export function createHousekeeping(partition: Partition) {
   async function sweep(): Promise<void> {
     next = Number.POSITIVE_INFINITY
     sweeping = true
+    more = false
     const removable = new Map<Address, Base>()
     await empty(removable)
     await clear('failed', await excess(['failed'], failed.age), removable)
@@ -83,7 +87,8 @@ export function createHousekeeping(partition: Partition) {
     await empty(removable)
     await clear('tombstones', clock.now() - tombstones.age, removable)
     await forget(removable)
-    const at = room.finished < 0 || room.failed < 0 ? clock.now() + gap : await nextTime()
+    const tooMany = room.finished < -slice || room.failed < -slice
+    const at = more ? clock.now() + shortestGap : tooMany ? clock.now() + soon : await nextTime()
     sweeping = false
     sweepAt(at)
   }
@@ -99,7 +104,8 @@ export function createHousekeeping(partition: Partition) {
       return sum
     }
     const tooMany = (await count(old, clock.now())) - shares[kind]
-    room[kind] = -Math.max(tooMany - mostAtOnce, Math.min(tooMany, 0))
+    room[kind] = Math.max(0, -tooMany)
+    if (tooMany > mostAtOnce) more = true
     if (tooMany <= 0) return old
     const most = Math.min(tooMany, mostAtOnce)
     const ends: number[] = []
@@ -111,20 +117,26 @@ export function createHousekeeping(partition: Partition) {
     return ends[most - 1] === ends[most] ? ends[most]! - 1 : ends[most - 1]!
   }
 
-  /** Takes off a shelf what came there until then. */
+  /** Takes off a shelf what came there until then, from the oldest on; what has to stay is passed. */
   async function clear(shelf: Shelf, until: number, removable: Map<Address, Base>, task: Chore['task'] = 'remove'): Promise<void> {
-    const kept = new Set<Address>()
-    while (!stopped && kept.size < mostKept) {
-      const found = await store.waking(number, onShelf(shelf, until), onShelf(shelf, 0), slice + kept.size)
-      const fresh = found.filter(({ _id }) => !kept.has(_id))
+    let from = onShelf(shelf, 0)
+    let passed = new Set<Address>()
+    while (!stopped) {
+      if (removable.size >= mostAtOnce) return void (more = true)
+      const found = await store.waking(number, onShelf(shelf, until), from, slice + passed.size)
+      const fresh = found.filter(({ _id }) => !passed.has(_id))
       if (!fresh.length) return
-      for (const address of await carryOut(task, fresh, removable)) kept.add(address)
+      const left = new Set(await carryOut(task, fresh, removable))
+      const last = fresh.at(-1)!.wakeAt
+      const here = fresh.filter(({ _id, wakeAt }) => wakeAt === last && left.has(_id)).map(({ _id }) => _id)
+      passed = new Set(last === from ? [...passed, ...here] : here)
+      from = last
     }
   }
 
   /** The members of groups that were removed. */
   async function empty(removable: Map<Address, Base>): Promise<void> {
-    for (const group of await store.waking(number, onShelf('emptying', clock.now()), onShelf('emptying', 0), mostKept)) {
+    for (const group of await store.waking(number, onShelf('emptying', clock.now()), onShelf('emptying', 0), mostAtOnce)) {
       let after: string | undefined
       let left = false
       for (;;) {
@@ -191,7 +203,7 @@ export function createHousekeeping(partition: Partition) {
     start: () => sweepAt(clock.now() + late + shortestGap),
     ended({ group, state }: ActorDocument): void {
       const kind = state === 'failed' || state === 'aborted' ? 'failed' : 'finished'
-      if (!group && --room[kind] <= -slice) sweepAt(clock.now() + gap)
+      if (!group && --room[kind] <= -slice) sweepAt(clock.now() + soon)
     },
     stop(): void {
       stopped = true
