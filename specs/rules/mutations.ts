@@ -387,6 +387,7 @@ const survival: Mutation[] = [
     'const queued = await scan(whenTakenOver)',
     'const queued: Waiting[] = []',
     'survival: E3: overdue because its time',
+    './at-start.int: what is lost',
   ),
   off('E3 Q11 in no stream', 'src/host/reconcile.ts', 'await partition.offer(lost)', '', 'survival: E3: overdue because its work'),
   off('R6 kept while NATS is away', 'src/host/results.ts', 'unsent.unshift(...keys)', '', 'survival: R6: NATS'),
