@@ -137,8 +137,9 @@ export const job: ActorType = {
   unmarked: new Set(['claim', 'result', 'lost', 'stopping', 'reconcile', 'follow', 'predecessorEnded']),
   peers: (self, event) => {
     const end = self.lastIndexOf('/')
-    // A group's own submit of a member is after all else that the group has sent.
-    return event.type === 'submit' && !event.member && end > 0 ? [{ key: 'group', address: `group:${self.slice('job:'.length, end)}` }] : []
+    // A group's own submit of a member is after all else that the group has sent; a step after a job is that job's.
+    const isOthers = event.type === 'submit' && !event.member && end > 0 && !/^onEnd-\d+$/.test(self.slice(end + 1))
+    return isOthers ? [{ key: 'group', address: `group:${self.slice('job:'.length, end)}` }] : []
   },
   view(snapshot) {
     const context = snapshot.context as JobContext

@@ -42,6 +42,8 @@ test('a job: kept, then a tombstone that answers for its id, then nothing', asyn
   const found: string[] = []
   for await (const { id } of world.client.find({})) found.push(id)
   assert.equal(found, [])
+  const watched = world.client.watch('job:a')[Symbol.asyncIterator]()
+  assert.is(await refused(watched.next()), 'TRIMMED')
 
   await world.clock.advance(25 * unit)
   assert.equal([await world.docs(), await refused(job.view())], [[], 'NOT_FOUND'])
@@ -200,7 +202,13 @@ test('the history of what was kept longer than that has its newest part only', a
   await world.clock.advance(8 * unit)
   assert.is((await group.view()).state, 'succeeded')
   assert.equal(await world.store.getPages(pages), [])
-  assert.is((await world.doc('group:g')).historyPages, undefined)
+  const { historyPages, history, version } = await world.doc('group:g')
+  assert.is(historyPages, undefined)
+  const changes = (from: number) => world.client.watch('group:g', { from })[Symbol.asyncIterator]().next()
+  const error = await changes(0).catch((trimmed) => trimmed)
+  const first = history[0]?.v ?? version + 1
+  assert.equal([error.code, Number(/before version (\d+)/.exec(error.message)![1])], ['TRIMMED', first])
+  assert.ok(!('code' in (await changes(first))))
 })
 
 test('an idle system looks for nothing', async () => {

@@ -13,6 +13,7 @@ const codes = [
   'SHUTDOWN',
   'INCOMPLETE',
   'STREAM_BEHIND',
+  'TRIMMED',
 ] as const
 export type ErrorCode = (typeof codes)[number]
 

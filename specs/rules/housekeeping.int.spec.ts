@@ -130,6 +130,17 @@ test('G7 large values of what is refused do not stay', async () => {
   assert.equal([...new Set(left)], ['job:g/a'])
 })
 
+test('F12 a step after a job is not taken for a job of a removed group', async () => {
+  const world = virtualWorld()
+  const stepped = defineJob({ name: 'stepped', input: work.input, onEnd: work as never }) as never as typeof work
+  await world.host({ retention: { finished: { age: '10s' }, tombstones: { age: '1h' } }, handlers: [stepped, work] })
+  await world.client.submitGroup({ id: 'a', members: [work.with({}, { key: 'm' })] })
+  await world.clock.advance('3m')
+  await world.client.submit(stepped, {}, { id: 'a' })
+  await world.clock.advance('1m')
+  assert.is(world.startsOf('a/onEnd-1').length, 1)
+})
+
 test('F20 P17 marks of many commands are forgotten by the time of the stream, never by their number', async () => {
   const world = rulesWorld()
   await world.host('h').take(0)

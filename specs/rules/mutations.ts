@@ -714,6 +714,8 @@ const removal: Mutation[] = [
     'false',
     'housekeeping: F12 what belonged',
   ),
+  off('F12 a step belongs to its job', job, ' && !/^onEnd-\\d+$/.test(self.slice(end + 1))', '', 'housekeeping: F12 a step'),
+  off('E7 what is not kept is said', 'src/host/changes.ts', 'first > Math.max(1, from)', 'first < 0', './housekeeping.int: a job: kept'),
   off('F20 P17 marks by stream time', 'src/host/turn/marks.ts', 'published - since < hour ||', '', 'housekeeping: F20'),
   off('P17 marks of commands are bounded', 'src/host/turn/marks.ts', 'if (commands.length < many) return', 'return', 'housekeeping: F20'),
   off('G7 pages of what is refused', turn, '(turn.homeless.length)', '(!turn)', 'housekeeping: G7 large'),

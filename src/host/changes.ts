@@ -1,6 +1,6 @@
 import type { Address } from '../address.ts'
 import type { ActorDocument, HistoryEntry } from '../document.ts'
-import { NotFoundError, ValidationError } from '../errors.ts'
+import { NotFoundError, StellwerkError, ValidationError } from '../errors.ts'
 import type { Store } from '../store/port.ts'
 import { entriesOf, firstVersionOf, historyPages } from './history.ts'
 
@@ -36,13 +36,16 @@ const pagesAtOnce = 8
 const mostChanges = 500
 
 /**
- * The changes of state from a version on, oldest first and without a gap: the history that was committed with them, page by page. An
- * answer ends between two versions. `inc`: as it was answered before.
+ * The changes of state from a version on, oldest first and without a gap: the history that was committed with them, page by page. What is
+ * not kept any more is refused as TRIMMED, with the version from which there is all. An answer ends between two versions. `inc`: as it was answered before.
  */
 export async function changesOf(store: Store, doc: ActorDocument, from: number, inc = doc.inc): Promise<Changes> {
   if (!Number.isSafeInteger(from) || from < 0)
     throw new ValidationError('from: must be a version: a whole number, 0 or more', [{ path: ['from'], message: 'not a version' }])
   if (inc !== doc.inc) throw new NotFoundError(`${doc._id} was removed and made anew: watch it from its beginning`)
+  const first = await firstKept(store, doc, from)
+  if (first > Math.max(1, from))
+    throw new StellwerkError('TRIMMED', `The changes of ${doc._id} before version ${first} are not kept any more: watch it from there.`)
   const pages = await olderPages(store, doc, from)
   const read = (await entriesOf(store, pages.slice(0, pagesAtOnce))).flat()
   const toTheEnd = pages.length <= pagesAtOnce
@@ -58,6 +61,14 @@ export async function changesOf(store: Store, doc: ActorDocument, from: number, 
     all,
     ended: all && doc.status === 'done',
   }
+}
+
+/** The first version of which there is a history; as far as it matters for what is asked. */
+async function firstKept(store: Store, doc: ActorDocument, from: number): Promise<number> {
+  const newest = doc.history[0]?.v
+  if (newest !== undefined && newest <= Math.max(1, from)) return newest
+  const [page] = doc.historyPages?.length ? await historyPages(store, doc) : []
+  return page === undefined ? (newest ?? doc.version + 1) : firstVersionOf(doc._id, page)
 }
 
 /**

@@ -182,6 +182,8 @@ export function createHousekeeping(partition: Partition) {
     await partition.drained()
     const all = [...removable]
     for (let at = 0; at < all.length && !stopped; at += slice) {
+      // Only the owner removes, and one that was frozen meanwhile is it no more.
+      await partition.confirm()
       const some = all.slice(at, at + slice)
       await Promise.all(some.map(([address, base]) => store.remove(address, base)))
       for (const [address] of some) partition.cache.evict(address)

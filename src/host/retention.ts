@@ -9,7 +9,7 @@ export interface RetentionOptions {
   failed?: Limit
   /** Histories that fill pages of their own, of what is kept as finished. Default 3 days. */
   histories?: { age?: Duration }
-  /** Ids of what was removed: submitted again they answer as it ended, and nothing runs. Default 30 days. */
+  /** Ids of what was removed: submitted again they answer as it ended, and nothing runs. Default 30 days. Less than a minute, and a submit that is said again because its answer was lost may be taken for a new one. */
   tombstones?: { age?: Duration }
 }
 
