@@ -53,9 +53,11 @@ export function endsOf({ clock, ask, news, closed }: { clock: Clock; ask: Ask; n
   return { reaches, ended: (address, options) => reaches(address, ({ final }) => final, options), viewIfAny }
 }
 
+export const outputRemoved = (address: Address) => new NotFoundError(`${address} succeeded; its output was removed by retention`)
+
 /** The output of a job that has ended; or its error. */
 export function outcome(view: View): unknown {
-  if (view.outputRemoved) throw new NotFoundError(`${view.address} succeeded; its output was removed by retention`)
+  if (view.outputRemoved) throw outputRemoved(view.address)
   if (view.state === 'succeeded') return view.output ?? undefined
   if (view.state === 'cancelled')
     throw new JobCancelledError(`${view.address} was cancelled${view.cancelReason ? `: ${view.cancelReason}` : ''}`)

@@ -6,7 +6,7 @@ import type { HistoryEntry, Snapshot } from '../document.ts'
 import type { ActorEvent } from '../envelope.ts'
 import { JobCancelledError, JobFailedError } from '../errors.ts'
 import type { View } from '../host/api.ts'
-import { type Ends, outcome, type WaitOptions } from './ends.ts'
+import { type Ends, outcome, outputRemoved, type WaitOptions } from './ends.ts'
 import type { GivenMembers, SendMembers } from './members.ts'
 import { type Prepare, payloadOf } from './prepare.ts'
 import type { Ask } from './questions.ts'
@@ -125,6 +125,7 @@ export function handles(parts: {
       async result(options) {
         const view = await ends.ended(address, options)
         if (view.state === 'cancelled') throw new JobCancelledError(`${address} was cancelled`)
+        if (view.outputRemoved && view.state === 'succeeded') throw outputRemoved(address)
         const output = await ends.viewIfAny(addressOf('job', `${id}/output`), options?.signal)
         if (output) return outcome(output) as O
         if (view.state === 'failed')

@@ -162,6 +162,7 @@ async function viewOf(store: Store, doc: ActorDocument, withOutput: boolean): Pr
   } else if (type === 'group') {
     const { members, outputEnded } = doc.snapshot.context as GroupContext
     view.members = { total: members.total, ...members.counts }
+    if (outputEnded && removedAt !== undefined) view.outputRemoved = true
     if (outputEnded?.error) view.error = { name: 'Error', message: outputEnded.error }
   } else if (type === 'pool' || type === 'lane') {
     const context = doc.snapshot.context as GateContext
