@@ -2,6 +2,7 @@ import type { Snapshot } from '../src/document.ts'
 import type { ActorType } from './actor.ts'
 import { tellFollower, tooManyFollowers } from './followers.ts'
 import { activeState } from './job/active.ts'
+import { notItsRun } from './job/children.ts'
 import { emptyContext, type JobContext } from './job/context.ts'
 import { endedState } from './job/ended.ts'
 import type { Args, Of } from './job/events.ts'
@@ -70,6 +71,7 @@ export const jobMachine = jobSetup.createMachine({
     claim: { actions: { type: 'refuse', params: ({ event }) => ({ dispatch: event.dispatch }) } },
     result: { actions: 'superseded' },
     lost: {},
+    child: { actions: ['superseded', { type: 'reject', params: notItsRun }] },
     // A callback is kept from the submit on, whatever the job does: the first for each name and round.
     resume: [
       {

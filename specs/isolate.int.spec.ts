@@ -107,6 +107,8 @@ test('it has all that a handler has', async () => {
   assert.equal([cause!.code, (await terminal.view()).attempts], ['TERMINAL', 1])
   assert.match(cause!.stack!, /isolated\/does/)
   assert.is(await (await run('retry-at')).result(), 2)
+  const id = (await (await run('child')).result()) as string
+  assert.is(await h.client.job(id).result(), 'here')
   const suspended = await run('suspend')
   await until('it is suspended', async () => (await suspended.view()).state === 'suspended')
   await suspended.resume('mail', 'it came')

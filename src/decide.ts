@@ -99,7 +99,7 @@ export function decide(type: ActorType, doc: ActorDocument, envelope: Envelope, 
     doc.timers = timers
     doc.snapshot = snapshot
     const refused = outcome.rejected || outcome.refused.length > 0
-    if (changed && (!refused || fresh.length > 0)) {
+    if (changed && (!refused || fresh.length > 0 || outcome.superseded)) {
       if (outcome.superseded) entry.superseded = true
       entry.out = followed(fresh, outcome)
       doc.history.push(entry)

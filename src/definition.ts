@@ -106,6 +106,11 @@ export interface Context<C extends Callbacks = Callbacks> {
   suspend(options: SuspendOptions<C>): Suspended
   /** In the output of a group: the group, and its members. */
   readonly group?: GroupFacts & { members(): AsyncIterable<MemberResult> }
+  /**
+   * Submits a job that is this one's child, and resolves when it is stored: with its id, `<id>/<key>`. Said again (by another attempt) it is the
+   * same job; with other content it is a CONFLICT. Of a run that is no longer current it is refused as SUPERSEDED: nothing is submitted.
+   */
+  submit<I, O, G, K extends Callbacks>(definition: JobDefinition<I, O, G, K> | string, input: G, options: { key: string }): Promise<string>
   /** Part done, 0 to 1, told by the feed at once and kept nowhere. Dropped once the run is known to be superseded, or has ended. */
   progress(part: number): void
 }

@@ -1,3 +1,4 @@
+import { child } from './children.ts'
 import { afterRun, leavesPool } from './outcomes.ts'
 import { grant } from './runs.ts'
 import { jobSetup } from './setup.ts'
@@ -21,6 +22,7 @@ export const activeState = jobSetup.createStateConfig({
   on: {
     claim: { guard: 'holdsRun', actions: { type: 'grant', params: grant } },
     submit: { guard: 'joins', actions: 'join' },
+    child: { guard: 'current', actions: { type: 'send', params: child } },
   },
   states: {
     running: {

@@ -41,6 +41,8 @@ export type JobEvent = { at: number; self: Address } & (
       suspend?: Suspend
     }
   | { type: 'lost'; dispatch: number; worker: string; begun: boolean }
+  /** From its handler, for a job of its own. */
+  | { type: 'child'; dispatch: number; worker: string; key: string; job: string; input: Payload; terms: Terms }
   | { type: 'stopping'; dispatch: number; worker: string }
   | { type: 'cancel'; reason?: string }
   | { type: 'retry' }

@@ -678,6 +678,8 @@ const housekeeping = 'src/host/housekeeping.ts'
 const chores = 'src/host/turn/chores.ts'
 const threads = 'src/host/threads.ts'
 const isolation: Mutation[] = [
+  off('E4 a child of a current run only', active, "child: { guard: 'current', actions:", 'child: { actions:', './children.int: by the run'),
+  off('E4 a superseded child is recorded', 'src/decide.ts', ' || outcome.superseded)', ')', './children.int: E4'),
   off('W4 the thread ends with the run', threads, 'hardEnd.abort()', '{}', './isolate.int: a cancel'),
   off('W5 the thread ends with its host', threads, 'await (await made)?.destroy()', '', './isolate.int: the end of its host'),
   off('W5 a thread gives back', 'src/host/threads/entry.ts', 'return { told: true }', 'throw error', './isolate.int: W5 told'),

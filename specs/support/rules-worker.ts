@@ -38,6 +38,7 @@ export function workerOn(
     handlers: [work.handler((_, ctx) => handle(ctx))],
     lease: 2000,
     beat: 500,
+    children: { submit: () => Promise.reject(new Error('not here')) },
     heart:
       heart ??
       ((own) => createHeart({ ...own, now: clock.now, request: bus.request, after: (ms, then) => clock.at(clock.now() + ms, then) })),

@@ -208,7 +208,7 @@ function memberOf(contracts: Contracts, to: Address, i: number, { key, ...named 
   return { key, ...jobOf(contracts, `members.${i}.`, named) }
 }
 
-const bringsInput: ReadonlySet<string> = new Set(['submit', 'add', 'update', 'redrive'])
+const bringsInput: ReadonlySet<string> = new Set(['submit', 'add', 'update', 'redrive', 'child'])
 
 /** Large values leave the event for pages of the actor that will keep them. */
 export function pageOut(envelope: Envelope): { envelope: Envelope; pages: Page[] } {
@@ -232,8 +232,8 @@ export function pageOut(envelope: Envelope): { envelope: Envelope; pages: Page[]
     return { envelope: { ...envelope, event: { ...event, value: out(to, event.value, callbackInlineLimit) } }, pages }
   if (!bringsInput.has(event.type)) return { envelope, pages }
   const fresh: ActorEvent = { ...event }
-  if (event.input) fresh.input = out(to, event.input)
   const owner = (key: string) => `job:${to.slice(to.indexOf(':') + 1)}/${key}`
+  if (event.input) fresh.input = out(event.type === 'child' ? owner(event.key as string) : to, event.input)
   if (event.members)
     fresh.members = (event.members as Member[]).map((member) => ({ ...member, input: out(owner(member.key), member.input) }))
   const options = event.options as { output?: { input: Payload } } | undefined

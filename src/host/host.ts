@@ -13,6 +13,7 @@ import { StellwerkError, ValidationError } from '../errors.ts'
 import { publishCapacity } from '../pools.ts'
 import type { World } from '../world.ts'
 import { serveApi } from './api.ts'
+import { createChildren } from './children.ts'
 import { serveCommands } from './command-api.ts'
 import { watchContracts } from './contracts.ts'
 import { serveLetters } from './dead-letters/actions.ts'
@@ -95,7 +96,9 @@ export async function createHost(options: HostOptions): Promise<Host> {
   /** Jobs that are known to be short travel several to an offer. */
   const offerSize = (name: string) => ((durations.get(name) ?? Number.POSITIVE_INFINITY) < 20 ? 20 : 1)
   const threads = createThreads(clock, slots)
+  const children = createChildren({ bus, clock, name: `${name}.h` })
   const worker = createWorker({
+    children,
     bus,
     store,
     clock,
@@ -170,6 +173,7 @@ export async function createHost(options: HostOptions): Promise<Host> {
     forgetSignals()
     const ended = await worker.stop(grace)
     await threads.close()
+    children.stop()
     liveness.leave()
     await ownership.stop()
     liveness.stop()

@@ -8,6 +8,7 @@ import { type RetryAt, StellwerkError, TimeoutError } from '../errors.ts'
 import { readPayload } from '../payload.ts'
 import type { Store } from '../store/port.ts'
 import { type SuspendOptions, suspended, suspendOf } from '../suspend.ts'
+import type { Children } from './children.ts'
 import { reportProgress } from './feed.ts'
 import type { Ended } from './results.ts'
 
@@ -15,6 +16,7 @@ interface Parts {
   bus: Bus
   store: Store
   clock: Clock
+  children: Pick<Children, 'submit'>
 }
 
 /** How long a handler may go on after its timeout before it is taken for failed. */
@@ -162,6 +164,7 @@ function contextOf(parts: Parts, grant: Grant, signal: AbortSignal, isCurrent: (
     run: dispatch,
     signal,
     ...entry,
+    submit: (definition, input, { key }) => parts.children.submit(grant, definition as never, input, key),
     group: group && { ...group, members: () => membersOf(parts.store, group.id) },
     progress: reportProgress(parts.bus, parts.clock.now, grant, isCurrent),
   }

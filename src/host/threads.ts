@@ -92,8 +92,16 @@ function serve(port: MessagePort, ctx: Context): void {
   }
   port.on('message', async (message: FromThread) => {
     if (message.type === 'progress') ctx.progress(message.part)
+    else if (message.type === 'submit') port.postMessage(await submitted(ctx, message))
     else port.postMessage(await next())
   })
+}
+
+async function submitted(ctx: Context, { n, job, input, key }: FromThread & { type: 'submit' }): Promise<ToThread> {
+  return ctx.submit(job, input, { key }).then(
+    (id) => ({ type: 'submitted', n, id }),
+    (error) => ({ type: 'submitted', n, failed: failureOf(error) }),
+  )
 }
 
 /** From source, a thread loads the loader first that this process was started with. */

@@ -6,6 +6,7 @@ import type { Handler } from '../definition.ts'
 import type { Envelope } from '../envelope.ts'
 import { JobCancelledError, StellwerkError, SupersededError } from '../errors.ts'
 import type { Store } from '../store/port.ts'
+import type { Children } from './children.ts'
 import type { Answer, Heart, Wearer } from './heart.ts'
 import type { OwnWorker } from './partition.ts'
 import { createResults, type Ended } from './results.ts'
@@ -44,6 +45,7 @@ export interface WorkerParts {
   name: string
   slots: number
   handlers: readonly Handler[]
+  children: Pick<Children, 'submit'>
   /** Length of a lease, ms, and the pause between heartbeats. */
   lease: number
   beat: number
@@ -102,7 +104,14 @@ export function createWorker(parts: WorkerParts): Worker {
     const handler = handlers.get(grant.job)!
     // Not heard of for a lease, it may have been frozen, and another run may have its place.
     const isHeard = () => clock.monotonic() - run.heard < lease
-    const { ended, returned } = runHandler({ bus, store, clock }, handler, grant, run.abort, () => begin(run), isHeard)
+    const { ended, returned } = runHandler(
+      { bus, store, clock, children: parts.children },
+      handler,
+      grant,
+      run.abort,
+      () => begin(run),
+      isHeard,
+    )
     void ended.then((what) => end(run, what))
     // What has failed by its timeout may go on: its slot is taken for as long.
     void returned.then(() => {

@@ -12,6 +12,8 @@ export default async function does({ how }: { how: string }, ctx: Context<{ mail
       for await (const { key, state, output } of ctx.group!.members()) members.push(`${key} ${state} ${JSON.stringify(output ?? null)}`)
       return { id: ctx.id, total: ctx.group!.total, members }
     }
+    case 'child':
+      return ctx.submit('here', null, { key: 'part' })
     case 'progress':
       ctx.progress(0.5)
       return { attempt: ctx.attempt, run: ctx.run, key: ctx.key ?? null }

@@ -30,9 +30,16 @@ async function handlerIn(module: string): Promise<(input: unknown, ctx: Context)
 
 function contextOf({ ctx }: Task, port: MessagePort, abort: AbortController, suspends: Set<unknown>): Context {
   const waiting: { resolve(page: { members: MemberResult[]; done: boolean }): void; reject(error: Error): void }[] = []
+  const submits = new Map<number, { resolve(id: string): void; reject(error: Error): void }>()
+  let asked = 0
   const say = (message: FromThread) => port.postMessage(message)
   port.on('message', (message: ToThread) => {
     if (message.type === 'abort') return abort.abort(errorFrom(message.reason))
+    if (message.type === 'submitted') {
+      const { n, id, failed } = message
+      failed ? submits.get(n)?.reject(errorFrom(failed)) : submits.get(n)?.resolve(id!)
+      return void submits.delete(n)
+    }
     const { members, done, failed } = message
     const next = waiting.shift()
     failed ? next?.reject(errorFrom(failed)) : next?.resolve({ members, done })
@@ -56,6 +63,13 @@ function contextOf({ ctx }: Task, port: MessagePort, abort: AbortController, sus
     ...ctx,
     signal: abort.signal,
     group: ctx.group && { ...ctx.group, members },
+    submit(definition: { name: string } | string, input: unknown, { key }: { key: string }) {
+      port.ref()
+      return new Promise<string>((resolve, reject) => {
+        submits.set(++asked, { resolve, reject })
+        say({ type: 'submit', n: asked, job: typeof definition === 'string' ? definition : definition.name, input, key })
+      })
+    },
     progress: (part: number) => say({ type: 'progress', part }),
     suspend(options: SuspendOptions) {
       const asked = { options }

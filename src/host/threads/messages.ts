@@ -22,8 +22,15 @@ export interface Failure {
 /** `output`: JSON, as it will be kept. `told`: it threw the reason of its signal, or what an aborted call made of that. */
 export type Came = { output: string | undefined } | { suspend: SuspendOptions } | { told: true } | { failed: Failure }
 
-export type ToThread = { type: 'abort'; reason: Failure } | { type: 'members'; members: MemberResult[]; done: boolean; failed?: Failure }
-export type FromThread = { type: 'progress'; part: number } | { type: 'members' }
+/** `n`: of the question. */
+export type ToThread =
+  | { type: 'submitted'; n: number; id?: string; failed?: Failure }
+  | { type: 'abort'; reason: Failure }
+  | { type: 'members'; members: MemberResult[]; done: boolean; failed?: Failure }
+export type FromThread =
+  | { type: 'progress'; part: number }
+  | { type: 'members' }
+  | { type: 'submit'; n: number; job: string; input: unknown; key: string }
 
 export function failureOf(error: unknown): Failure {
   if (!(error instanceof Error)) return { name: 'Error', message: String(error) }
