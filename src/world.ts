@@ -12,6 +12,8 @@ export interface World {
 export interface Connection {
   bus: Bus
   store: Store
+  /** All hosts of this world are in this process: one that is alone, and has nothing to do, need not say that it lives. */
+  inProcess?: true
   /** A heart that beats whatever the event loop does. Without one, heartbeats are sent from the event loop. */
   heart?(parts: Wearer): Heart
   close(): Promise<void>

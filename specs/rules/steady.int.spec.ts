@@ -47,4 +47,40 @@ test('Q6 an outage that is over counts until a whole lease has passed since', as
   assert.ok(liveness.steadyFor() >= 2000)
 })
 
+test('where all hosts are in one process, one that is alone and idle is quiet, and wakes for a turn or another host', async () => {
+  const clock = virtualClock(0)
+  const shared = embeddedBus({ clock })
+  const running = { count: 0 }
+  const join = (name: string) => {
+    const bus = shared.connect(name)
+    const liveness = createLiveness({ ...{ bus, clock, name, beat: 1200, ttl: 3000 }, changed: () => {}, rests: () => running.count === 0 })
+    liveness.start()
+    return liveness
+  }
+  let beats = 0
+  shared.connect('ear').listen('host.beat', () => void beats++)
+  const first = join('first')
+  await clock.advance('1h')
+  assert.ok(beats <= 3, `${beats} beats in an idle hour`)
+  await first.confirm()
+  assert.ok(first.mayAct(), 'heard itself before the turn')
+  running.count = 1
+  await clock.advance('12s')
+  assert.ok(beats >= 10, 'while something runs it beats: it must know when it was deaf')
+  running.count = 0
+  await clock.advance('1m')
+  const second = join('second')
+  await clock.advance('5s')
+  assert.equal([...first.hosts].sort(), ['first', 'second'])
+  assert.equal([...second.hosts].sort(), ['first', 'second'])
+  await clock.advance('1m')
+  assert.equal([...first.hosts].length, 2, 'two beat for each other')
+  second.leave()
+  second.stop()
+  await clock.advance('1m')
+  const before = beats
+  await clock.advance('1h')
+  assert.ok(beats - before <= 1, `${beats - before} beats of the one that is left`)
+})
+
 test.run()

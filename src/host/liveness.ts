@@ -8,6 +8,8 @@ import { UnavailableError } from '../errors.ts'
  * A host says that it lives once every `beat`, to all at once and to itself. One that does not hear itself for `ttl` does nothing
  * more. Another one is dead if it was silent for `ttl`; or at once, if it was silent for longer than a beat and nobody answers in
  * its name. Who finds that out tells the others, and each of them asks for itself.
+ *
+ * Where all hosts are in one process (`rests`), one that is alone and has nothing to do says nothing: it begins again with its next turn.
  */
 export interface Liveness {
   start(): void
@@ -36,6 +38,8 @@ export interface LivenessParts {
   ttl: number
   /** Something was learnt of who lives. */
   changed(): void
+  /** Nothing runs here, and nobody outside this process could miss it. Default: never. */
+  rests?(): boolean
 }
 
 interface Beat {
@@ -48,7 +52,7 @@ interface Beat {
   suspect?: boolean
 }
 
-export function createLiveness({ bus, clock, name, beat, ttl, changed }: LivenessParts): Liveness {
+export function createLiveness({ bus, clock, name, beat, ttl, changed, rests = () => false }: LivenessParts): Liveness {
   const heard = new Map<string, number>()
   /** Found dead, and not heard since. */
   const dead = new Set<string>()
@@ -60,6 +64,9 @@ export function createLiveness({ bus, clock, name, beat, ttl, changed }: Livenes
   let steadySince = Number.NEGATIVE_INFINITY
   let cancelBeat = () => {}
   let leaving = false
+  /** There was a turn since the last beat. */
+  let acted = false
+  let resting = false
 
   const gap = 1.2 * beat
   const deafFor = () => clock.monotonic() - heardSelf
@@ -68,9 +75,20 @@ export function createLiveness({ bus, clock, name, beat, ttl, changed }: Livenes
 
   function tick(): void {
     cancelBeat = clock.at(clock.now() + beat, () => {
+      resting = !acted && heard.size <= 1 && rests()
+      acted = false
+      if (resting) return
       say({})
       tick()
     })
+  }
+
+  function awake(): void {
+    acted = true
+    if (!resting) return
+    resting = false
+    say({})
+    tick()
   }
 
   function hear(data: unknown): void {
@@ -82,6 +100,7 @@ export function createLiveness({ bus, clock, name, beat, ttl, changed }: Livenes
       if (heard.delete(host)) changed()
     } else if (host === name) hearSelf()
     else {
+      awake()
       if (hello && !leaving) say({})
       hearOther(host)
     }
@@ -179,6 +198,7 @@ export function createLiveness({ bus, clock, name, beat, ttl, changed }: Livenes
     steadyFor: () => (deafFor() > gap ? 0 : clock.monotonic() - steadySince),
     mayAct,
     async confirm() {
+      awake()
       if (mayAct()) return
       const again = new Promise<void>((done) => confirming.push(done))
       say({})
