@@ -41,6 +41,8 @@ export interface ActorType {
   tombstone?(snapshot: Snapshot, at: number): Snapshot
   /** Actors for which it must stay, as long as they are there. */
   neededBy?(snapshot: Snapshot): Address[]
+  /** Jobs name it as their group: they go with it. */
+  hasMembers?: true
   /** false: somebody has still to tell it something. */
   removable?(snapshot: Snapshot): boolean
   /** Each unmet condition of an actor that waits; empty if it does not wait. */

@@ -102,6 +102,7 @@ const groupMachine = groupSetup.createMachine({
           { target: 'open', actions: ['accept', 'add', 'seal', ...emit] },
         ],
         ended: { guard: 'early', actions: 'noteEarly' },
+        cancel: { target: 'cancelled', actions: 'noteCancel' },
         add: { actions: { type: 'reject', params: unknownYet } },
         seal: { actions: { type: 'reject', params: unknownYet } },
       },
@@ -174,6 +175,7 @@ export const group: ActorType = {
   machine: groupMachine,
   creates: new Set(['submit', 'ended', 'follow']),
   unmarked: new Set(['ended', 'follow']),
+  hasMembers: true,
   peers: (self, event) =>
     Array.isArray(event.members) ? (event.members as Member[]).map(({ key }) => ({ key, address: jobOf(self, key) })) : [],
   view(snapshot) {

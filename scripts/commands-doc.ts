@@ -2,6 +2,17 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { z } from 'zod'
 import {
+  chainRestart,
+  planAdd,
+  planDeactivate,
+  planLink,
+  planRelease,
+  planRemove,
+  planRestart,
+  planRestore,
+  start,
+} from '../src/command/plans.ts'
+import {
   cancel,
   done,
   drop,
@@ -65,7 +76,7 @@ const commands: Described[] = [
     example: { to: 'group:march', type: 'seal' },
   },
   {
-    title: 'Cancel a job or a group',
+    title: 'Cancel a job, a group or a chain',
     says: 'What waits is cancelled at once; a running handler is told, and the job is `cancelling` until it reacts. What has ended is `NOT_ALLOWED`.',
     schema: cancel,
     root: 'march',
@@ -134,6 +145,74 @@ const commands: Described[] = [
     root: 'printers',
     example: { to: 'pool:printers', type: 'resume' },
   },
+  {
+    title: 'Start a chain',
+    says: 'Besides any plan. The same address with the same input is the same instance; with another it is a `CONFLICT`.',
+    schema: start,
+    root: 'report',
+    example: { to: 'chain:report/may', type: 'start', input: { of: 'May' } },
+  },
+  {
+    title: 'Restart a chain',
+    says: 'One that has failed, or was cancelled, goes on where it stopped. One of a plan is restarted by its plan.',
+    schema: chainRestart,
+    root: 'report',
+    example: { id: 'again-1', to: 'chain:report/may', type: 'restart' },
+  },
+  {
+    title: 'Remove a chain from a plan',
+    says: 'It is not waited for any more; if it runs, it is told to cancel. What has succeeded is `NOT_ALLOWED`. A plan is made at the start of its date; for a later date ask `stellwerk.api.changePlan` first, with `{"date":…}`: that makes it.',
+    schema: planRemove,
+    root: 'Europe-Zurich',
+    example: { to: 'plan:Europe-Zurich/2026-11-23', type: 'remove', target: 'B' },
+  },
+  {
+    title: 'Deactivate a chain in a plan',
+    says: 'The same, under another name: for what will be back.',
+    schema: planDeactivate,
+    root: 'Europe-Zurich',
+    example: { to: 'plan:Europe-Zurich/2026-11-23', type: 'deactivate', target: 'I/workday' },
+  },
+  {
+    title: 'Restore a chain in a plan',
+    says: 'It is in the plan again, as it was.',
+    schema: planRestore,
+    root: 'Europe-Zurich',
+    example: { to: 'plan:Europe-Zurich/2026-11-23', type: 'restore', target: 'B' },
+  },
+  {
+    title: 'Release a chain in a plan',
+    says: 'Its predecessors are not waited for; with `now` its time is not either.',
+    schema: planRelease,
+    root: 'Europe-Zurich',
+    example: { to: 'plan:Europe-Zurich/2026-11-23', type: 'release', target: 'E', now: true },
+  },
+  {
+    title: 'Restart a chain in a plan',
+    says: 'What has failed, was cancelled or skipped runs again, at once: from where it failed.',
+    schema: planRestart,
+    root: 'Europe-Zurich',
+    example: { id: 'restart-B-1', to: 'plan:Europe-Zurich/2026-11-23', type: 'restart', target: 'B' },
+  },
+  {
+    title: 'Change dependencies in a plan',
+    says: 'What has not started comes after these chains, and no others. Unknown names and circles are refused.',
+    schema: planLink,
+    root: 'Europe-Zurich',
+    example: { to: 'plan:Europe-Zurich/2026-11-23', type: 'link', target: 'E', after: ['B', 'B2'] },
+  },
+  {
+    title: 'Add a chain to a plan, or change it there',
+    says: 'These runs instead of what the plan has of it. The chain must have been published by a host.',
+    schema: planAdd,
+    root: 'Europe-Zurich',
+    example: {
+      to: 'plan:Europe-Zurich/2026-11-23',
+      type: 'add',
+      chain: 'B2',
+      runs: [{ calendar: { name: 'mondays', timezone: 'Europe/Zurich', days: ['mon'] }, at: '18:45' }],
+    },
+  },
 ]
 
 const intro = `# Commands over NATS
@@ -161,11 +240,11 @@ have the root \`a1\`. The message is JSON: one command, or an array of them that
 
 ## As requests
 
-\`stellwerk.api.submit\`, \`.add\`, \`.seal\`, \`.cancel\`, \`.retry\`, \`.resume\`, \`.update\`, \`.done\`, \`.redrive\`, \`.drop\`, \`.resize\` and \`.pause\` take the same body (the \`type\` may be left out) as a NATS request, and answer
+\`stellwerk.api.submit\`, \`.add\`, \`.seal\`, \`.cancel\`, \`.retry\`, \`.resume\`, \`.update\`, \`.done\`, \`.redrive\`, \`.drop\`, \`.resize\`, \`.pause\`, \`.start\`, \`.restart\`, \`.remove\`, \`.deactivate\`, \`.restore\`, \`.link\` and \`.release\` take the same body (the \`type\` may be left out) as a NATS request, and answer
 \`{"ok":true,"to":…,"state":…}\` or \`{"ok":false,"error":{…}}\` once the outcome is committed, or with code \`TIMEOUT\` after 10 s: then it may still
 be applied. A host must be up. \`stellwerk.api.get\`, \`.why\` and \`.history\` take \`{"address":"job:a1"}\`, \`.find\` takes
 \`{"query":{"type":"job","state":"failed"}}\`. An answer of \`.history\` or \`.find\` that has an \`after\` is a part: ask again with that \`after\`
-in the request until there is none. (The last part of a history has the snapshot.) \`.stuck\` counts what waits for an operator, by type and state; it too may come in parts, to be added up. \`.changes\`, and the feed that says when to ask: [events](events.md).
+in the request until there is none. (The last part of a history has the snapshot.) \`.stuck\` counts what waits for an operator, by type and state; it too may come in parts, to be added up. \`.plan\` takes \`{"date":"2026-11-23"}\` (and a \`zone\`, if there are several) and answers with the \`rows\` of that plan, made or not, in parts. \`.changes\`, and the feed that says when to ask: [events](events.md).
 
 \`\`\`sh
 nats request stellwerk.api.submit '{"to":"job:a1","job":"invoice.print","input":{"number":"4711"}}'

@@ -23,6 +23,14 @@ export function checkId(id: unknown, field: string): string {
   )
 }
 
+/** `address` itself, or a ValidationError. */
+export function checkAddress(address: unknown): Address {
+  if (isAddress(address)) return address
+  throw new ValidationError(`address: ${JSON.stringify(address)} is not an address. Use one such as "job:a1".`, [
+    { path: ['address'], message: 'not an address' },
+  ])
+}
+
 export const addressOf = (type: string, id: string): Address => `${type}:${id}`
 export const typeOf = (address: Address): string => address.slice(0, address.indexOf(':'))
 export const idOf = (address: Address): string => address.slice(address.indexOf(':') + 1)

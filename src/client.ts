@@ -1,13 +1,15 @@
 import { randomBytes } from 'node:crypto'
 import type { JobSubmit } from '../actors/job.ts'
-import { type Address, addressOf, checkId } from './address.ts'
+import { type Address, addressOf, checkAddress, checkId } from './address.ts'
 import type { Bus } from './bus/port.ts'
+import { type ChainHandles, chainsOf } from './client/chains.ts'
 import { type DeadLetters, deadLettersOf } from './client/dead-letters.ts'
 import { endsOf } from './client/ends.ts'
-import { type GroupHandle, handles, type JobHandle, resumed } from './client/handles.ts'
+import { type ActorHandle, type GroupHandle, handles, type JobHandle, resumed } from './client/handles.ts'
 import { type GivenMembers, memberSending } from './client/members.ts'
 import { createNews } from './client/news.ts'
 import { type OrderOptions, orderOf } from './client/order.ts'
+import { type Plans, plansOf } from './client/plans.ts'
 import { type PoolHandle, pools } from './client/pools.ts'
 import { checkPriority, checkTime, deadlineOf, invalid, preparation } from './client/prepare.ts'
 import { errorOf, questions } from './client/questions.ts'
@@ -22,10 +24,12 @@ import type { Find, View } from './host/api.ts'
 import type { StuckCount } from './host/stuck.ts'
 import { createSender } from './sender.ts'
 
+export type { ChainHandle, ChainHandles, ChainRun } from './client/chains.ts'
 export type { DeadLetters, LettersRefused, OpenedLetter } from './client/dead-letters.ts'
 export type { WaitOptions } from './client/ends.ts'
 export type { ActorHandle, GroupHandle, JobHandle } from './client/handles.ts'
 export type { OrderOptions } from './client/order.ts'
+export type { PlanHandle, Plans } from './client/plans.ts'
 export type { PoolHandle } from './client/pools.ts'
 export type { JobUpdate } from './client/update.ts'
 export type { Watch, WatchOptions } from './client/watch.ts'
@@ -86,12 +90,18 @@ export interface Client extends AsyncDisposable {
   submitGroup(options: GroupSubmitOptions): Promise<GroupHandle>
   job<O = unknown, C extends Callbacks = Callbacks>(id: string): JobHandle<O, C>
   group<O = unknown>(id: string): GroupHandle<O>
+  /** Of any kind, by its address: `job:a1`. */
+  actor(address: string): ActorHandle
   /**
    * Gives the value of a callback to the job that suspends with this correlation id (`as`), for the round that it registered it for. What
    * comes before that is kept: the first for each name, at most 32 names, for a day.
    */
   resume(as: string, name: string, value: unknown): Promise<void>
   pool(name: string): PoolHandle
+  /** A chain, by its definition or its name. */
+  readonly chain: ChainHandles
+  /** The plan of a date (`2026-11-23`): what is in it, and what is to be changed. `zone` only if there are chains in several. */
+  readonly plan: Plans
   /** Jobs that failed or were aborted for good, and events and commands that could not be applied. */
   readonly deadLetters: DeadLetters
   /** All that match, page by page. `{ stuck: true }`: only what waits for an operator. */
@@ -216,7 +226,10 @@ export function createClient({ bus, clock, name, onClose }: ClientParts): Client
     submitGroup,
     job,
     group,
+    actor: (address) => actor(checkAddress(address)),
     resume: async (as, name, value) => command(addressOf('correlation', checkId(as, 'as')), resumed(name, value)),
+    chain: chainsOf({ records: bus.records, ends, command, actor }),
+    plan: plansOf({ ask, command, actor }),
     pool: pools({ actor, command, ends }),
     deadLetters: deadLettersOf({ bus, ask, history: async (id) => (await job(id).history()).history }),
     find,

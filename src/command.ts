@@ -1,5 +1,17 @@
 import { z } from 'zod'
 import { maxIdLength } from './address.ts'
+import { address, common, grammar, segment } from './command/common.ts'
+import {
+  chainRestart,
+  planAdd,
+  planDeactivate,
+  planLink,
+  planRelease,
+  planRemove,
+  planRestart,
+  planRestore,
+  start,
+} from './command/plans.ts'
 import { longest, ms } from './duration.ts'
 import { ValidationError } from './errors.ts'
 
@@ -7,31 +19,6 @@ import { ValidationError } from './errors.ts'
  * Commands as any program may publish them to `<namespace>.command.<root>`: one, or an array of them. With an `id` a command is
  * applied once however often it is published; without one, once per publish.
  */
-const segment = '[A-Za-z0-9_-]+'
-const grammar = 'letters, digits, "_", "-", segments joined by "/"'
-const address = (type: string, what = `an address ${type}:<id>`, most = maxIdLength) =>
-  z
-    .string()
-    .regex(new RegExp(`^${type}:${segment}(/${segment})*$`), { error: `must be ${what} (${grammar})` })
-    .max(most + type.length + 1, { error: `must have an id of ${most} characters at most` })
-
-const common = {
-  id: z
-    .string()
-    .max(200)
-    .regex(/^[ -~]+$/, { error: 'must be printable ASCII, 1 character or more' })
-    .optional()
-    .describe('Identity of the command: its target applies it once, however often it is published. Without one: once per publish.'),
-  reply: z
-    .string()
-    .max(500)
-    .regex(/^(?!\$)[!-)+-\-/-=?-~]+(\.[!-)+-\-/-=?-~]+)*$/, {
-      error: 'must be a NATS subject to publish to: no wildcards, and none that begins with "$"',
-    })
-    .optional()
-    .describe('NATS subject, e.g. an inbox: the outcome is published there once it is committed.'),
-}
-
 const notADuration = { error: "must be milliseconds, or text such as '250ms', '30s', '5m'" }
 const duration = z
   .union(
@@ -82,6 +69,7 @@ const isOutput = (to: string) => to.endsWith('/output')
 export const reservedId = 'an id cannot end with "/output": that is the output of a group'
 
 const either = address('(job|group)', 'an address job:<id> or group:<id>')
+const toCancel = address('(job|group|chain)', 'an address job:<id>, group:<id> or chain:<id>')
 export const jobSubmit = z.strictObject({
   ...common,
   to: address('job').refine((to) => !isOutput(to), { error: reservedId }),
@@ -139,7 +127,7 @@ export const groupAdd = z.strictObject({
 export const groupSeal = z.strictObject({ ...common, to: groupAddress, type: z.literal('seal') })
 export const cancel = z.strictObject({
   ...common,
-  to: either,
+  to: toCancel,
   type: z.literal('cancel'),
   reason: z.string().max(1000).optional(),
 })
@@ -226,73 +214,43 @@ export const resize = z.strictObject({
 export const pause = z.strictObject({ ...toPool, type: z.literal('pause') })
 export const poolResume = z.strictObject({ ...toPool, type: z.literal('resume') })
 
-type Schema =
-  | typeof jobSubmit
-  | typeof groupSubmit
-  | typeof groupAdd
-  | typeof groupSeal
-  | typeof cancel
-  | typeof retry
-  | typeof resize
-  | typeof pause
-  | typeof resume
-  | typeof done
-  | typeof poolResume
-  | typeof update
-  | typeof redrive
-  | typeof drop
-export type Command = z.infer<Schema>
+/** By type and kind of target. The first of a type speaks of a target that is none of them. */
+const schemas = {
+  submit: { job: jobSubmit, group: groupSubmit },
+  add: { group: groupAdd, plan: planAdd },
+  seal: { group: groupSeal },
+  cancel: { job: cancel, group: cancel, chain: cancel },
+  retry: { job: retry },
+  resize: { pool: resize },
+  pause: { pool: pause },
+  resume: { job: resume, correlation: resume, pool: poolResume },
+  update: { job: update },
+  done: { job: done },
+  redrive: { job: redrive },
+  drop: { job: drop },
+  start: { chain: start },
+  restart: { chain: chainRestart, plan: planRestart },
+  remove: { plan: planRemove },
+  deactivate: { plan: planDeactivate },
+  restore: { plan: planRestore },
+  link: { plan: planLink },
+  release: { plan: planRelease },
+} as const
 
-export const commandTypes = [
-  'submit',
-  'add',
-  'seal',
-  'cancel',
-  'retry',
-  'resize',
-  'pause',
-  'resume',
-  'update',
-  'done',
-  'redrive',
-  'drop',
-] as const
+type Schemas = typeof schemas
+type Schema = { [T in keyof Schemas]: Schemas[T][keyof Schemas[T]] }[keyof Schemas]
+export type Command = z.infer<Schema>
+export const commandTypes = Object.keys(schemas) as (keyof Schemas)[]
 
 /** The schema that a body must meet, by its type and the kind of its target: an error then speaks of that command only. */
-function schemaOf(body: unknown) {
+function schemaOf(body: unknown): Schema {
   const { type, to } = (body ?? {}) as { type?: unknown; to?: unknown }
-  const toGroup = typeof to === 'string' && to.startsWith('group:')
-  switch (type) {
-    case 'submit':
-      return toGroup ? groupSubmit : jobSubmit
-    case 'add':
-      return groupAdd
-    case 'seal':
-      return groupSeal
-    case 'cancel':
-      return cancel
-    case 'retry':
-      return retry
-    case 'resize':
-      return resize
-    case 'pause':
-      return pause
-    case 'resume':
-      return typeof to === 'string' && to.startsWith('pool:') ? poolResume : resume
-    case 'update':
-      return update
-    case 'done':
-      return done
-    case 'redrive':
-      return redrive
-    case 'drop':
-      return drop
-    default:
-      throw new ValidationError(
-        `type: ${JSON.stringify(type)?.slice(0, 100)} is not a command. Use ${commandTypes.slice(0, -1).join(', ')} or ${commandTypes.at(-1)}.`,
-        [{ path: ['type'], message: 'not a command' }],
-      )
-  }
+  const kinds = Object.hasOwn(schemas, String(type)) ? (schemas[type as keyof Schemas] as Record<string, Schema>) : undefined
+  if (kinds) return kinds[String(to).split(':')[0]!] ?? Object.values(kinds)[0]!
+  throw new ValidationError(
+    `type: ${JSON.stringify(type)?.slice(0, 100)} is not a command. Use ${commandTypes.slice(0, -1).join(', ')} or ${commandTypes.at(-1)}.`,
+    [{ path: ['type'], message: 'not a command' }],
+  )
 }
 
 /** The command, or a ValidationError that names each field. */

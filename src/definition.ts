@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { defaultTerms, type Ended, type GroupFacts, type Terms } from '../actors/job.ts'
+import type { ChainFacts, Outputs, WithMaker } from './chain/step.ts'
 import { callbackName } from './command.ts'
 import { type Duration, ms } from './duration.ts'
 import { type Issue, StellwerkError, ValidationError } from './errors.ts'
@@ -57,7 +58,9 @@ export interface JobDefinition<I = unknown, O = unknown, Given = I, C extends Ca
   readonly callbacks?: C
   /** The definition with an input: a member of a group (with its key), or an output. */
   with(input: Given, options: { key: string }): MemberOf<I, O>
-  with(input: Given): WithInput
+  /** As a step of a chain: its input is made of the outputs of the steps that it is after, when these have ended. */
+  with<S extends Outputs = Outputs>(make: (outputs: S, chain: ChainFacts) => Given | Promise<Given>): WithMaker<S, O>
+  with(input: Given): WithInput<O>
   handler(handle: (input: I, ctx: Context<C>) => Promise<O | Suspended> | O | Suspended): Handler
   /**
    * The same in a module of its own (`file:` URL), whose default export it is: it runs in a thread, which is terminated when the handler
@@ -66,8 +69,8 @@ export interface JobDefinition<I = unknown, O = unknown, Given = I, C extends Ca
   handler(module: URL | string, options: IsolateOptions): Handler
 }
 
-export interface WithInput {
-  readonly definition: JobDefinition<never, unknown, never> | string
+export interface WithInput<O = unknown> {
+  readonly definition: JobDefinition<never, O, never> | string
   readonly input: unknown
 }
 
@@ -142,7 +145,8 @@ export function defineJob<
     input,
     output,
     callbacks,
-    with: ((given: unknown, more?: { key: string }) => ({ definition, input: given, ...more })) as never,
+    with: ((given: unknown, more?: { key: string }) =>
+      typeof given === 'function' ? { definition, make: given } : { definition, input: given, ...more }) as never,
     handler: (handle: unknown, options?: IsolateOptions) => handlerOf(definition as never, handle, options),
   }
   return definition

@@ -32,6 +32,7 @@ function inFolder(folder: string, letters?: LetterOptions): World {
       return {
         bus: connected,
         store,
+        inProcess: true,
         async close() {
           await connected.close()
           await store.close()
@@ -42,9 +43,9 @@ function inFolder(folder: string, letters?: LetterOptions): World {
   }
 }
 
-/** What a job is, is known also while nobody with its code is up. Who owns a partition is true of a process, and ends with it. */
+/** What a job and a chain is, is known also while nobody with its code is up. Who owns a partition is true of a process, and ends with it. */
 const contractsIn = (store: FolderStore) => ({
-  keeps: (key: string) => key.startsWith('contract.'),
+  keeps: (key: string) => key.startsWith('contract.') || key.startsWith('chain.'),
   get: store.getRecord,
   put: store.putRecord,
   all: store.records,
@@ -64,7 +65,7 @@ function inMemory({ partitions = 1, deadLetters }: { partitions?: number; deadLe
     async connect({ name, clock }) {
       shared ??= { bus: embeddedBus({ clock, partitions, letterLimits }), store: memoryStore() }
       const bus = shared.bus.connect(name)
-      return { bus, store: shared.store, close: () => bus.close() }
+      return { bus, store: shared.store, inProcess: true, close: () => bus.close() }
     },
   }
 }

@@ -1,9 +1,15 @@
 export type { Condition } from '../actors/actor.ts'
 export type { Ended } from '../actors/job.ts'
+export type { PlanRow } from '../actors/plan/show.ts'
 export { type Calendar, type CalendarOptions, type CalendarTerms, calendarOf, type Day, defineCalendar } from './calendar/calendar.ts'
 export type { HolidaysOf } from './calendar/holidays.ts'
+export { type ChainDefinition, type ChainOptions, defineChain } from './chain/definition.ts'
+export { type ChainFacts, type GroupStep, type Outputs, type Step, type StepOptions, step, type WithMaker } from './chain/step.ts'
 export type {
   ActorHandle,
+  ChainHandle,
+  ChainHandles,
+  ChainRun,
   Client,
   DeadLetters,
   GroupHandle,
@@ -12,6 +18,8 @@ export type {
   JobUpdate,
   LettersRefused,
   OpenedLetter,
+  PlanHandle,
+  Plans,
   SubmitOptions,
   WaitOptions,
   Watch,
@@ -54,7 +62,9 @@ export type { Change } from './host/changes.ts'
 export type { HostEvents, OnHostEvent } from './host/events.ts'
 export type { Progress, StateChange } from './host/feed.ts'
 export { createHost, type Host, type HostOptions } from './host/host.ts'
+export type { ShownPlan } from './host/plans.ts'
 export type { StuckCount } from './host/stuck.ts'
 export type { Letter, LetterOptions, LetterQuery } from './letters.ts'
+export type { RunOptions } from './plan/runs.ts'
 export type { Suspended, SuspendOptions } from './suspend.ts'
 export type { World } from './world.ts'

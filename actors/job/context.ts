@@ -11,6 +11,8 @@ export interface Membership {
   index?: number
   /** +1 for each operator's retry: an end of an earlier round is not the end of this one. */
   round: number
+  /** Its output is told with its end. */
+  wanted?: true
 }
 
 export interface JobError {

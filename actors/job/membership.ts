@@ -2,7 +2,7 @@ import type { Args, Of } from './events.ts'
 
 export const isNewRound = ({ context: { member }, event }: Args) => event.type === 'again' && !!member && event.round > member.round
 
-export const end = ({ context: { member, endedAs, error } }: Args) =>
+export const end = ({ context: { member, endedAs, error, output } }: Args) =>
   member && {
     to: member.group,
     event: {
@@ -12,6 +12,7 @@ export const end = ({ context: { member, endedAs, error } }: Args) =>
       round: member.round,
       state: endedAs,
       error: error?.message.slice(0, 200),
+      ...(member.wanted && { output }),
     },
   }
 

@@ -18,6 +18,8 @@ export interface PlanRow {
   startAt?: number
   startedAt?: number
   endedAt?: number
+  /** By so much its own time had passed when it was started, or skipped, ms. */
+  late?: number
   /** Each unmet condition; empty if it does not wait. */
   why: readonly Condition[]
   /** The same, and what has become of it, in one line. */
@@ -54,6 +56,7 @@ export function show(plan: Plan, at: number): PlanRow[] {
       startAt: state === 'waiting' ? startAt : undefined,
       startedAt: run.instance?.startedAt,
       endedAt: run.instance?.endedAt,
+      late: run.instance?.late,
       why,
       words: why.length ? why.map(({ message }) => message).join('; ') : became(here),
       differs: differences(here),
@@ -151,7 +154,8 @@ function leftOut(here: Here): string {
 
 function became(here: Here): string {
   const { run, standing } = here
-  const { startedAt, endedAt } = run.instance ?? {}
+  const { startedAt, endedAt, late } = run.instance ?? {}
+  const missed = late === undefined || startedAt === undefined ? '' : ` (missed ${clock(here, startedAt - late)})`
   switch (standing.state) {
     case 'due':
       return 'starts now'
@@ -159,11 +163,11 @@ function became(here: Here): string {
     case 'skipped':
       return `skipped: its own time had passed${endedAt === undefined ? '' : ` at ${clock(here, endedAt)}`}, and it says missed: 'skip'`
     case 'running':
-      return `runs since ${clock(here, startedAt!)}`
+      return `runs since ${clock(here, startedAt!)}${missed}`
     case 'cancelling':
       return 'was told to cancel'
     default:
-      return `${standing.state} at ${clock(here, endedAt!)}`
+      return `${standing.state} at ${clock(here, endedAt!)}${missed}`
   }
 }
 

@@ -46,6 +46,8 @@ export interface Instance {
   readonly state: 'running' | 'cancelling' | Ending | 'skipped'
   readonly startedAt?: number
   readonly endedAt?: number
+  /** Its own time was missed by so much, ms: no host was up then, or it was added later. */
+  readonly late?: number
   /** It was taken out of the plan while it ran. Back in the plan it may start anew, unless it has succeeded. */
   readonly removed?: true
 }

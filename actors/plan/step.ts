@@ -55,13 +55,14 @@ function settle(plan: Plan, at: number, before: readonly Decision[]): Step {
     const run = plan.runs[key]!
     const late = at - startAt!
     if (state === 'missed') {
-      runs.push({ ...run, instance: { state: 'skipped', endedAt: at } })
+      runs.push({ ...run, instance: { state: 'skipped', endedAt: at, late } })
       decisions.push({ do: 'skip', key, late })
     } else {
       const { released, ...rest } = run
       const round = run.rounds + 1
-      runs.push({ ...rest, rounds: round, instance: { state: 'running', startedAt: at } })
-      decisions.push({ do: 'start', key, round, ...(timed && late > inTime ? { late } : {}) })
+      const missed = timed && late > inTime ? { late } : {}
+      runs.push({ ...rest, rounds: round, instance: { state: 'running', startedAt: at, ...missed } })
+      decisions.push({ do: 'start', key, round, ...missed })
     }
   }
   return { plan: withRuns(plan, runs), decisions }

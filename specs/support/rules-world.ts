@@ -17,6 +17,8 @@ import { virtualClock } from '../../src/testing/virtual-clock.ts'
 import { cell } from './two-actors.ts'
 
 /** What may go wrong for one host: its ports are wrapped. */
+const noChains = { of: () => undefined, learn: async () => undefined, all: [], onChange: () => () => {} }
+
 export interface Faults {
   bus?(bus: Bus): Bus
   store?(store: Store): Store
@@ -76,7 +78,7 @@ export function rulesWorld({
       clock: time,
       actors,
       worker: faults.worker?.({ bus, clock: time }),
-      contracts: { get: () => undefined, pools: { of: () => undefined }, learn: async () => {} },
+      contracts: { get: () => undefined, pools: { of: () => undefined }, learn: async () => {}, chains: noChains },
       counts: { turns: 0, events: 0, writes: 0, conflicts: 0, lost: 0, superseded: 0 },
       uniqueId: () => `${name}.${ids++}`,
       offerSize: () => 1,

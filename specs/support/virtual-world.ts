@@ -103,7 +103,8 @@ export function virtualWorld({ partitions = 1 } = {}) {
     dieAt,
     retention,
     more = [],
-  }: Pick<HostOptions, 'slots' | 'pools' | 'retention'> & {
+    chains,
+  }: Pick<HostOptions, 'slots' | 'pools' | 'retention' | 'chains'> & {
     handlers?: (typeof work)[]
     /** Others, as they are. */
     more?: Handler[]
@@ -126,6 +127,7 @@ export function virtualWorld({ partitions = 1 } = {}) {
       slots,
       pools,
       retention,
+      chains,
       log: () => {},
       handlers: [
         ...handlers.map(

@@ -4,8 +4,8 @@ import { isJobName } from '../command.ts'
 import { check, type WithInput } from '../definition.ts'
 import { type Duration, ms } from '../duration.ts'
 import { NotFoundError, ValidationError } from '../errors.ts'
-import { schemaFrom } from '../host/contracts.ts'
 import { maxPayload } from '../host/run.ts'
+import { schemaFrom } from '../json-schema.ts'
 import { needIssue, type PoolCapacities, watchPools } from '../pools.ts'
 
 /** A job as its submit names it. */
@@ -29,6 +29,7 @@ export function preparation(records: Records): { prepare: Prepare; stop(): void 
   }
 
   const prepare: Prepare = async (definition, input, field) => {
+    if (typeof input === 'function') throw invalid(field, 'is a function: inputs are made only in the steps of a chain')
     const known = typeof definition === 'string' ? await contractOf(definition) : definition
     const { value, length } = asJson(input, field)
     check(known.input, value, field)

@@ -13,7 +13,7 @@ import type { Refusal } from '../host/replies.ts'
 
 /** Asks the hosts: any of them can answer, since all is in the store. */
 export type Ask = <T>(
-  verb: 'get' | 'why' | 'history' | 'changes' | 'find' | 'stuck' | 'deadLetters' | 'deadLetter',
+  verb: 'get' | 'why' | 'history' | 'changes' | 'find' | 'stuck' | 'deadLetters' | 'deadLetter' | 'plan' | 'changePlan',
   request: unknown,
 ) => Promise<T>
 

@@ -1,4 +1,5 @@
 import type { ActorType } from '../../actors/actor.ts'
+import type { ChainContext } from '../../actors/chain.ts'
 import { capacityOf, type GateContext, type Needs, usedOf, waitingAt } from '../../actors/gate.ts'
 import type { GroupContext } from '../../actors/group.ts'
 import { cameOf, type JobContext, roundsOf } from '../../actors/job.ts'
@@ -46,6 +47,10 @@ export interface View {
   capacity?: Needs
   used?: Needs
   waiting?: number
+  /** Of a chain: what it was started with, how far its steps are, and how often it was started. */
+  input?: unknown
+  steps?: Record<string, string>
+  round?: number
   /** Of a group. */
   members?: { total: number; succeeded: number; failed: number; cancelled: number }
 }
@@ -58,6 +63,15 @@ export interface Find extends Query {
 
 type Request = { address: Address; query?: Find; after?: string; limit?: number; from?: number; inc?: string }
 
+interface Parts {
+  bus: Bus
+  store: Store
+  clock: Clock
+  actors: Map<string, ActorType>
+  /** Further questions, by their verb. */
+  more?: Record<string, (request: never) => Promise<object>>
+}
+
 /** Pages of a history that are read at once. */
 const pagesAtOnce = 8
 
@@ -65,7 +79,7 @@ const pagesAtOnce = 8
  * Answers questions; any host can, since all is in the store: `api.get`, `api.why`, `api.history`, `api.changes`, `api.find`. Asked by `everyone.get`
  * and so on, all hosts answer, and the first answer counts.
  */
-export function serveApi({ bus, store, clock, actors }: { bus: Bus; store: Store; clock: Clock; actors: Map<string, ActorType> }) {
+export function serveApi({ bus, store, clock, actors, more = {} }: Parts) {
   async function load({ address }: Request): Promise<ActorDocument> {
     const [doc] = await store.load([address])
     if (!doc) throw new NotFoundError(`${address} does not exist`)
@@ -94,6 +108,8 @@ export function serveApi({ bus, store, clock, actors }: { bus: Bus; store: Store
     return { views: await Promise.all(found.map((doc) => viewOf(store, doc, false))), after: next }
   }
   verbs.stuck = async (request) => ({ ...(await stuck.count(request)) })
+
+  for (const [verb, answer] of Object.entries(more)) verbs[verb] = async (request) => ({ ...(await answer(request as never)) })
 
   const letters = letterQuestions({ bus, store })
   verbs.deadLetters = async (request) => ({ ...(await letters.deadLetters(request, clock.now())) })
@@ -164,6 +180,10 @@ async function viewOf(store: Store, doc: ActorDocument, withOutput: boolean): Pr
     view.members = { total: members.total, ...members.counts }
     if (outputEnded && removedAt !== undefined) view.outputRemoved = true
     if (outputEnded?.error) view.error = { name: 'Error', message: outputEnded.error }
+  } else if (type === 'chain') {
+    const { input, progress, round } = doc.snapshot.context as ChainContext
+    Object.assign(view, { round, steps: Object.fromEntries(Object.entries(progress).map(([name, step]) => [name, step.state])) })
+    if (withOutput) view.input = await readPayload(store, input)
   } else if (type === 'pool' || type === 'lane') {
     const context = doc.snapshot.context as GateContext
     Object.assign(view, { capacity: capacityOf(context), used: usedOf(context), waiting: waitingAt(context) })

@@ -4,7 +4,7 @@ import type { Clock } from '../clock.ts'
 import { commandTypes } from '../command.ts'
 import type { Envelope } from '../envelope.ts'
 import { isStellwerkError } from '../errors.ts'
-import { type Contracts, fromOutside, jobsIn } from './door.ts'
+import { type Contracts, fromOutside, learnNames } from './door.ts'
 import type { Refusal, Reply } from './replies.ts'
 
 /** How long a request waits for its outcome. */
@@ -28,7 +28,7 @@ export function serveCommands({ bus, clock, contracts, name }: { bus: Bus; clock
   })
 
   async function command(type: string, body: unknown): Promise<Answer> {
-    await contracts.learn(jobsIn(body))
+    await learnNames(contracts, body)
     const { reply: _, ...given } = fromOutside(contracts, undefined, withType(type, body))
     // Who asks is told: nobody else need find a refusal among the dead letters.
     return send({ ...given, letter: undefined })

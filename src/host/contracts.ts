@@ -1,8 +1,9 @@
-import { z } from 'zod'
 import type { Terms } from '../../actors/job.ts'
 import type { Bus, Listening } from '../bus/port.ts'
+import { type Chains, watchChains } from '../chain/published.ts'
 import { type Contract, contractOf, type Handler } from '../definition.ts'
 import type { Issue } from '../errors.ts'
+import { issuesBy } from '../json-schema.ts'
 import { watchPools } from '../pools.ts'
 import type { Contracts } from './door.ts'
 
@@ -11,6 +12,7 @@ import type { Contracts } from './door.ts'
  * job is run and what its input must be.
  */
 export interface Registry extends Contracts {
+  readonly chains: Chains
   publish(handlers: readonly Handler[]): Promise<void>
   stop(): void
 }
@@ -22,8 +24,10 @@ export async function watchContracts(bus: Bus): Promise<Registry> {
     if ((known.get(contract.name)?.revision ?? 0) < revision) known.set(contract.name, { contract, revision })
   })
   const pools = await watchPools(bus.records)
+  const chains = await watchChains(bus.records)
   return {
     pools,
+    chains,
     async learn(jobs) {
       for (const job of jobs) {
         if (known.has(job)) continue
@@ -43,6 +47,7 @@ export async function watchContracts(bus: Bus): Promise<Registry> {
     stop() {
       listening.stop()
       pools.stop()
+      chains.stop()
     },
   }
 }
@@ -69,23 +74,5 @@ function checksOf({ input, output, callbacks = {} }: Contract): Checks {
     issues: issuesBy(input),
     callbackIssues: (name, value) => byName.get(name)?.(value) ?? [],
     outputIssues: issuesBy(output),
-  }
-}
-
-function issuesBy(schema: unknown): (input: unknown) => Issue[] {
-  const type = schemaFrom(schema)
-  return (input) => {
-    const parsed = type?.safeParse(input)
-    if (!parsed || parsed.success) return []
-    return parsed.error.issues.map(({ path, message }) => ({ path: path as Issue['path'], message }))
-  }
-}
-
-/** A published schema that cannot be read here checks nothing: the handler's own check remains. */
-export function schemaFrom(schema: unknown): z.ZodType | undefined {
-  try {
-    return schema ? z.fromJSONSchema(schema as never) : undefined
-  } catch {
-    return undefined
   }
 }

@@ -2,10 +2,13 @@ import type { JobSubmit, Payload, Suspend, Terms } from '../../actors/job.ts'
 import type { Member } from '../../actors/members.ts'
 import { type Address, idOf, isId, maxIdLength, partitionOf, rootOf } from '../address.ts'
 import type { DeadLetter, IncomingFrame } from '../bus/port.ts'
+import type { Chains } from '../chain/published.ts'
 import { type Command, isJobName, mostMembers, parseCommand, replyOf } from '../command.ts'
 import type { ActorEvent, Envelope } from '../envelope.ts'
 import type { Issue } from '../errors.ts'
 import { callbackInlineLimit, paged, weightOf } from '../payload.ts'
+import { addedRuns } from '../plan/resolve.ts'
+import type { RunTerms } from '../plan/runs.ts'
 import { needIssue, type PoolCapacities } from '../pools.ts'
 import type { Page } from '../store/port.ts'
 import type { Item } from './partition.ts'
@@ -23,6 +26,7 @@ export interface Contracts {
         outputIssues(output: unknown): Issue[]
       }
     | undefined
+  readonly chains: Pick<Chains, 'of' | 'learn' | 'all' | 'onChange'>
   /** Capacities of pools. */
   readonly pools: Pick<PoolCapacities, 'of'>
   /** Asks for those that are not known: another host may have published them a moment ago. */
@@ -95,7 +99,7 @@ function inboxOf(body: unknown): Envelope['reply'] {
 }
 
 /** Names of jobs that commands speak of, as far as they can be read. */
-export function jobsIn(body: unknown): Set<string> {
+function jobsIn(body: unknown): Set<string> {
   const jobs = new Set<string>()
   const note = (one: unknown) => {
     const { job } = (one ?? {}) as { job?: unknown }
@@ -108,6 +112,23 @@ export function jobsIn(body: unknown): Set<string> {
     if (Array.isArray(members)) members.slice(0, mostMembers).forEach(note)
   }
   return jobs
+}
+
+/** Names of chains that they speak of. */
+function chainsIn(body: unknown): Set<string> {
+  const chains = new Set<string>()
+  for (const one of Array.isArray(body) ? body.slice(0, mostCommands) : [body]) {
+    const { to, chain } = (one ?? {}) as { to?: unknown; chain?: unknown }
+    const name = typeof to === 'string' && to.startsWith('chain:') ? rootOf(to) : chain
+    if (typeof name === 'string' && isId(name)) chains.add(name)
+  }
+  return chains
+}
+
+/** What a command names may have been published a moment ago: who is not known is asked for. */
+export async function learnNames(contracts: Contracts, body: unknown): Promise<void> {
+  await contracts.learn(jobsIn(body))
+  for (const chain of chainsIn(body)) await contracts.chains.learn(chain)
 }
 
 /** A command that any program wrote, as the envelope that the client would have sent. */
@@ -147,7 +168,20 @@ function eventOf(contracts: Contracts, command: Command): ActorEvent {
         seal,
       }
     }
+    case 'start':
+      return startOf(contracts, command.to, command.input)
+    case 'restart':
+      return 'target' in command ? { type: 'restart', target: command.target } : { type: 'restart' }
+    case 'remove':
+    case 'deactivate':
+    case 'restore':
+      return { type: command.type, target: command.target }
+    case 'release':
+      return { type: 'release', target: command.target, ...(command.now && { now: true }) }
+    case 'link':
+      return { type: 'link', target: command.target, after: command.after }
     case 'add':
+      if ('runs' in command) return chainAdded(contracts, command)
       return { type: 'add', members: command.members.map((member, i) => memberOf(contracts, command.to, i, member)), seal: command.seal }
     case 'cancel':
       return { type: 'cancel', reason: command.reason }
@@ -179,6 +213,26 @@ function eventOf(contracts: Contracts, command: Command): ActorEvent {
   }
 }
 
+function startOf(contracts: Contracts, to: Address, input: unknown): ActorEvent {
+  const chain = chainOf(contracts, 'to', rootOf(to))
+  fitting('input', input ?? null)
+  const issues = chain.inputIssues(input).map((issue) => ({ path: ['input', ...issue.path], message: issue.message }))
+  if (issues.length) throw refusal('VALIDATION', issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`).join('; '), issues)
+  return { type: 'start', input: { value: input ?? null } }
+}
+
+function chainAdded(contracts: Contracts, { to, chain, runs }: Extract<Command, { runs: unknown }>): ActorEvent {
+  chainOf(contracts, 'chain', chain)
+  const terms = runs.map((run) => ({ name: 'main', after: [], missed: 'run', ...run }) as unknown as RunTerms)
+  return { type: 'add', chain, runs: addedRuns(to, chain, terms) }
+}
+
+function chainOf(contracts: Contracts, field: string, name: string) {
+  const chain = contracts.chains.of(name)
+  if (!chain) throw Object.assign(invalid(field, `no host has published a chain named "${name}"`), { code: 'NOT_FOUND' })
+  return chain
+}
+
 interface Named {
   job: string
   input?: unknown
@@ -208,7 +262,7 @@ function memberOf(contracts: Contracts, to: Address, i: number, { key, ...named 
   return { key, ...jobOf(contracts, `members.${i}.`, named) }
 }
 
-const bringsInput: ReadonlySet<string> = new Set(['submit', 'add', 'update', 'redrive', 'child'])
+const bringsInput: ReadonlySet<string> = new Set(['start', 'submit', 'add', 'update', 'redrive', 'child'])
 
 /** Large values leave the event for pages of the actor that will keep them. */
 export function pageOut(envelope: Envelope): { envelope: Envelope; pages: Page[] } {

@@ -1,10 +1,15 @@
 import { randomBytes } from 'node:crypto'
 import { existsSync } from 'node:fs'
+import { chain } from '../../actors/chain.ts'
 import { correlation } from '../../actors/correlation.ts'
 import { capacityOf, type GateContext, lane, type Needs, pool } from '../../actors/gate.ts'
 import { group } from '../../actors/group.ts'
 import { job } from '../../actors/job.ts'
+import { plan } from '../../actors/plan.ts'
 import { idOf } from '../address.ts'
+import type { ChainDefinition } from '../chain/definition.ts'
+import { makersOf } from '../chain/makers.ts'
+import { publishChains } from '../chain/published.ts'
 import { type Client, createClient } from '../client.ts'
 import { type Clock, systemClock } from '../clock.ts'
 import type { Handler } from '../definition.ts'
@@ -22,6 +27,7 @@ import { createHeart } from './heart.ts'
 import { createLiveness } from './liveness.ts'
 import { createOwnership } from './ownership.ts'
 import { type HostParts, type Partition, takePartition } from './partition.ts'
+import { planQuestions } from './plans.ts'
 import { checkPools, declarePools } from './pools.ts'
 import { type RetentionOptions, retentionOf } from './retention.ts'
 import { serveRuns } from './runs-service.ts'
@@ -40,6 +46,8 @@ export interface HostOptions {
   pools?: Record<string, Needs>
   /** Housekeeping: how long what has ended is kept. The host that owns an actor applies its own: give all hosts the same. */
   retention?: RetentionOptions
+  /** Chains of the whole deployment whose code this host has: it publishes them, and makes the inputs of their steps. */
+  chains?: readonly ChainDefinition[]
   /** Handlers that run at once in this host. Default 10. */
   slots?: number
   /** Shown in `why` and in the history of runs; made unique for every start. Default `host`. */
@@ -75,14 +83,16 @@ const rhythm = { beat: 1200, ttl: 2500, lease: 2000, runBeat: 500 }
 
 /** A running host. Disposal stops it. */
 export async function createHost(options: HostOptions): Promise<Host> {
-  const { on, handlers = [], pools = {}, slots = 10, clock = systemClock, log = (message) => console.error(message) } = options
+  const { on, chains = [], pools = {}, slots = 10, clock = systemClock, log = (message) => console.error(message) } = options
+  const handlers = [...(options.handlers ?? []), ...chains.flatMap((chain) => makersOf(chain, () => client))]
   checkHandlers(handlers, slots)
   const kept = retentionOf(options.retention)
   const name = `${options.name ?? 'host'}-${randomBytes(6).toString('hex')}`
-  const { bus, store, heart, close } = await on.connect({ name, clock, log })
+  const { bus, store, heart, inProcess, close } = await on.connect({ name, clock, log })
   const registry = await watchContracts(bus)
   try {
     checkPools(pools, handlers, registry.pools)
+    await publishChains(bus.records, registry.chains, chains)
   } catch (error) {
     registry.stop()
     await close()
@@ -119,7 +129,7 @@ export async function createHost(options: HostOptions): Promise<Host> {
     store,
     clock,
     worker,
-    actors: new Map([job, group, correlation, pool, lane].map((type) => [type.name, type])),
+    actors: new Map([job, group, correlation, pool, lane, plan, chain].map((type) => [type.name, type])),
     contracts: registry,
     counts: { turns: 0, events: 0, writes: 0, conflicts: 0, lost: 0, superseded: 0 },
     uniqueId: () => `${name}.${ids++}`,
@@ -138,7 +148,11 @@ export async function createHost(options: HostOptions): Promise<Host> {
     confirm: () => liveness.confirm(),
     onError: (error, partition) => log(`stellwerk: partition ${partition} begins again: ${error instanceof Error ? error.message : error}`),
   }
-  const liveness = createLiveness({ bus, clock, name, beat: rhythm.beat, ttl: rhythm.ttl, changed: () => ownership.settle() })
+  const liveness = createLiveness({
+    ...{ bus, clock, name, beat: rhythm.beat, ttl: rhythm.ttl },
+    changed: () => ownership.settle(),
+    rests: inProcess && (() => worker.running === 0),
+  })
   const ownership = createOwnership({
     bus,
     clock,
@@ -157,8 +171,9 @@ export async function createHost(options: HostOptions): Promise<Host> {
     onError: (error) => log(`stellwerk: ${error instanceof Error ? error.message : error}`),
   })
   const { answerFor, silence } = serveRuns(bus, store, partitions)
-  const api = serveApi({ bus, store, clock, actors: parts.actors })
   const commands = serveCommands({ bus, clock, contracts: registry, name })
+  const plans = planQuestions({ store, clock, contracts: registry, send: commands.send })
+  const api = serveApi({ bus, store, clock, actors: parts.actors, more: plans })
   const letters = serveLetters({ bus, store, clock, contracts: registry, send: commands.send })
   const client = createClient({ bus, clock, name: `${name}.c` })
 

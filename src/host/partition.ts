@@ -9,13 +9,14 @@ import type { Envelope } from '../envelope.ts'
 import { UnavailableError } from '../errors.ts'
 import type { Page, Store } from '../store/port.ts'
 import { type Cache, createCache } from './cache.ts'
-import { type Contracts, jobsIn, type Opened, openFrame, pageOut } from './door.ts'
+import { type Contracts, learnNames, type Opened, openFrame, pageOut } from './door.ts'
 import { createDueTimes } from './due-times.ts'
 import type { StateChange } from './feed.ts'
 import { type Chore, createHousekeeping } from './housekeeping.ts'
 import { createLeases, type Leases } from './leases.ts'
 import { createLosses } from './losses.ts'
 import { offersOf, type Waiting } from './offers.ts'
+import { createPlanner } from './planner.ts'
 import { createReconciler } from './reconcile.ts'
 import { createReplies } from './replies.ts'
 import type { Retention } from './retention.ts'
@@ -200,6 +201,7 @@ export async function takePartition(parts: HostParts, number: number, owner: str
       losses.stop()
       reconciler.stop()
       housekeeping.stop()
+      planner.stop()
       await running
       abandon(items.splice(0))
       await consumer?.stop()
@@ -209,6 +211,7 @@ export async function takePartition(parts: HostParts, number: number, owner: str
   const losses = createLosses(partition)
   const reconciler = createReconciler(partition)
   const housekeeping = createHousekeeping(partition)
+  const planner = createPlanner(partition)
 
   function run(): void {
     if (running || stopped) return
@@ -242,7 +245,7 @@ export async function takePartition(parts: HostParts, number: number, owner: str
   /** A job that a program names may have been published a moment ago: who is not known is asked for. */
   async function openArrived(): Promise<void> {
     for (const frame of arrived.splice(0)) {
-      if (frame.root !== undefined) await parts.contracts.learn(jobsIn(frame.body))
+      if (frame.root !== undefined) await learnNames(parts.contracts, frame.body)
       const here = { contracts: parts.contracts, partitions: bus.partitions, now: clock.now() }
       frames.push({ sequence: frame.sequence, ...openFrame(here, number, frame) })
     }
@@ -303,6 +306,7 @@ export async function takePartition(parts: HostParts, number: number, owner: str
     await due.takeOver()
     if (stopped) throw new UnavailableError(`partition ${number} was lost while it was taken over`)
     housekeeping.start()
+    planner.start()
   } catch (error) {
     await partition.stop()
     throw error

@@ -132,7 +132,9 @@ async function removeHomeless({ store }: Partition, { homeless }: Turn): Promise
 async function fillPages(partition: Partition, items: Item[]): Promise<void> {
   const ids = items.map(({ page }) => page).filter((id) => id !== undefined)
   if (!ids.length) return
-  const pages = new Map((await partition.store.getPages(ids)).map(({ _id, body }) => [_id, body]))
+  const pages = new Map<string, unknown>()
+  for (const { _id, body } of await partition.store.getPages(ids.filter((id) => !isDefinition(id)))) pages.set(_id, body)
+  for (const id of ids) if (isDefinition(id)) pages.set(id, (await partition.contracts.chains.learn(chainNamed(id)))?.steps)
   for (const item of items) {
     if (item.page === undefined) continue
     if (!pages.has(item.page) && !wasApplied(partition, item)) throw new UnavailableError(`page ${item.page} is not in the store`)
@@ -140,6 +142,11 @@ async function fillPages(partition: Partition, items: Item[]): Promise<void> {
     item.page = undefined
   }
 }
+
+/** No page of an actor: the steps of a chain, as its hosts publish them. */
+const isDefinition = (page: string): boolean => page.startsWith(definitions)
+const definitions = 'chain.'
+const chainNamed = (page: string): string => page.slice(definitions.length)
 
 const noMarks = { epoch: 0, sequence: 0, marks: {} }
 

@@ -1,7 +1,10 @@
 import { type Plan, type PlannedRun, planOf, type RunFacts } from '../../actors/plan/state.ts'
+import { type Address, idOf, rootOf } from '../address.ts'
 import { type Calendar, type CalendarTerms, calendarOf } from '../calendar/calendar.ts'
 import { type DateText, instantOf } from '../calendar/dates.ts'
-import type { ChainTerms, RunTerms } from './runs.ts'
+import { ValidationError } from '../errors.ts'
+import { type ChainTerms, checked, type RunTerms } from './runs.ts'
+import { rootOfZone } from './zones.ts'
 
 /**
  * The plan of a date in a zone, as these chains say: of any date, made or not. Calendars, zones and clock changes are settled here, once,
@@ -22,6 +25,17 @@ export function resolvePlan(chains: readonly ChainTerms[], zone: string, date: D
       .map((run): PlannedRun => ({ chain: name, run: run.name, ...factsOn(run, date, calendar(run.calendar)), rounds: 0 })),
   )
   return planOf(zone, date, runs)
+}
+
+/** What runs that are added by hand say of the date of a plan. */
+export function addedRuns(plan: Address, chain: string, runs: readonly RunTerms[]): ({ readonly run: string } & RunFacts)[] {
+  const date = idOf(plan).slice(rootOf(plan).length + 1)
+  return checked({ name: chain, runs }).runs.map((run, i) => {
+    const calendar = calendarOf(run.calendar)
+    if (rootOfZone(calendar.timezone) === rootOf(plan)) return { run: run.name, ...factsOn(run, date, calendar) }
+    const message = `is of ${calendar.timezone}, and this is ${plan}`
+    throw new ValidationError(`runs.${i}.calendar: ${message}`, [{ path: ['runs', i, 'calendar'], message }])
+  })
 }
 
 /** What a run says of a date. */

@@ -40,8 +40,13 @@ const isSegment = (name: unknown): name is string => typeof name === 'string' &&
 /** Throws a ValidationError that names the field. */
 export function chainTerms(name: string, runs: readonly RunOptions[]): ChainTerms {
   if (!isSegment(name)) fail('name', `${JSON.stringify(name)} is not a name of a chain. Use letters, digits, "_" and "-", 80 at most.`)
+  return { name, runs: runTermsOf(name, runs) }
+}
+
+/** The same of runs for a chain that is known. */
+export function runTermsOf(chain: string, runs: readonly RunOptions[]): readonly RunTerms[] {
   if (!Array.isArray(runs)) fail('runs', 'must be an array')
-  return checked({ name, runs: runs.map((run, i) => runTerms(run, `runs.${i}`)) })
+  return checked({ name: chain, runs: runs.map((run, i) => runTerms(run, `runs.${i}`)) }).runs
 }
 
 function runTerms(run: RunOptions, field: string): RunTerms {

@@ -6,7 +6,7 @@ import { NotAllowedError, ValidationError } from '../../errors.ts'
 import { parseLetterId } from '../../letters.ts'
 import type { Store } from '../../store/port.ts'
 import { type Answer, refused } from '../command-api.ts'
-import { type Contracts, fromOutside, jobsIn } from '../door.ts'
+import { type Contracts, fromOutside, learnNames } from '../door.ts'
 import type { Refusal } from '../replies.ts'
 import { deadJob, keptLetter, letterQuestions } from './questions.ts'
 
@@ -109,7 +109,7 @@ export function letterActions(parts: Parts) {
   }
 
   async function command(body: object): Promise<void> {
-    await parts.contracts.learn(jobsIn(body))
+    await learnNames(parts.contracts, body)
     const { error } = outcomeOf(await parts.send({ ...fromOutside(parts.contracts, undefined, body), letter: undefined }))
     if (error) throw error
   }
@@ -160,7 +160,7 @@ async function commandIn(
 ): Promise<Pick<Envelope, 'to' | 'event'>> {
   if (form === 'command') {
     const edited = input === undefined ? body : { ...(body as object), input }
-    await contracts.learn(jobsIn(edited))
+    await learnNames(contracts, edited)
     const { to, event } = fromOutside(contracts, undefined, edited)
     return { to, event }
   }

@@ -105,7 +105,7 @@ function tombstoneOf(doc: ActorDocument, type: ActorType, at: number): ActorDocu
     history: [],
     updatedAt: at,
     removedAt: at,
-    emptying: doc.type === 'group' ? true : undefined,
+    emptying: type.hasMembers ? true : undefined,
   }
   wake(tombstone, false)
   return tombstone

@@ -1,0 +1,174 @@
+import type { Address } from '../../src/address.ts'
+import type { ActorEvent } from '../../src/envelope.ts'
+import type { Payload, Terms } from '../job.ts'
+
+/** What a chain does: a graph of jobs and groups, in an order in which each comes behind those that it is after. */
+export type Steps = Readonly<Record<string, StepTerms>>
+
+export interface StepTerms {
+  readonly after: readonly string[]
+  /** `all-finished`: however they ended, or though they never began. */
+  readonly when: 'all-succeeded' | 'all-finished'
+  readonly work: JobWork | GroupWork
+}
+interface Maker {
+  readonly job: string
+  readonly terms: Terms
+}
+interface JobWork extends Maker {
+  /** Absent: it is what the maker puts out. */
+  readonly input?: Payload
+  /** A job that makes the input of the outputs of the steps before. */
+  readonly maker?: Maker
+}
+/** A group is submitted by a job: so it may have any number of members, and they may come of earlier outputs. */
+interface GroupWork {
+  readonly group: true
+  readonly maker: Maker
+}
+
+/** How far each step is. */
+export type Progress = Readonly<Record<string, Step>>
+export interface Step {
+  readonly state: 'waiting' | 'preparing' | 'running' | 'succeeded' | 'failed' | 'cancelled' | 'skipped'
+  /** Round of its job: +1 for each restart of the same job. */
+  readonly round: number
+  /** Which of its jobs: +1 where a restart needs a new one. */
+  readonly nth: number
+  /** The job that makes its input has done so. */
+  readonly made?: true
+}
+
+export interface Send {
+  type: 'send'
+  params: { to: Address; event: ActorEvent }
+}
+export interface Moved {
+  progress: Progress
+  out: Send[]
+}
+
+export const fresh = (steps: Steps): Progress =>
+  Object.fromEntries(Object.keys(steps).map((name) => [name, { state: 'waiting', round: 0, nth: 1 } as const]))
+
+const finished = ({ state }: Step): boolean => state === 'succeeded' || state === 'failed' || state === 'cancelled' || state === 'skipped'
+const underWay = ({ state }: Step): boolean => state === 'preparing' || state === 'running'
+export const isComplete = (progress: Progress): boolean => Object.values(progress).every(finished)
+export const isSuccess = (progress: Progress): boolean => Object.values(progress).every(({ state }) => state === 'succeeded')
+
+const idOf = (chain: Address): string => chain.slice(chain.indexOf(':') + 1)
+/**
+ * Its job or group, `<chain>/<step>`; `<chain>/2/<step>` where a restart needs a new one; the job that makes its input is `<chain>/input/<step>`. Names of steps begin with a
+ * letter, and none is "input": so none of these can be another's, or a child of another's.
+ */
+export function addressOf(chain: Address, name: string, { nth }: Pick<Step, 'nth'>, { work }: StepTerms, making = false): Address {
+  const type = 'group' in work && !making ? 'group' : 'job'
+  return `${type}:${idOf(chain)}/${nth > 1 ? `${nth}/` : ''}${making ? 'input/' : ''}${name}`
+}
+
+/** Begins what can, and skips what never will: in the order of the graph once is enough. */
+export function advance(chain: Address, steps: Steps, before: Progress): Moved {
+  const progress: Record<string, Step> = { ...before }
+  const out: Send[] = []
+  for (const [name, terms] of Object.entries(steps)) {
+    const step = progress[name]!
+    const all = terms.after.map((other) => progress[other]!)
+    if (step.state !== 'waiting' || !all.every(finished)) continue
+    if (terms.when === 'all-succeeded' && all.some(({ state }) => state !== 'succeeded')) progress[name] = { ...step, state: 'skipped' }
+    else {
+      const preparing = terms.work.maker !== undefined
+      progress[name] = { ...step, state: preparing ? 'preparing' : 'running' }
+      out.push(...(preparing ? make(chain, steps, name, progress) : begin(chain, name, terms, step, undefined)))
+    }
+  }
+  return { progress, out }
+}
+
+function make(chain: Address, steps: Steps, name: string, progress: Progress): Send[] {
+  const terms = steps[name]!
+  const { maker } = terms.work
+  const step = progress[name]!
+  const given = Object.fromEntries(terms.after.map((other) => [other, addressOf(chain, other, progress[other]!, steps[other]!)]))
+  const member = { group: chain, key: `${name}/input`, index: 0, round: step.round, wanted: true }
+  const group = 'group' in terms.work ? { group: addressOf(chain, name, step, terms) } : {}
+  const event = { type: 'submit', ...maker!, input: { value: { chain, steps: given, ...group } }, member }
+  return [{ type: 'send', params: { to: addressOf(chain, name, step, terms, true), event } }]
+}
+
+function begin(chain: Address, name: string, terms: StepTerms, step: Step, input: Payload | undefined): Send[] {
+  const to = addressOf(chain, name, step, terms)
+  if ('group' in terms.work) return [{ type: 'send', params: { to, event: { type: 'follow', follower: chain } } }]
+  const { job, terms: how, input: own = { value: null } } = terms.work
+  const member = { group: chain, key: name, index: 0, round: step.round }
+  return [{ type: 'send', params: { to, event: { type: 'submit', job, terms: how, input: input ?? own, member } } }]
+}
+
+export interface StepEnd {
+  key: string
+  round: number
+  state: string
+  /** Of a job that made an input. */
+  output?: Payload
+}
+
+/** A job has ended. Of an earlier round, or said again, it changes nothing. */
+export function jobEnded(chain: Address, steps: Steps, before: Progress, { key, round, state, output }: StepEnd): Moved | undefined {
+  const making = key.endsWith('/input')
+  const name = making ? key.slice(0, -'/input'.length) : key
+  const step = before[name]
+  if (!step || step.round !== round || step.state !== (making ? 'preparing' : 'running')) return undefined
+  if (!making || state !== 'succeeded') {
+    const moved = advance(chain, steps, { ...before, [name]: { ...step, state: endOf(state) } })
+    return making && 'group' in steps[name]!.work ? { ...moved, out: [...abandon(chain, name, step, steps[name]!), ...moved.out] } : moved
+  }
+  const running = { ...before, [name]: { ...step, state: 'running' as const, made: true as const } }
+  return { progress: running, out: begin(chain, name, steps[name]!, step, output ?? { value: null }) }
+}
+
+/** A group of which perhaps a part was submitted. There need not be one: whoever follows makes it known. */
+function abandon(chain: Address, name: string, step: Step, terms: StepTerms): Send[] {
+  const to = addressOf(chain, name, step, terms)
+  return [{ type: 'follow', follower: chain }, { type: 'cancel' }].map((event) => ({ type: 'send', params: { to, event } }))
+}
+
+/** The same of a group, by its address. */
+export function groupEnded(chain: Address, steps: Steps, before: Progress, of: Address, state: string): Moved | undefined {
+  const name = Object.keys(steps).find((one) => 'group' in steps[one]!.work && addressOf(chain, one, before[one]!, steps[one]!) === of)
+  return name === undefined ? undefined : jobEnded(chain, steps, before, { key: name, round: before[name]!.round, state })
+}
+
+const endOf = (state: string): Step['state'] => (state === 'succeeded' || state === 'cancelled' ? state : 'failed')
+
+/** Everything under way is told; what has not begun never will. */
+export function cancelAll(chain: Address, steps: Steps, before: Progress): Moved {
+  const out: Send[] = []
+  const progress: Record<string, Step> = {}
+  for (const [name, step] of Object.entries(before)) {
+    progress[name] = step.state === 'waiting' ? { ...step, state: 'skipped' } : step
+    const making = step.state === 'preparing'
+    if (underWay(step))
+      out.push({ type: 'send', params: { to: addressOf(chain, name, step, steps[name]!, making), event: { type: 'cancel' } } })
+  }
+  return { progress, out }
+}
+
+/**
+ * What did not succeed runs again, and all that comes behind it. The job that failed is the same job, with the same idempotency key; what
+ * had run behind it (`all-finished`), and a group, is a new one.
+ */
+export function restart(chain: Address, steps: Steps, before: Progress): Moved {
+  const progress: Record<string, Step> = {}
+  const out: Send[] = []
+  for (const [name, terms] of Object.entries(steps)) {
+    const step = before[name]!
+    const behind = terms.after.some((other) => progress[other]!.state === 'waiting' || progress[other]!.state === 'running')
+    const sameJob = 'job' in terms.work && (!terms.work.maker || step.made)
+    if (step.state === 'succeeded' && !behind) progress[name] = step
+    else if (step.state === 'failed' && !behind && sameJob) {
+      progress[name] = { ...step, state: 'running', round: step.round + 1 }
+      out.push({ type: 'send', params: { to: addressOf(chain, name, step, terms), event: { type: 'again', round: step.round + 1 } } })
+    } else progress[name] = { state: 'waiting', round: step.round, nth: step.state === 'skipped' ? step.nth : step.nth + 1 }
+  }
+  const moved = advance(chain, steps, progress)
+  return { progress: moved.progress, out: [...out, ...moved.out] }
+}

@@ -1,0 +1,334 @@
+import { suite } from 'uvu'
+import * as assert from 'uvu/assert'
+import { z } from 'zod'
+import { defineCalendar } from '../src/calendar/calendar.ts'
+import { type ChainDefinition, defineChain } from '../src/chain/definition.ts'
+import { step } from '../src/chain/step.ts'
+import type { ChainRun } from '../src/client.ts'
+import { type Context, defineJob } from '../src/definition.ts'
+import { embedded } from '../src/embedded.ts'
+import { TerminalError } from '../src/errors.ts'
+import { createHost, type HostOptions } from '../src/host/host.ts'
+import { virtualClock } from '../src/testing/virtual-clock.ts'
+
+const load = defineJob({
+  name: 'load',
+  input: z.object({ of: z.string().optional() }),
+  output: z.object({ rows: z.array(z.string()) }),
+  retry: { attempts: 2, backoff: '1s' },
+})
+const post = defineJob({
+  name: 'post',
+  input: z.object({ rows: z.number() }),
+  output: z.object({ posted: z.number() }),
+  retry: { attempts: 1 },
+})
+const print = defineJob({ name: 'print', input: z.object({ row: z.string() }), output: z.string(), retry: { attempts: 1 } })
+const bind = defineJob({ name: 'bind', input: z.object({}), output: z.object({ pages: z.number() }) })
+const mail = defineJob({ name: 'mail', input: z.object({ text: z.string() }), retry: { attempts: 1 } })
+
+/** load → post; load → print, a group → mail. */
+const report = defineChain({
+  name: 'report',
+  input: z.object({ of: z.string() }),
+  steps: {
+    mail: step(
+      mail.with(({ print, post }, { id, input }) => ({
+        text: `${id}: ${print.pages} pages, ${post.posted} posted, of ${(input as { of: string }).of}`,
+      })),
+      {
+        after: ['print', 'post'],
+      },
+    ),
+    load: step(load.with((_, { input }) => ({ of: (input as { of: string }).of }))),
+    post: step(
+      post.with(({ load }: { load: { rows: string[] } }) => ({ rows: load.rows.length })),
+      { after: ['load'] },
+    ),
+    print: step(
+      { members: ({ load }) => load.rows.map((row: string) => print.with({ row }, { key: row })), output: bind.with({}) },
+      { after: ['load'] },
+    ),
+  },
+})
+
+type Behaviour = (job: string, ctx: Context, input: unknown) => unknown
+
+async function deployment(chains: readonly ChainDefinition[], more: Partial<HostOptions> = {}) {
+  const clock = virtualClock('2026-11-23T00:00:00+01:00')
+  const ran: string[] = []
+  const said: string[] = []
+  let behave: Behaviour = () => {}
+  const enter = async (job: string, ctx: Context, input: unknown) => {
+    ran.push(`${job} ${ctx.id}`)
+    await behave(job, ctx, input)
+  }
+  const host = await createHost({
+    on: embedded(':memory:', { partitions: 4 }),
+    clock,
+    chains,
+    log: () => {},
+    handlers: [
+      load.handler(async (input, ctx) => {
+        await enter('load', ctx, input)
+        return { rows: ['a', 'b', 'c'] }
+      }),
+      post.handler(async ({ rows }, ctx) => {
+        await enter('post', ctx, rows)
+        return { posted: rows }
+      }),
+      print.handler(async ({ row }, ctx) => {
+        await enter('print', ctx, row)
+        return `page ${row}`
+      }),
+      bind.handler(async (_, ctx) => {
+        await enter('bind', ctx, undefined)
+        return { pages: ctx.group!.succeeded }
+      }),
+      mail.handler(async ({ text }, ctx) => {
+        await enter('mail', ctx, text)
+        said.push(text)
+      }),
+    ],
+    ...more,
+  })
+  return {
+    clock,
+    host,
+    client: host.client,
+    ran,
+    said,
+    behave: (next: Behaviour) => {
+      behave = next
+    },
+    async ended(run: ChainRun) {
+      for (let i = 0; i < 200 && !(await run.view()).final; i++) await clock.advance('1s')
+      return run.view()
+    },
+  }
+}
+const refused = async (code: string, message: RegExp, ask: () => unknown) => {
+  const error = await (async () => ask())().then(
+    () => ({ code: 'nothing', message: 'was not refused' }),
+    (reason) => reason as { code: string; message: string },
+  )
+  assert.is(error.code, code)
+  assert.match(error.message, message)
+}
+
+const chains = suite('chains: a graph of jobs and groups: C2 C4 [embedded]')
+
+chains('started by hand with input: steps in the order of the graph, inputs of earlier outputs, a group among them', async () => {
+  const d = await deployment([report])
+  const run = await d.client.chain(report).start({ of: 'May' }, { id: 'may' })
+  const view = await d.ended(run)
+  assert.equal(view.steps, { load: 'succeeded', post: 'succeeded', print: 'succeeded', mail: 'succeeded' })
+  assert.equal(d.said, ['report/may: 3 pages, 3 posted, of May'])
+  assert.is(d.ran[0], 'load job:report/may/load'.replace('job:', ''))
+  assert.equal(d.ran.filter((line) => line.startsWith('print')).sort(), [
+    'print report/may/print/a',
+    'print report/may/print/b',
+    'print report/may/print/c',
+  ])
+  assert.is((await run.result()).state, 'succeeded')
+  assert.equal((await run.view()).input, { of: 'May' })
+  await d.host.stop()
+})
+
+chains('the same id with the same input is the same instance; another input is a conflict; ids and inputs are checked', async () => {
+  const d = await deployment([report])
+  await d.client.chain('report').start({ of: 'May' }, { id: 'may' })
+  await d.client.chain(report).start({ of: 'May' }, { id: 'may' })
+  await refused('CONFLICT', /report\/may was started with another input/, () =>
+    d.client.chain('report').start({ of: 'June' }, { id: 'may' }),
+  )
+  await refused('VALIDATION', /input.of/, () => d.client.chain('report').start({ off: 1 }))
+  await refused('VALIDATION', /id: must be an address/, () => d.client.chain('report').start({ of: 'x' }, { id: '2026-11-23' }))
+  await refused('NOT_FOUND', /no host has published a chain named "nope"/, () => d.client.chain('nope').start())
+  await d.ended(d.client.chain('report').run('may'))
+  assert.is(d.ran.filter((line) => line.startsWith('load')).length, 1)
+  await d.host.stop()
+})
+
+chains(
+  'a step has the attempts of its job; what is independent of a failed step goes on, then the chain has failed; a restart goes on from there',
+  async () => {
+    const d = await deployment([report])
+    let broken = true
+    const keys: string[] = []
+    d.behave((job, ctx) => {
+      if (job === 'load' && ctx.attempt === 1) throw new Error('the database sleeps')
+      if (job !== 'post') return
+      keys.push(ctx.idempotencyKey)
+      if (broken) throw new TerminalError('the ledger is closed')
+    })
+    const run = await d.client.chain(report).start({ of: 'May' }, { id: 'may' })
+    const view = await d.ended(run)
+    assert.equal(view, { ...view, state: 'failed' })
+    assert.equal(view.steps, { load: 'succeeded', post: 'failed', print: 'succeeded', mail: 'skipped' })
+    await refused('JOB_FAILED', /chain:report\/may failed: step post/, () => run.result())
+    assert.match((await run.why()).conditions[0]!.message, /post failed: restart it/)
+    await refused('NOT_ALLOWED', /it is a step of chain:report\/may: restart that/, () => d.client.job('report/may/post').retry())
+    broken = false
+    const before = d.ran.length
+    await run.restart()
+    assert.is((await d.ended(run)).state, 'succeeded')
+    assert.equal(d.ran.slice(before), ['post report/may/post', 'mail report/may/mail'])
+    assert.equal([...new Set(keys)], ['job:report/may/post'], 'the same job, with the same idempotency key')
+    await refused('NOT_ALLOWED', /has not failed/, () => run.restart())
+    await d.host.stop()
+  },
+)
+
+chains('all-finished: a step runs however those before it ended, and gets what there is', async () => {
+  const tidy = defineChain({
+    name: 'tidy',
+    steps: {
+      load: step(load.with({})),
+      post: step(post.with({ rows: 1 })),
+      mail: step(
+        mail.with(({ load, post }) => ({ text: `${load ? 'loaded' : 'not loaded'}, ${post ? 'posted' : 'not posted'}` })),
+        {
+          after: ['load', 'post'],
+          when: 'all-finished',
+        },
+      ),
+    },
+  })
+  const d = await deployment([tidy])
+  d.behave((job) => {
+    if (job === 'post') throw new TerminalError('no')
+  })
+  const run = await d.client.chain('tidy').start()
+  assert.is((await d.ended(run)).state, 'failed')
+  assert.equal(d.said, ['loaded, not posted'])
+  await d.host.stop()
+})
+
+chains('cancelled: what runs is told, what waits never begins, and a restart goes on', async () => {
+  const d = await deployment([report])
+  const told: unknown[] = []
+  let slow = true
+  d.behave(async (job, ctx) => {
+    if (job !== 'print' || !slow) return
+    ctx.signal.addEventListener('abort', () => told.push((ctx.signal.reason as { code: string }).code))
+    await new Promise((_, fail) => ctx.signal.addEventListener('abort', () => fail(ctx.signal.reason)))
+  })
+  const run = await d.client.chain(report).start({ of: 'May' }, { id: 'may' })
+  await d.clock.advance('5s')
+  await run.cancel()
+  const view = await d.ended(run)
+  assert.is(view.state, 'cancelled')
+  assert.equal(told, ['JOB_CANCELLED', 'JOB_CANCELLED', 'JOB_CANCELLED'])
+  assert.equal(view.steps, { load: 'succeeded', post: 'succeeded', print: 'cancelled', mail: 'skipped' })
+  slow = false
+  await run.restart()
+  assert.is((await d.ended(run)).state, 'succeeded')
+  assert.equal(d.said, ['report/may: 3 pages, 3 posted, of May'])
+  assert.ok(d.ran.includes('print report/may/2/print/a'), 'a group is a new one')
+  await d.host.stop()
+})
+
+chains('an input that does not fit is a failed step, and says why; a maker that throws is tried again', async () => {
+  let calls = 0
+  const odd = defineChain({
+    name: 'odd',
+    steps: {
+      load: step(load.with({})),
+      post: step(
+        post.with(() => {
+          calls++
+          if (calls < 3) throw new Error('not yet')
+          return { rows: 'many' as never }
+        }),
+        { after: ['load'] },
+      ),
+    },
+  })
+  const d = await deployment([odd])
+  const run = await d.client.chain('odd').start(undefined, { id: 'x' })
+  const view = await d.ended(run)
+  assert.equal(view.steps, { load: 'succeeded', post: 'failed' })
+  assert.is(calls, 3)
+  assert.match((await d.client.job('odd/x/post').view()).error!.message, /input\.rows/)
+  await d.host.stop()
+})
+
+chains('large outputs go from step to step', async () => {
+  const big = defineJob({ name: 'big', output: z.object({ text: z.string() }) })
+  const count = defineJob({ name: 'count', input: z.object({ text: z.string() }), output: z.number() })
+  const wide = defineChain({
+    name: 'wide',
+    steps: {
+      big: step(big.with({})),
+      count: step(
+        count.with(({ big }) => ({ text: big.text })),
+        { after: ['big'] },
+      ),
+    },
+  })
+  const d = await deployment([wide], {
+    handlers: [big.handler(() => ({ text: 'x'.repeat(300_000) })), count.handler(({ text }) => text.length)],
+  })
+  const run = await d.client.chain('wide').start(undefined, { id: 'w' })
+  assert.is((await d.ended(run)).state, 'succeeded')
+  assert.is(await d.client.job<number>('wide/w/count').result(), 300_000)
+  await d.host.stop()
+})
+
+chains('retention takes a chain with its steps, its groups and their members; its id stays', async () => {
+  const d = await deployment([report], { retention: { finished: { age: '1m' }, tombstones: { age: '1h' } } })
+  const run = await d.client.chain(report).start({ of: 'May' }, { id: 'may' })
+  await d.ended(run)
+  await d.clock.advance('20m')
+  for await (const { address } of d.client.find({})) assert.unreachable(address)
+  assert.ok((await run.view()).removedAt)
+  assert.ok((await d.client.group('report/may/print').view()).removedAt)
+  await d.client.chain(report).start({ of: 'May' }, { id: 'may' })
+  await d.clock.advance('1m')
+  assert.is(d.said.length, 1, 'it is the same, and has run')
+  await d.clock.advance('3h')
+  await refused('NOT_FOUND', /does not exist/, () => run.view())
+  await d.host.stop()
+})
+chains.run()
+
+const definitions = suite('defineChain: bad input is refused, by the field: C4')
+const steps = { load: step(load.with({})) }
+for (const [what, message, make] of [
+  ['a name', /^name: "a b" is not a name of a chain/, () => defineChain({ name: 'a b', steps })],
+  ['no steps', /^steps: a chain has one step or more/, () => defineChain({ name: 'a', steps: {} })],
+  ['an unknown option', /^stepps: there is no such field/, () => defineChain({ name: 'a', steps, stepps: {} } as never)],
+  [
+    'an unknown step',
+    /^steps.post.after: post is after "lod", and there is no such step. Is load meant\?/,
+    () => defineChain({ name: 'a', steps: { ...steps, post: step(post.with({ rows: 1 }), { after: ['lod'] }) } }),
+  ],
+  [
+    'a circle',
+    /^steps.a.after: a after b after a: each of them would wait for the next/,
+    () => defineChain({ name: 'a', steps: { a: step(load.with({}), { after: ['b'] }), b: step(load.with({}), { after: ['a'] }) } }),
+  ],
+  ['a name of a step', /^steps.1: is not a name of a step/, () => defineChain({ name: 'a', steps: { 1: step(load.with({})) } })],
+  ['a reserved name', /^steps.input: is not a name of a step/, () => defineChain({ name: 'a', steps: { input: step(load.with({})) } })],
+  ['no step', /^steps.a: is no step/, () => defineChain({ name: 'a', steps: { a: load as never } })],
+  ['a wrong input', /^steps.a.input: rows: /, () => defineChain({ name: 'a', steps: { a: step(post.with({ rows: 'x' as never })) } })],
+  [
+    'a wrong condition',
+    /^steps.a.when: must be/,
+    () => defineChain({ name: 'a', steps: { a: step(load.with({}), { when: 'any' as never }) } }),
+  ],
+  [
+    'a wrong run',
+    /^runs.0.at: "9" is not a time/,
+    () => defineChain({ name: 'a', steps, runs: [{ calendar: defineCalendar({ name: 'c', timezone: 'UTC', days: ['mon'] }), at: '9' }] }),
+  ],
+  ['no calendar', /^runs.0.calendar: is no calendar/, () => defineChain({ name: 'a', steps, runs: [{ calendar: undefined as never }] })],
+] as [string, RegExp, () => unknown][])
+  definitions(what, () => refused('VALIDATION', message, make))
+definitions('an input that is made is for a step only', async () => {
+  const d = await deployment([])
+  await refused('VALIDATION', /input: is a function/, () => d.client.submit('load', (() => ({})) as never))
+  await d.host.stop()
+})
+definitions.run()

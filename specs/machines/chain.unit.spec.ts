@@ -1,0 +1,265 @@
+import { suite } from 'uvu'
+import * as assert from 'uvu/assert'
+import type { Steps } from '../../actors/chain/steps.ts'
+import { type ChainContext, chain as chainActor } from '../../actors/chain.ts'
+import { defaultTerms } from '../../actors/job.ts'
+import type { Snapshot } from '../../src/document.ts'
+import type { ActorEvent } from '../../src/envelope.ts'
+import { type Action, transition } from '../../src/machine.ts'
+import { isPlain } from '../../src/walk.ts'
+
+const self = 'chain:E/2026-11-23/main'
+const job = (name: string, after: string[] = [], more: object = {}) => ({
+  after,
+  when: 'all-succeeded' as const,
+  work: { job: name, terms: defaultTerms, input: { value: {} }, ...more },
+})
+/** load → post, and audit beside them; tidy when all have finished. */
+const steps: Steps = {
+  load: job('load'),
+  audit: job('audit'),
+  post: job('post', ['load'], { input: undefined, maker: { job: 'E.post.input', terms: defaultTerms } }),
+  tidy: { ...job('tidy', ['post', 'audit']), when: 'all-finished' },
+}
+
+function actor(given: Steps | 'declared' = steps) {
+  let snapshot: Snapshot | undefined
+  const sent: { to: string; event: ActorEvent }[] = []
+  let refused: string | undefined
+  const read: { page: string; event: ActorEvent }[] = []
+  /** The code that it is refused with. */
+  function send(event: ActorEvent): string | undefined {
+    refused = undefined
+    const { snapshot: next, actions } = transition(chainActor.machine, snapshot, { ...event, at: 1, self })
+    snapshot = JSON.parse(JSON.stringify(next))
+    actions.forEach(perform)
+    return refused
+  }
+  function perform({ type, params }: Action): void {
+    if (!params) return
+    const p = params as { effects: Action[]; to: string; event: ActorEvent; page: string; code: string }
+    if (type === 'emit') p.effects.forEach(perform)
+    else if (type === 'send') sent.push(p)
+    else if (type === 'read') read.push(p)
+    else if (type === 'reject') refused = p.code
+  }
+  return {
+    send,
+    read,
+    start: (round = 1) =>
+      send({
+        type: 'start',
+        plan: 'plan:z/2026-11-23',
+        key: 'E/main',
+        round,
+        ...(given !== 'declared' && { steps: given }),
+      }),
+    /** `ended` as the job that was asked for it would say. */
+    end: (key: string, state = 'succeeded', more: object = {}) => {
+      const name = key.replace('/input', '')
+      const { round } = (snapshot!.context as ChainContext).progress[name]!
+      send({ type: 'ended', key, round, state, ...more })
+    },
+    take: () => sent.splice(0).map(({ to, event }) => `${event.type} ${to.replace(/E\/2026-11-23\/main/, '…')}`),
+    sent,
+    bury: () => {
+      snapshot = chainActor.tombstone!(snapshot!, 2)
+    },
+    get state() {
+      return chainActor.view(snapshot!).state
+    },
+    why: () => chainActor.why(snapshot!, 1),
+  }
+}
+const told = 'ended plan:z/2026-11-23'
+
+const chains = suite('a chain: its steps, each when those before it have ended: C2 C9 C12')
+chains('is walked, not interpreted', () => assert.ok(isPlain(chainActor.machine)))
+
+chains('runs its graph, and makes inputs of outputs', () => {
+  const c = actor()
+  c.start()
+  assert.equal(c.take(), ['submit job:…/load', 'submit job:…/audit'])
+  assert.equal(
+    c.why().map(({ message }) => message),
+    ['step load: job:E/2026-11-23/main/load has not ended', 'step audit: job:E/2026-11-23/main/audit has not ended'],
+  )
+  c.end('load')
+  const [making] = c.sent
+  assert.equal(making!.event.input, { value: { chain: self, steps: { load: 'job:E/2026-11-23/main/load' } } })
+  assert.equal(c.take(), ['submit job:…/input/post'])
+  c.end('post/input', 'succeeded', { output: { value: { rows: 3 } } })
+  assert.equal(c.sent[0]!.event.input, { value: { rows: 3 } })
+  assert.equal(c.take(), ['submit job:…/post'])
+  c.end('audit')
+  c.end('post')
+  assert.equal(c.take(), ['submit job:…/tidy'])
+  c.end('tidy')
+  assert.equal(c.sent.at(-1)!.event, { type: 'ended', key: 'E/main', round: 1, state: 'succeeded' })
+  assert.is(c.state, 'succeeded')
+})
+chains('a failed step: what does not depend on it goes on, and then the chain has failed', () => {
+  const c = actor()
+  c.start()
+  c.take()
+  c.end('load', 'failed')
+  assert.is(c.state, 'running')
+  assert.equal(c.take(), [], 'audit runs still')
+  c.end('audit')
+  assert.equal(c.take(), ['submit job:…/tidy'], 'post never will run, so all before tidy have finished')
+  c.end('tidy')
+  assert.equal(c.take(), [told])
+  assert.is(c.state, 'failed')
+  assert.equal(c.why()[0], { code: 'STEP_FAILED', message: 'load failed: restart it, or remove it from its plan', stuck: true })
+})
+chains('restarted from the failed step: the same job, what was behind it anew, and nothing else', () => {
+  const c = actor()
+  c.start()
+  c.end('load', 'failed')
+  c.end('audit')
+  c.end('tidy')
+  c.take()
+  c.start(2)
+  assert.equal(c.take(), ['again job:…/load'])
+  c.send({ type: 'ended', key: 'load', round: 0, state: 'failed' })
+  assert.is(c.state, 'running', 'the end of its first round, told late')
+  c.end('load')
+  assert.equal(c.take(), ['submit job:…/input/post'])
+  c.end('post/input')
+  c.end('post')
+  assert.equal(c.take(), ['submit job:…/post', 'submit job:…/2/tidy'])
+  c.end('tidy')
+  assert.equal(c.sent.at(-1)!.event, { type: 'ended', key: 'E/main', round: 2, state: 'succeeded' })
+})
+chains('a step whose input was made, and that failed, is the same job again', () => {
+  const c = actor()
+  c.start()
+  for (const key of ['load', 'audit', 'post/input']) c.end(key)
+  c.end('post', 'failed')
+  c.end('tidy')
+  c.take()
+  c.start(2)
+  assert.equal(c.take(), ['again job:…/post'])
+})
+chains('cancelled: what runs is told, nothing begins, and it ends when nothing is under way', () => {
+  const c = actor()
+  c.start()
+  c.take()
+  c.send({ type: 'cancel' })
+  assert.equal(c.take(), ['cancel job:…/load', 'cancel job:…/audit'])
+  assert.is(c.state, 'cancelling')
+  c.end('load')
+  assert.not(c.take().some((line) => line.startsWith('submit')))
+  c.end('audit', 'cancelled')
+  assert.is(c.take().at(-1), told)
+  assert.is(c.state, 'cancelled')
+  c.start(2)
+  assert.equal(c.take(), ['submit job:…/2/audit', 'submit job:…/input/post'], 'back in the plan: from where it was')
+})
+chains('cancelled too late: all steps have succeeded', () => {
+  const c = actor({ load: job('load') })
+  c.start()
+  c.send({ type: 'cancel' })
+  c.end('load')
+  assert.is(c.state, 'succeeded')
+})
+chains('a repeated start of the same round changes nothing', () => {
+  const c = actor()
+  c.start()
+  c.take()
+  c.start()
+  assert.equal(c.take(), [])
+  c.end('load', 'failed')
+  c.end('audit')
+  c.end('tidy')
+  c.take()
+  c.start()
+  assert.equal(c.take(), [])
+  assert.is(c.state, 'failed')
+})
+chains('its steps are what its code declares when it starts', () => {
+  const c = actor('declared')
+  c.start()
+  assert.is(c.state, 'loading')
+  assert.equal(c.read, [{ page: 'chain.E', event: { type: 'steps' } }])
+  c.send({ type: 'steps', body: steps })
+  assert.equal(c.take(), ['submit job:…/load', 'submit job:…/audit'])
+})
+chains('one that nobody has declared has failed, says so, and can be restarted', () => {
+  const c = actor('declared')
+  c.start()
+  c.send({ type: 'steps' })
+  assert.equal(c.take(), [told])
+  assert.is(c.why()[0]!.code, 'NOT_DECLARED')
+  c.start(2)
+  assert.is(c.state, 'loading')
+  c.send({ type: 'steps', body: steps })
+  assert.equal(c.take(), ['submit job:…/load', 'submit job:…/audit'])
+})
+const prints = { after: [], when: 'all-succeeded', work: { group: true, maker: { job: 'E.print.input', terms: defaultTerms } } } as const
+chains('a group is a step: a job submits it, it is followed, and its end is the step’s', () => {
+  const c = actor({ print: prints, mail: job('mail', ['print']) })
+  c.start()
+  assert.equal(c.sent[0]!.event.input, { value: { chain: self, steps: {}, group: 'group:E/2026-11-23/main/print' } })
+  assert.equal(c.take(), ['submit job:…/input/print'])
+  c.end('print/input')
+  assert.equal(c.take(), ['follow group:…/print'])
+  c.send({ type: 'predecessorEnded', of: 'group:E/2026-11-23/main/print', state: 'succeeded' })
+  c.send({ type: 'predecessorEnded', of: 'group:E/2026-11-23/main/print', state: 'failed' })
+  assert.equal(c.take(), ['submit job:…/mail'])
+})
+chains('what was submitted of a group by a job that failed is cancelled, and a restart makes another', () => {
+  const c = actor({ print: prints })
+  c.start()
+  c.take()
+  c.end('print/input', 'failed')
+  assert.equal(c.take(), ['follow group:…/print', 'cancel group:…/print', told])
+  c.send({ type: 'predecessorEnded', of: 'group:E/2026-11-23/main/print', state: 'cancelled' })
+  assert.is(c.state, 'failed')
+  c.start(2)
+  assert.equal(c.take(), ['submit job:…/2/input/print'])
+  c.send({ type: 'predecessorEnded', of: 'group:E/2026-11-23/main/print', state: 'cancelled' })
+  assert.is(c.state, 'running', 'that is another group')
+})
+chains('by hand: the same input is the same start, another is refused, and so is a restart of what has not failed', () => {
+  const c = actor('declared')
+  c.send({ type: 'start', input: { value: { of: 'May' } } })
+  c.send({ type: 'steps', body: { load: job('load') } })
+  assert.is(c.send({ type: 'start', input: { value: { of: 'May' } } }), undefined)
+  assert.is(c.send({ type: 'start', input: { value: { of: 'June' } } }), 'CONFLICT')
+  assert.is(c.send({ type: 'restart' }), 'NOT_ALLOWED')
+  c.take()
+  c.end('load', 'failed')
+  assert.is(c.state, 'failed')
+  assert.is(c.send({ type: 'restart' }), undefined)
+  assert.equal(c.take(), ['again job:…/load'])
+})
+chains('in a plan it is the plan that restarts it', () => {
+  const c = actor({ load: job('load') })
+  c.start()
+  c.end('load', 'failed')
+  c.take()
+  c.send({ type: 'restart' })
+  assert.equal(c.sent[0]!.event, { type: 'restart', target: 'E/main' })
+  assert.equal(c.take(), ['restart plan:z/2026-11-23'])
+})
+chains('removed by retention it answers for its id', () => {
+  const c = actor({ load: job('load') })
+  c.start()
+  c.end('load', 'failed')
+  c.bury()
+  assert.is(c.state, 'failed')
+  c.take()
+  c.start(2)
+  assert.is(c.send({ type: 'restart' }), 'NOT_ALLOWED')
+  assert.equal(c.take(), [])
+})
+chains('an operator’s retry of one job is refused: the chain is restarted', () => {
+  const c = actor()
+  c.start()
+  c.end('load', 'failed')
+  c.take()
+  c.send({ type: 'retry', key: 'load' })
+  assert.is(c.sent[0]!.event.message, 'it is a step of chain:E/2026-11-23/main: restart that')
+})
+chains.run()

@@ -1,0 +1,358 @@
+import { suite } from 'uvu'
+import * as assert from 'uvu/assert'
+import { chain, chainDay, monday, on, saturday, saturdays, six, sixWith, workdays } from './support/chain-day.ts'
+
+/** The rules themselves have their specs in specs/plan; these see that hosts, plans and chains keep them. */
+const refused = async (code: string, message: RegExp, ask: () => Promise<unknown>) => {
+  const error = await ask().then(
+    () => ({ code: 'nothing', message: 'was not refused' }),
+    (reason) => reason as { code: string; message: string },
+  )
+  assert.is(error.code, code)
+  assert.match(error.message, message)
+}
+
+const rules = suite('a day of chains, in a host: C1 C2 C3 C4 C5 C6 C7 C8 C9 C10 C11 [embedded]')
+
+rules('C1 only what has an active calendar is in the plan', async () => {
+  const day = await chainDay()
+  assert.is((await day.row('I/saturday')).words, 'not in the plan of 2026-11-23: saturdays is not active, it is a monday')
+  assert.is((await day.row('I/workday')).state, 'waiting')
+  await day.host.stop()
+})
+
+rules('C2 C11 all run in order; E does not start at 16:00 because B is in the plan', async () => {
+  const day = await chainDay()
+  await day.until('17:00')
+  assert.equal(day.starts, [])
+  assert.is((await day.row('E')).words, 'waits for B, which starts at 18:00')
+  await day.until('23:00')
+  assert.equal(day.starts, ['B 18:00', 'D 18:10', 'E 18:10', 'F 19:30', 'G 20:00', 'I 20:10'])
+  assert.is((await day.client.actor('plan:Europe-Zurich/2026-11-23').view()).state, 'over')
+  await day.host.stop()
+})
+
+rules('C2 one that failed blocks those after it, until it is restarted and succeeds', async () => {
+  const day = await chainDay({ courses: { B: { ends: 'failed' } } })
+  await day.until('21:00')
+  assert.equal(day.starts, ['B 18:00'])
+  const { words, why } = await day.row('E')
+  assert.match(words, /waits for B, which failed at 18:10: until it is restarted and succeeds, is removed, or E is released/)
+  assert.is(why[0]!.stuck, true)
+  day.courses.B = {}
+  await day.plan.restart('B')
+  await day.until('23:00')
+  assert.equal(day.starts.slice(1).sort(), ['B 21:00', 'D 21:10', 'E 21:10', 'F 21:10', 'G 21:10', 'I 21:20'])
+  await day.host.stop()
+})
+
+rules('C2 an operator releases a successor', async () => {
+  const day = await chainDay({ courses: { B: { ends: 'failed' } } })
+  await day.until('19:00')
+  await day.plan.release('E')
+  await day.plan.release('F')
+  await day.until('23:00')
+  assert.equal(day.starts, ['B 18:00', 'E 19:00', 'F 19:30'], 'a time of its own holds')
+  await day.host.stop()
+})
+
+rules('C3 D and F removed, E failed: G at 20:00, and I waits for E', async () => {
+  const day = await chainDay({ courses: { E: { ends: 'failed' } } })
+  await day.until('12:00')
+  await day.plan.remove('D')
+  await day.plan.remove('F')
+  await day.until('23:00')
+  assert.equal(day.starts, ['B 18:00', 'E 18:10', 'G 20:00'])
+  assert.match((await day.row('I/workday')).words, /waits for E, which failed/)
+  await day.host.stop()
+})
+
+rules('C3 all four removed on a workday: I has no predecessor and no time of its own, until it is released', async () => {
+  const day = await chainDay()
+  for (const name of ['D', 'E', 'F', 'G']) await day.plan.remove(name)
+  await day.until('23:00')
+  assert.equal(day.starts, ['B 18:00'])
+  assert.match((await day.row('I/workday')).words, /no predecessor and no time of its own/)
+  await day.plan.release('I')
+  await day.until('23:30')
+  assert.equal(day.starts, ['B 18:00', 'I 23:00'])
+  await day.host.stop()
+})
+
+rules('C4 B2 is added at 18:20 for 18:45, and E waits for both', async () => {
+  const b2 = chain('B2')
+  const day = await chainDay({ chains: [...six, b2], courses: { B: { minutes: 60 } } })
+  await day.until('18:20')
+  await day.plan.add(b2, [on(workdays, { at: '18:45' })])
+  await day.plan.link('E', ['B', 'B2'])
+  day.courses.B2 = { minutes: 30 }
+  await day.until('23:00')
+  assert.equal(day.startsOf('B2'), ['18:45'])
+  assert.equal(day.startsOf('E'), ['19:15'])
+  assert.equal(day.startsOf('D'), ['19:00'])
+  const row = await day.row('E')
+  assert.equal(row.differs, ['after: B, B2; in code: B'])
+  assert.equal((await day.row('B2')).differs, ['not in code: added to this plan'])
+  await day.host.stop()
+})
+
+rules('C4 added after its time it starts at once, or not, as it says', async () => {
+  const late = chain('late')
+  const skipped = chain('skipped')
+  const day = await chainDay({ chains: [...six, late, skipped] })
+  await day.until('12:00')
+  await day.plan.add('late', [on(workdays, { at: '09:00' })])
+  await day.plan.add('skipped', [on(workdays, { at: '09:00', missed: 'skip' })])
+  await day.until('12:30')
+  assert.equal(day.starts, ['late 12:00'])
+  assert.match((await day.row('skipped')).words, /skipped: its own time had passed/)
+  assert.is((await day.row('late')).late, 3 * 3_600_000)
+  await day.host.stop()
+})
+
+rules('C4 what has started is not started again by any change', async () => {
+  const day = await chainDay()
+  await day.until('18:15')
+  await day.plan.add('D', [on(workdays, { at: '22:00' })])
+  await day.plan.add('B', [on(workdays, { at: '22:00' })])
+  await refused('NOT_ALLOWED', /D has started/, () => day.plan.link('D', []))
+  await day.until('23:59')
+  assert.equal(day.startsOf('D'), ['18:10'])
+  assert.equal(day.startsOf('B'), ['18:00'])
+  await day.host.stop()
+})
+
+rules('C4 unknown names, circles and bad input are refused, by the field, and nothing has changed', async () => {
+  const day = await chainDay()
+  const before = JSON.stringify((await day.plan.show()).rows)
+  await refused('VALIDATION', /after: E is after "Bb", and there is no such chain. Is B meant\?/, () => day.plan.link('E', ['Bb']))
+  await refused('VALIDATION', /each of them would wait for the next/, () => day.plan.link('B', ['I']))
+  await refused('NOT_FOUND', /there is no chain "X" in Europe\/Zurich/, () => day.plan.remove('X'))
+  await refused('NOT_FOUND', /no host has published a chain "X"/, () => day.plan.add('X', [on(workdays)]))
+  await refused('VALIDATION', /runs.0.at: "25" is not a time/, () => day.plan.add('E', [on(workdays, { at: '25' })]))
+  await refused('VALIDATION', /date: "2026-02-30" is not a date/, () => day.client.plan('2026-02-30').show())
+  await refused('NOT_FOUND', /does not exist, and its date has passed/, () => day.client.plan('2026-11-01').remove('B'))
+  assert.is(JSON.stringify((await day.plan.show()).rows), before)
+  await day.host.stop()
+})
+
+rules('C4 hosts refuse chains with unknown names and circles, also together with what others have published', async () => {
+  const day = await chainDay()
+  await refused('VALIDATION', /K is after "Q"/, () => day.start([chain('K', on(workdays, { after: ['Q'] }))]))
+  await refused('VALIDATION', /would wait for the next/, () =>
+    day.start([chain('K', on(workdays, { after: ['I'] })), chain('B', on(workdays, { after: ['K'], at: '18:00' }))]),
+  )
+  const other = await day.start([chain('K', on(workdays, { after: ['I'] }))])
+  await day.until('22:00')
+  assert.equal(day.startsOf('K'), ['20:20'])
+  await other.stop()
+  await day.host.stop()
+})
+
+rules('C5 B removed at 15:30: E starts at 16:00', async () => {
+  for (const how of ['remove', 'deactivate'] as const) {
+    const day = await chainDay()
+    await day.until('15:30')
+    await day.plan[how]('B')
+    assert.equal((await day.row('E')).start, '16:00')
+    await day.until('21:00')
+    assert.equal(day.starts, ['D 15:30', 'E 16:00', 'F 19:30', 'G 20:00', 'I 20:10'])
+    await day.host.stop()
+  }
+})
+
+rules('C6 B removed at 17:45: E starts immediately', async () => {
+  const day = await chainDay()
+  await day.until('17:45')
+  await day.plan.remove('B')
+  await day.clock.settled()
+  assert.equal(day.starts, ['D 17:45', 'E 17:45'])
+  await day.host.stop()
+})
+
+rules('C7 at 19:00 B has succeeded: it cannot be removed, and is shown as done', async () => {
+  const day = await chainDay()
+  await day.until('19:00')
+  await refused('NOT_ALLOWED', /B succeeded at 18:10: what is done cannot be removed, and those after it may have started/, () =>
+    day.plan.remove('B'),
+  )
+  assert.is((await day.row('B')).words, 'succeeded at 18:10')
+  assert.equal(day.startsOf('E'), ['18:10'])
+  await day.host.stop()
+})
+
+rules('C8 at 19:00 B has failed: removing it starts E in that instant; not removing it, E does not start', async () => {
+  const day = await chainDay({ courses: { B: { ends: 'failed' } } })
+  await day.until('19:00')
+  assert.equal(day.startsOf('E'), [])
+  await day.plan.remove('B')
+  await day.clock.settled()
+  assert.equal(day.startsOf('E'), ['19:00'])
+  await day.host.stop()
+})
+
+for (const deaf of [false, true])
+  rules(`C9 at 19:00 B runs: removing it starts E in that instant, and its end ${deaf ? 'as succeeded ' : ''}starts nothing`, async () => {
+    const day = await chainDay({ courses: { B: { minutes: 120, deaf } } })
+    await day.until('19:00')
+    await day.plan.remove('B')
+    await day.clock.settled()
+    assert.equal(day.starts, ['B 18:00', 'D 19:00', 'E 19:00'])
+    assert.match((await day.row('B')).words, deaf ? /removed at 19:00; its run was told to cancel/ : /removed at 19:00/)
+    await day.plan.restore('B')
+    await day.until('23:59')
+    assert.equal(day.startsOf('E'), ['19:00'], 'E does not run twice')
+    assert.equal(day.startsOf('B'), deaf ? ['18:00'] : ['18:00', '19:00'])
+    await day.host.stop()
+  })
+
+rules('C10 on a Saturday I starts at 14:00, whatever others do on it', async () => {
+  const b2 = chain('B2', on(saturdays, { at: '13:00' }))
+  const day = await chainDay({ date: saturday, chains: sixWith(b2), courses: { B2: { ends: 'failed' } } })
+  await day.plan.add('D', [on(saturdays, { at: '10:00' })])
+  day.courses.D = { minutes: 600 }
+  await day.until('23:00')
+  assert.equal(day.starts, ['D 10:00', 'B2 13:00', 'I 14:00'])
+  await day.host.stop()
+})
+rules.run()
+
+const making = suite('who makes plans, and when: C12 [embedded]')
+
+making('at the start of each date in its zone, one per date; any future date can be shown, and is not made by that', async () => {
+  const day = await chainDay()
+  const tomorrow = await day.client.plan('2026-11-24').show()
+  assert.is(tomorrow.made, false)
+  assert.equal(
+    tomorrow.rows.map(({ chain, state }) => `${chain} ${state}`),
+    ['B waiting', 'D waiting', 'E waiting', 'F waiting', 'G waiting', 'I waiting', 'I inactive'],
+  )
+  await day.until('23:59')
+  assert.is((await day.client.plan('2026-11-24').show()).made, false)
+  await day.until('00:00', '2026-11-24')
+  assert.is((await day.client.plan('2026-11-24').show()).made, true)
+  await day.until('23:00', '2026-11-27')
+  assert.is(day.starts.length, 5 * 6, 'five workdays')
+  await day.host.stop()
+})
+
+making('four hosts just before midnight: one plan, and each run once', async () => {
+  const day = await chainDay({ from: '23:59' })
+  const hosts = await Promise.all([day.start(), day.start(), day.start()])
+  await day.until('23:00', '2026-11-24')
+  assert.equal(
+    day.starts.slice(6),
+    ['B 18:00', 'D 18:10', 'E 18:10', 'F 19:30', 'G 20:00', 'I 20:10'].map((line) => `${line} on 2026-11-24`),
+  )
+  const plans: string[] = []
+  for await (const { id } of day.client.find({ type: 'plan' })) plans.push(id)
+  assert.equal(plans, ['Europe-Zurich/2026-11-23', 'Europe-Zurich/2026-11-24'])
+  for (const host of [...hosts, day.host]) await host.stop()
+})
+
+making('the first host is up after the start of the date: missed starts are run or skipped as they say, and reported', async () => {
+  const day = await chainDay({
+    from: '21:00',
+    chains: [
+      chain('run', on(workdays, { at: '09:00' })),
+      chain('skip', on(workdays, { at: '09:00', missed: 'skip' })),
+      chain('due', on(workdays, { at: '22:00' })),
+    ],
+  })
+  await day.until('23:00')
+  assert.equal(day.starts, ['run 21:00', 'due 22:00'])
+  assert.is((await day.row('run')).words, 'succeeded at 21:10 (missed 09:00)')
+  assert.is((await day.row('skip')).state, 'skipped')
+  await day.host.stop()
+})
+
+making('all hosts are down over dates: those are made as well, in order, when one is up again', async () => {
+  const day = await chainDay({
+    date: '2026-11-24',
+    chains: [chain('run', on(workdays, { at: '09:00' })), chain('skip', on(workdays, { at: '09:00', missed: 'skip' }))],
+  })
+  await day.until('12:00')
+  await day.host.stop()
+  await day.clock.advanceTo('2026-11-26T12:00:00+01:00')
+  const host = await day.start()
+  await day.clock.advance('1h')
+  assert.equal(day.startsOf('run'), ['09:00', '12:00 on 2026-11-26', '12:00 on 2026-11-26'])
+  const states = async (date: string) => (await host.client.plan(date).show()).rows.map(({ state }) => state)
+  assert.equal(await states('2026-11-25'), ['succeeded', 'skipped'])
+  assert.equal(await states('2026-11-26'), ['succeeded', 'skipped'])
+  await host.stop()
+})
+
+making('what failed yesterday and is restarted after midnight releases those of yesterday', async () => {
+  const day = await chainDay({ courses: { B: { ends: 'failed' } } })
+  await day.until('23:59')
+  day.courses.B = {}
+  await day.until('01:00', '2026-11-24')
+  await day.plan.restart('B')
+  await day.until('02:00', '2026-11-24')
+  assert.equal([...day.starts].sort(), [
+    'B 01:00 on 2026-11-24',
+    'B 18:00',
+    ...['D 01:10', 'E 01:10', 'F 01:10', 'G 01:10', 'I 01:20'].map((line) => `${line} on 2026-11-24`),
+  ])
+  assert.ok((await day.plan.show()).rows.every(({ id, state }) => id.includes(monday) && (state === 'succeeded' || state === 'inactive')))
+  await day.host.stop()
+})
+
+making('a date to come is changed before it begins, and then made with that', async () => {
+  const day = await chainDay()
+  await day.client.plan('2026-11-24').remove('B')
+  await day.until('23:59', '2026-11-24')
+  assert.equal(
+    day.starts.slice(6).map((line) => line.split(' ').slice(0, 2).join(' ')),
+    ['D 15:00', 'E 16:00', 'F 19:30', 'G 20:00', 'I 20:10'],
+  )
+  await day.host.stop()
+})
+
+making(
+  'code says something else while the day goes on: that counts, but what was changed by hand wins, and the difference is shown',
+  async () => {
+    const day = await chainDay()
+    await day.until('12:00')
+    await day.plan.link('E', ['D'])
+    await day.host.stop()
+    const host = await day.start(
+      sixWith(chain('B', on(workdays, { at: '17:00' })), chain('E', on(workdays, { after: ['B', 'D'], withoutPredecessorsAt: '16:00' }))),
+    )
+    await day.clock.advance('1s')
+    const rows = (await host.client.plan(monday).show()).rows
+    assert.equal(rows.find((row) => row.chain === 'E')!.differs, ['after: D; in code: B, D'])
+    await day.until('18:00')
+    assert.equal(day.starts, ['B 17:00', 'D 17:10', 'E 17:20'])
+    await host.stop()
+  },
+)
+
+making('two zones: each has its plans, and a date must say which is meant', async () => {
+  const tokyo = { ...on({ ...workdays, terms: { ...workdays.terms, timezone: 'Asia/Tokyo' } }, { at: '18:00' }) }
+  const day = await chainDay({ chains: [...six, chain('T', tokyo)] })
+  await refused('VALIDATION', /zone: there are plans in Asia\/Tokyo, Europe\/Zurich/, () => day.plan.show())
+  await day.until('22:00')
+  assert.equal(day.startsOf('T'), ['10:00'])
+  const shown = await day.client.plan(monday, { zone: 'Asia/Tokyo' }).show()
+  assert.equal(
+    shown.rows.map(({ id, state }) => `${id} ${state}`),
+    ['T/2026-11-23/main succeeded'],
+  )
+  await day.host.stop()
+})
+
+making('every change is in the history of the plan, and its replay is the same', async () => {
+  const day = await chainDay()
+  await day.until('15:30')
+  await day.plan.remove('B')
+  await day.until('22:00')
+  const { history } = await (await day.plan.actor()).history()
+  assert.equal(
+    history.map(({ event }) => event.type).filter((type) => ['make', 'remove', 'ended'].includes(type)),
+    ['make', 'remove', ...Array(5).fill('ended')],
+  )
+  await day.host.stop()
+})
+making.run()

@@ -1,0 +1,111 @@
+import type { z } from 'zod'
+import type { Steps, StepTerms } from '../../actors/chain/steps.ts'
+import { defaultTerms } from '../../actors/job.ts'
+import { graphIssue, inOrder, inWords } from '../../actors/plan/graph.ts'
+import { ValidationError } from '../errors.ts'
+import { type ChainTerms, chainTerms, type RunOptions } from '../plan/runs.ts'
+import type { GroupStep, Step } from './step.ts'
+
+export interface ChainOptions<S extends AnySteps = AnySteps, I extends z.ZodType = z.ZodType> {
+  /** Letters, digits, `_` and `-`. */
+  name: string
+  /** On which dates it is in the plan, and when it starts there. Default: none, it is started by hand, by a schedule or an event. */
+  runs?: readonly RunOptions[]
+  /** What it is started with, by hand, by a schedule or an event; a plan starts it without. */
+  input?: I
+  /** By name: letters, digits, `_` and `-`, a letter first. */
+  steps: S & Checked<S>
+}
+
+// biome-ignore lint/suspicious/noExplicitAny: any step, whatever it takes and puts out.
+export type AnySteps = Record<string, Step<any, any>>
+// biome-ignore lint/suspicious/noExplicitAny: a job without an output schema may put out anything.
+type OutputsOf<S extends AnySteps> = { [N in keyof S]: S[N] extends Step<any, infer O> ? (unknown extends O ? any : O) : unknown }
+/** What a maker says that it takes must be what the steps put out. */
+type Checked<S extends AnySteps> = {
+  [N in keyof S]: S[N] extends Step<infer In, unknown> ? (OutputsOf<S> extends In ? unknown : Step<OutputsOf<S>, unknown>) : unknown
+}
+
+/** A chain: a graph of jobs and groups, and when it runs. Hosts that have it (`createHost({ chains })`) publish it. */
+export interface ChainDefinition<I = unknown> {
+  readonly name: string
+  readonly terms: ChainTerms
+  readonly input?: z.ZodType<unknown, I>
+  readonly steps: Steps
+  /** What makes inputs and members of earlier outputs, by the name of its job. */
+  readonly makers: ReadonlyMap<string, Made>
+}
+export type Made = { make(...given: never[]): unknown } | { group: GroupStep }
+
+/** Makers only look and compute. */
+const makerTerms = { ...defaultTerms, attempts: 3 }
+/** All steps of a chain, in characters of JSON: its document keeps them. */
+const mostSteps = 96 * 1024
+
+/** Throws a ValidationError that names the field. */
+export function defineChain<S extends AnySteps, I extends z.ZodType = z.ZodUnknown>(
+  options: ChainOptions<S, I>,
+): ChainDefinition<z.input<I>> {
+  const { name, runs = [], input, steps: given } = options
+  for (const field of Object.keys(options))
+    if (!['name', 'runs', 'input', 'steps'].includes(field)) fail(field, 'there is no such field. There are name, runs, input, steps.')
+  const terms = chainTerms(name, runs)
+  const makers = new Map<string, Made>()
+  const steps = stepsOf(name, given, makers)
+  const size = JSON.stringify(steps).length
+  if (size > mostSteps) fail('steps', `${size} characters of JSON; at most ${mostSteps} are taken. Make large inputs of something else.`)
+  return { name, terms, input: input as never, steps, makers }
+}
+
+function stepsOf(chain: string, given: AnySteps, makers: Map<string, Made>): Steps {
+  const names = Object.keys(given ?? {})
+  if (!names.length) fail('steps', 'a chain has one step or more')
+  const graph = new Map(names.map((name) => [name, new Set(afterOf(name, given[name]!))]))
+  for (const name of names)
+    if (!/^[A-Za-z][A-Za-z0-9_-]{0,79}$/.test(name) || name === 'input')
+      fail(`steps.${name}`, 'is not a name of a step. Use letters, digits, "_" and "-", a letter first, 80 at most; "input" is taken.')
+  const issue = graphIssue(graph)
+  if (issue) fail(`steps.${issue.chain}.after`, inWords(issue).replace('chain', 'step'))
+  return Object.fromEntries(inOrder(graph).order.map((name) => [name, termsOf(chain, name, given[name]!, makers)]))
+}
+
+function afterOf(name: string, step: Step): readonly string[] {
+  const { after = [], when } = step ?? {}
+  if (!Array.isArray(after)) fail(`steps.${name}.after`, 'must be an array of names of steps')
+  if (when !== undefined && when !== 'all-succeeded' && when !== 'all-finished')
+    fail(`steps.${name}.when`, "must be 'all-succeeded' or 'all-finished'")
+  return after
+}
+
+function termsOf(chain: string, name: string, { work, after = [], when = 'all-succeeded' }: Step, makers: Map<string, Made>): StepTerms {
+  const graph = { after: [...new Set(after)], when }
+  const maker = (made: Made) => {
+    const job = `${chain}.${name}.input`
+    makers.set(job, made)
+    return { job, terms: makerTerms }
+  }
+  if (work && 'members' in work) return { ...graph, work: { group: true, maker: maker({ group: work }) } }
+  const { definition } = work ?? {}
+  if (!definition) fail(`steps.${name}`, 'is no step. Make it with step(job.with(…)) or step({ members, output }).')
+  if (typeof definition === 'string')
+    fail(`steps.${name}`, 'needs the definition of its job, not its name: a chain says how its jobs are run')
+  const job = { job: definition.name, terms: definition.terms }
+  if ('make' in work) return { ...graph, work: { ...job, maker: maker({ make: work.make }) } }
+  const value = jsonOf(work.input, `steps.${name}.input`)
+  const parsed = definition.input?.safeParse(value)
+  if (parsed && !parsed.success)
+    fail(`steps.${name}.input`, parsed.error.issues.map(({ path, message }) => `${path.join('.')}: ${message}`).join('; '))
+  return { ...graph, work: { ...job, input: { value: value ?? null } } }
+}
+
+function jsonOf(value: unknown, field: string): unknown {
+  try {
+    return value === undefined ? undefined : JSON.parse(JSON.stringify(value))
+  } catch (error) {
+    fail(field, `cannot be written as JSON (${(error as Error).message.split('\n')[0]})`)
+  }
+}
+
+function fail(field: string, message: string): never {
+  throw new ValidationError(`${field}: ${message}`, [{ path: field.split('.'), message }])
+}

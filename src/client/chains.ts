@@ -1,0 +1,84 @@
+import { randomBytes } from 'node:crypto'
+import { type Address, addressOf } from '../address.ts'
+import type { Records } from '../bus/port.ts'
+import type { ChainDefinition } from '../chain/definition.ts'
+import { start as startCommand } from '../command/plans.ts'
+import { check } from '../definition.ts'
+import type { ActorEvent } from '../envelope.ts'
+import { JobCancelledError, JobFailedError, NotFoundError } from '../errors.ts'
+import type { View } from '../host/api.ts'
+import { schemaFrom } from '../json-schema.ts'
+import type { Ends, WaitOptions } from './ends.ts'
+import type { ActorHandle } from './handles.ts'
+import { invalid, payloadOf } from './prepare.ts'
+
+/** A chain, by its name. */
+export interface ChainHandle<I = unknown> {
+  readonly name: string
+  /** Starts it, besides any plan. The same id with the same input is the same instance; with another a ConflictError. Default: a random id. */
+  start(input?: I, options?: { id?: string }): Promise<ChainRun>
+  /** An instance: `2026-11-23/main` for the run `main` of a plan, or the id that it was started with. */
+  run(id: string): ChainRun
+}
+
+/** One instance of a chain. */
+export interface ChainRun extends ActorHandle {
+  /** Resolves when it has succeeded, with the states of its steps; or throws JobFailedError, JobCancelledError. A chain that has failed may be restarted later. */
+  result(options?: WaitOptions): Promise<View>
+  /** One that has failed, or was cancelled, goes on where it stopped. In a plan it is the plan that restarts it. */
+  restart(): Promise<void>
+}
+
+export interface ChainHandles {
+  <I>(chain: ChainDefinition<I>): ChainHandle<I>
+  (name: string): ChainHandle
+}
+
+interface Parts {
+  records: Records
+  ends: Ends
+  command(to: Address, event: ActorEvent): Promise<void>
+  actor(address: Address): ActorHandle
+}
+
+export function chainsOf({ records, ends, command, actor }: Parts): ChainHandles {
+  function runOf(name: string, id: string): ChainRun {
+    const address = addressOf('chain', `${name}/${id}`)
+    return {
+      ...actor(address),
+      async result(options) {
+        const view = await ends.ended(address, options)
+        if (view.state === 'succeeded') return view
+        if (view.state === 'cancelled') throw new JobCancelledError(`${address} was cancelled`)
+        const failed = Object.entries(view.steps ?? {}).flatMap(([step, state]) => (state === 'failed' ? [step] : []))
+        throw new JobFailedError(`${address} failed: ${failed.length ? `step ${failed.join(', ')}` : 'no service has declared it'}`)
+      },
+      restart: () => command(address, { type: 'restart' }),
+    }
+  }
+
+  /** By its code if that is at hand, else as it was published. */
+  async function checkInput(chain: ChainDefinition | string, name: string, input: unknown): Promise<void> {
+    const record = await records.get(`chain.${name}`)
+    if (!record) throw new NotFoundError(`chain: no host has published a chain named "${name}"`)
+    const schema = typeof chain === 'string' ? schemaFrom((record.value as { input?: unknown }).input) : chain.input
+    check(schema, input, 'input')
+  }
+
+  return (chain: ChainDefinition | string): ChainHandle => {
+    const name = typeof chain === 'string' ? chain : chain.name
+    if (typeof name !== 'string' || !/^[A-Za-z0-9_-]{1,80}$/.test(name))
+      throw invalid('name', `${JSON.stringify(name)} is not the name of a chain`)
+    return {
+      name,
+      async start(input, { id = randomBytes(12).toString('hex') } = {}) {
+        const to = addressOf('chain', `${name}/${id}`)
+        check(startCommand.shape.to, to, 'id')
+        await checkInput(chain, name, input)
+        await command(to, { type: 'start', input: payloadOf(input, 'input') })
+        return runOf(name, id)
+      },
+      run: (id) => runOf(name, id),
+    }
+  }
+}

@@ -1,0 +1,91 @@
+import type { Change } from '../../actors/plan/changes.ts'
+import type { PlanRow } from '../../actors/plan/show.ts'
+import type { Address } from '../address.ts'
+import type { DateText } from '../calendar/dates.ts'
+import type { ActorEvent } from '../envelope.ts'
+import type { PlanAsked, ShownPlan } from '../host/plans.ts'
+import { type RunOptions, runTermsOf } from '../plan/runs.ts'
+import type { ActorHandle } from './handles.ts'
+import type { Ask } from './questions.ts'
+
+/**
+ * The chains of one date in one time zone. It is made at the start of its date, or by the first change to it before that. A `target` is a chain, or one run of it: `I`, `I/saturday`;
+ * one that the plan does not know is a NotFoundError. What is not possible is a NotAllowedError that says why; names that no chain has, and circles, are a ValidationError. Then nothing has changed.
+ */
+export interface PlanHandle {
+  readonly date: DateText
+  /** Each run with its state, what it waits for, and when it will start; of any date, made or not. */
+  show(): Promise<ShownPlan>
+  /** These runs of a chain instead of what the plan has of it. A chain is added that way, too: one that a host has published. */
+  add(chain: string | { readonly name: string }, runs: readonly RunOptions[]): Promise<void>
+  /** Not in the plan any more: nobody waits for it. What runs is told to cancel. What has succeeded cannot be removed. */
+  remove(target: string): Promise<void>
+  /** The same, under another name: for what will be back. */
+  deactivate(target: string): Promise<void>
+  /** In the plan again. */
+  restore(target: string): Promise<void>
+  /** What has not started comes after these chains, and no others. */
+  link(target: string, after: readonly (string | { readonly name: string })[]): Promise<void>
+  /** Its predecessors are not waited for; with `now` its time is not either. */
+  release(target: string, options?: { now?: boolean }): Promise<void>
+  /** What has failed, was cancelled or skipped runs again, at once: from where it failed. */
+  restart(target: string): Promise<void>
+  /** The actor itself: its history, what it waits for. Of a plan that is made. */
+  actor(): Promise<Omit<ActorHandle, 'cancel'>>
+}
+
+export type Plans = (date: DateText, options?: { zone?: string }) => PlanHandle
+
+interface Parts {
+  ask: Ask
+  command(to: Address, event: ActorEvent): Promise<void>
+  actor(address: Address): ActorHandle
+}
+
+export const plansOf =
+  ({ ask, command, actor }: Parts): Plans =>
+  (date, { zone } = {}) => {
+    const asked: PlanAsked = { date, zone }
+
+    async function show(): Promise<ShownPlan> {
+      const rows: PlanRow[] = []
+      for (let after: string | undefined; ; ) {
+        const { after: next, ...page } = await ask<ShownPlan & { after?: string }>('plan', { ...asked, after })
+        rows.push(...page.rows)
+        after = next
+        if (after === undefined) return { address: page.address, zone: page.zone, date: page.date, made: page.made, rows }
+      }
+    }
+
+    async function change(event: Exclude<Change, { type: 'declare' } | { type: 'add' }>): Promise<void> {
+      const { address } = await ask<{ address: Address }>('changePlan', asked)
+      await command(address, event)
+    }
+
+    return {
+      date,
+      show,
+      async add(chain, runs) {
+        const name = nameOf(chain)
+        const terms = runTermsOf(name, runs)
+        const { address, runs: said } = await ask<{ address: Address; runs: ActorEvent[] }>('changePlan', {
+          ...asked,
+          chain: name,
+          runs: terms,
+        })
+        await command(address, { type: 'add', chain: name, runs: said })
+      },
+      remove: (target) => change({ type: 'remove', target }),
+      deactivate: (target) => change({ type: 'deactivate', target }),
+      restore: (target) => change({ type: 'restore', target }),
+      link: (target, after) => change({ type: 'link', target, after: after.map(nameOf) }),
+      release: (target, { now } = {}) => change({ type: 'release', target, ...(now && { now }) }),
+      restart: (target) => change({ type: 'restart', target }),
+      async actor() {
+        const { cancel: _, ...handle } = actor((await ask<ShownPlan>('plan', asked)).address)
+        return handle
+      },
+    }
+  }
+
+const nameOf = (chain: string | { readonly name: string }): string => (typeof chain === 'string' ? chain : chain.name)

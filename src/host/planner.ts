@@ -1,0 +1,83 @@
+import { pack } from '../../actors/plan/packed.ts'
+import { partitionOf } from '../address.ts'
+import { addDays, type DateText, dateAt, startOfDate } from '../calendar/dates.ts'
+import type { ActorEvent } from '../envelope.ts'
+import { resolvePlan } from '../plan/resolve.ts'
+import type { ChainTerms } from '../plan/runs.ts'
+import { planAddress, rootOfZone, zonesOf } from '../plan/zones.ts'
+import type { Partition } from './partition.ts'
+
+/** Dates that nobody was up for are made when somebody is, if they are not older. */
+const mostDays = 7
+/** What is published together is looked at together, ms. */
+const together = 50
+
+/**
+ * Makes the plans of the zones that belong to this partition: one for each date, at its start, or when a host takes the partition first after that.
+ * Said twice it changes nothing: the plan is there, and is told what code says now. So nothing need be remembered but the plans themselves.
+ */
+export function createPlanner(partition: Partition) {
+  const { store, clock, bus, contracts } = partition
+  let cancelTimer = () => {}
+  let cancelLook = () => {}
+  let due = Number.POSITIVE_INFINITY
+  let started = false
+  let stopped = false
+
+  async function look(): Promise<void> {
+    const chains = contracts.chains.all
+    const zones = zonesOf(chains).filter((zone) => partitionOf(rootOfZone(zone), bus.partitions) === partition.number)
+    const now = clock.now()
+    for (const zone of zones) {
+      const today = dateAt(now, zone)
+      for (const date of await missing(zone, today))
+        partition.push({ envelope: { to: planAddress(zone, date), event: makePlan(chains, zone, date) } })
+      wakeAt(startOfDate(addDays(today, 1), zone))
+    }
+  }
+
+  /** From the day after the newest plan on, in order; without one there is only today. */
+  async function missing(zone: string, today: DateText): Promise<DateText[]> {
+    const past = Array.from({ length: mostDays }, (_, i) => addDays(today, -1 - i))
+    const made = new Set((await store.load(past.map((date) => planAddress(zone, date)))).map(({ _id }) => _id))
+    const newest = past.findIndex((date) => made.has(planAddress(zone, date)))
+    return [...past.slice(0, Math.max(0, newest)).reverse(), today]
+  }
+
+  function wakeAt(at: number): void {
+    if (stopped || at >= due) return
+    cancelTimer()
+    due = at
+    cancelTimer = clock.at(at, () => {
+      due = Number.POSITIVE_INFINITY
+      lookNow()
+    })
+  }
+
+  const lookNow = () => void (stopped || look().catch((error) => stopped || partition.giveUp(error)))
+
+  const forget = contracts.chains.onChange(() => {
+    if (!started || stopped) return
+    cancelLook()
+    cancelLook = clock.at(clock.now() + together, lookNow)
+  })
+
+  return {
+    start(): void {
+      started = true
+      lookNow()
+    },
+    stop(): void {
+      stopped = true
+      cancelTimer()
+      cancelLook()
+      forget()
+    },
+  }
+}
+
+/** What code says of a date: the first makes the plan. */
+export const makePlan = (chains: readonly ChainTerms[], zone: string, date: DateText): ActorEvent => ({
+  type: 'make',
+  code: pack(resolvePlan(chains, zone, date)),
+})

@@ -1,0 +1,94 @@
+import { unpack } from '../../actors/plan/packed.ts'
+import { type PlanRow, show } from '../../actors/plan/show.ts'
+import type { Plan } from '../../actors/plan/state.ts'
+import type { PlanContext } from '../../actors/plan.ts'
+import type { Address } from '../address.ts'
+import { type DateText, dateAt, isDate } from '../calendar/dates.ts'
+import type { Clock } from '../clock.ts'
+import type { Envelope } from '../envelope.ts'
+import { NotFoundError, ValidationError } from '../errors.ts'
+import { addedRuns, resolvePlan } from '../plan/resolve.ts'
+import type { RunTerms } from '../plan/runs.ts'
+import { planAddress, zonesOf } from '../plan/zones.ts'
+import type { Store } from '../store/port.ts'
+import { fitting } from './answer-size.ts'
+import type { Answer } from './command-api.ts'
+import type { Contracts } from './door.ts'
+import { makePlan } from './planner.ts'
+
+/** Which plan is meant: without a zone, that of the only one in which there are chains. */
+export interface PlanAsked {
+  date: string
+  zone?: string
+}
+
+/** A plan as it is shown: made, or as it would be made now. */
+export interface ShownPlan {
+  address: Address
+  zone: string
+  date: DateText
+  /** false: its date has not begun, and nobody has changed it. It is as its calendars and definitions say now. */
+  made: boolean
+  rows: readonly PlanRow[]
+}
+
+interface Parts {
+  store: Store
+  clock: Clock
+  contracts: Contracts
+  send(envelope: Envelope): Promise<Answer>
+}
+
+/** Questions about plans: any host answers, for any date. */
+export function planQuestions({ store, clock, contracts, send }: Parts) {
+  function which({ date, zone: given }: PlanAsked): { zone: string; date: DateText; address: Address } {
+    if (!isDate(date)) throw invalid('date', `${JSON.stringify(date)} is not a date. Use one that there is, as '2026-12-25'.`)
+    const zone = given ?? onlyZone()
+    if (typeof zone !== 'string' || !/^[A-Za-z0-9_/-]+$/.test(zone)) throw invalid('zone', `${JSON.stringify(zone)} is not a time zone`)
+    return { zone, date, address: planAddress(zone, date) }
+  }
+
+  function onlyZone(): string {
+    const zones = zonesOf(contracts.chains.all)
+    if (zones.length === 1) return zones[0]!
+    if (!zones.length) throw new NotFoundError('there is no chain that has a plan: no host has published one')
+    throw invalid('zone', `there are plans in ${zones.join(', ')}: say which one is meant`)
+  }
+
+  async function present(address: Address): Promise<Plan | undefined> {
+    const [doc] = await store.load([address])
+    if (!doc) return undefined
+    const { packed } = doc.snapshot.context as PlanContext
+    if (!packed) throw new NotFoundError(`${address} was removed by retention`)
+    return unpack(packed)
+  }
+
+  /** A page of it: `after` is the number of rows that were shown. */
+  async function showPlan(asked: PlanAsked & { after?: string }) {
+    const { zone, date, address } = which(asked)
+    const stored = await present(address)
+    const all = show(stored ?? resolvePlan(contracts.chains.all, zone, date), clock.now())
+    const from = Number(asked.after ?? 0)
+    const rows = fitting(all.slice(from))
+    const next = from + rows.length
+    return { address, zone, date, made: stored !== undefined, rows, after: next < all.length ? String(next) : undefined }
+  }
+
+  /** What is changed must be there: a plan of today, or of a date to come, is made for it. And what is added is settled by calendars here. */
+  async function changePlan(asked: PlanAsked & { chain?: string; runs?: readonly RunTerms[] }) {
+    const { zone, date, address } = which(asked)
+    if (asked.chain !== undefined && !(await contracts.chains.learn(asked.chain)))
+      throw new NotFoundError(`chain: no host has published a chain "${asked.chain}"`)
+    const runs = asked.runs && addedRuns(address, asked.chain!, asked.runs)
+    if (!(await present(address))) {
+      if (date < dateAt(clock.now(), zone)) throw new NotFoundError(`${address} does not exist, and its date has passed`)
+      const answer = await send({ to: address, event: makePlan(contracts.chains.all, zone, date) })
+      if (!answer.ok) throw Object.assign(new Error(answer.error.message), answer.error)
+    }
+    return { address, zone, date, runs }
+  }
+
+  return { plan: showPlan, changePlan }
+}
+
+const invalid = (field: string, message: string) => new ValidationError(`${field}: ${message}`, [{ path: field.split('.'), message }])
