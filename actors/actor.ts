@@ -24,6 +24,11 @@ export interface ActorType {
   machine: AnyStateMachine
   /** Events that may create the actor; any other event for an absent one is a dead letter. */
   creates: ReadonlySet<string>
+  /**
+   * Events of other actors that mean nothing to one that is not there any more: it had them before it was removed, and its sender, which
+   * did not know them delivered, has sent them again.
+   */
+  needless?: ReadonlySet<string>
   /** Events whose own content makes a repetition harmless (a set of identities, a fence): the inbox keeps no mark for their senders. */
   unmarked: ReadonlySet<string>
   /** 'recent': only the newest part of the history is kept. For actors that live as long as their deployment. Default: all of it. */

@@ -118,5 +118,6 @@ export const lane: ActorType = {
   ...common,
   name: 'lane',
   creates: new Set(['request']),
+  needless: new Set(['release', 'withdraw']),
   view: ({ context }) => (busy(context as GateContext) ? { state: 'busy', final: false } : { state: 'idle', final: true }),
 }

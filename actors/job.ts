@@ -136,6 +136,7 @@ export const job: ActorType = {
   version: 1,
   machine: jobMachine,
   creates: new Set(['submit', 'follow']),
+  needless: new Set(['granted', 'withdrawn', 'predecessorEnded']),
   unmarked: new Set(['claim', 'result', 'lost', 'stopping', 'reconcile', 'follow', 'predecessorEnded']),
   peers: (self, event) => {
     const end = self.lastIndexOf('/')

@@ -6,7 +6,7 @@ import type { Envelope } from '../../src/envelope.ts'
 import type { RetentionOptions } from '../../src/host/retention.ts'
 import { gate, type RulesWorld, rulesWorld, slowFrames } from '../support/rules-world.ts'
 import { deed } from '../support/two-actors.ts'
-import { once, virtualWorld, work } from '../support/virtual-world.ts'
+import { once, placed, virtualWorld, work } from '../support/virtual-world.ts'
 
 /** Each spec fails if its rule is switched off: `npx tsx specs/rules/mutate.ts`. */
 const test = suite('what is removed stays removed: G7 E11 P15 P16 P17 F12 F20 [memory]')
@@ -80,6 +80,37 @@ test('G7 a member is not removed while its group is there, nor anything of a gro
   await group.seal()
   await world.clock.advance('3m')
   assert.equal(await world.docs(), [])
+})
+
+test('P16 what is sent again to what has been removed is no dead letter', async () => {
+  const world = virtualWorld({ partitions: 4 })
+  const options = {
+    retention: { finished: { age: '10s' }, failed: { age: '15m' }, tombstones: { age: '10s' } },
+    pools: { printers: { slots: 1, printer: 1 } },
+  }
+  const first = await world.host(options)
+  await world.client.submit(work, {}, { id: 'a', lane: 'l' })
+  await world.client.submit(once, { fails: 1 }, { id: 'b', lane: 'l' })
+  await world.client.submit(work, {}, { id: 'after', after: ['job:b'] })
+  await world.client.pool('printers').pause()
+  const waits = await world.client.submit(placed, {}, { id: 'c' })
+  await world.clock.advance('1s')
+  await waits.cancel()
+  await world.clock.advance('5m')
+  const left = (await world.docs()).map(({ _id, outbox }) => [_id, ...outbox.map((entry) => entry.kind === 'event' && entry.event.type)])
+  assert.equal(left, [
+    ['job:b', 'release', 'predecessorEnded'],
+    ['pool:printers', 'withdrawn'],
+  ])
+  // A new owner does not know that they were delivered.
+  first.die()
+  const made = world.start(options).made
+  await world.clock.advance('1m')
+  await made
+  await world.client.pool('printers').resume()
+  await world.clock.advance('20m')
+  assert.equal((await world.docs()).map(({ _id, outbox }) => [_id, ...outbox]), [['pool:printers']])
+  assert.equal(world.bus.deadLetters, [])
 })
 
 test('F12 what belonged to a removed group is not begun anew under its id', async () => {

@@ -716,6 +716,13 @@ const removal: Mutation[] = [
     'false',
     'housekeeping: F12 what belonged',
   ),
+  off(
+    'P16 what is sent again to what is gone',
+    'src/host/turn/apply.ts',
+    'told || needless)',
+    'told)',
+    'housekeeping: P16 what is sent again',
+  ),
   off('F12 a step belongs to its job', job, ' && !/^onEnd-\\d+$/.test(self.slice(end + 1))', '', 'housekeeping: F12 a step'),
   off('E7 what is not kept is said', 'src/host/changes.ts', 'first > Math.max(1, from)', 'first < 0', './housekeeping.int: a job: kept'),
   off('F20 P17 marks by stream time', 'src/host/turn/marks.ts', 'published - since < hour ||', '', 'housekeeping: F20'),

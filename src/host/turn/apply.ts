@@ -1,5 +1,5 @@
 import type { ActorType } from '../../../actors/actor.ts'
-import { type Address, typeOf } from '../../address.ts'
+import { type Address, isAddress, typeOf } from '../../address.ts'
 import { decide, draftOf, emptyDocument, type Facts, type Outcome } from '../../decide.ts'
 import type { ActorDocument, Outgoing } from '../../document.ts'
 import type { Item, Partition } from '../partition.ts'
@@ -153,7 +153,8 @@ function absent(partition: Partition, turn: Turn, item: Item): void {
   const { to, reply, letter, event } = { ...envelope, ...envelope.command }
   // Whoever waits is told. A result is kept all the same: somebody has worked for it.
   const told = reply && !letter && event.type !== 'result'
-  if (item.claim || item.timer || told) return
+  const needless = isAddress(envelope.from) && partition.actors.get(typeOf(to))?.needless?.has(event.type)
+  if (item.claim || item.timer || told || needless) return
   const at = partition.clock.now()
   turn.letters.push({
     letter: { id: letterId(partition, item), to, reason: outcome.rejected!, body: item.given ?? envelope, form: 'envelope', at },
