@@ -1,5 +1,6 @@
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
+import { z } from 'zod'
 import { defaultTerms } from '../../actors/job.ts'
 import { defineJob } from '../../src/definition.ts'
 import type { Envelope } from '../../src/envelope.ts'
@@ -109,7 +110,10 @@ test('P16 what is sent again to what has been removed is no dead letter', async 
   await made
   await world.client.pool('printers').resume()
   await world.clock.advance('20m')
-  assert.equal((await world.docs()).map(({ _id, outbox }) => [_id, ...outbox]), [['pool:printers']])
+  assert.equal(
+    (await world.docs()).map(({ _id, outbox }) => [_id, ...outbox]),
+    [['pool:printers']],
+  )
   assert.equal(world.bus.deadLetters, [])
 })
 
@@ -159,6 +163,27 @@ test('G7 large values of what is refused do not stay', async () => {
   // That of the job which exists goes with it.
   const left = (await world.store.getPages([...pages])).map(({ owner }) => owner)
   assert.equal([...new Set(left)], ['job:g/a'])
+})
+
+test('G7 large values of a group that is submitted again after its removal do not stay', async () => {
+  const world = virtualWorld()
+  const pages = new Set<string>()
+  const { putPages } = world.store
+  world.store.putPages = async (written) => {
+    for (const { _id } of written) pages.add(_id)
+    await putPages(written)
+  }
+  await world.host({ retention: { finished: { age: '10s' }, tombstones: { age: '5m' } } })
+  const large = { text: 'x'.repeat(20_000) }
+  const named = (name: string) => defineJob({ name, input: z.any() })
+  const options = { id: 'g', members: [named('work').with(large, { key: 'm' })], output: named('bind').with(large) }
+  await world.client.submitGroup(options)
+  await world.clock.advance('1m')
+  assert.equal([pages.size, await world.store.getPages([...pages])], [2, []])
+  await world.client.submitGroup(options)
+  await world.clock.advance('1s')
+  assert.equal(await world.store.getPages([...pages]), [])
+  assert.is(world.startsOf('g/m').length, 1)
 })
 
 test('F12 a step after a job is not taken for a job of a removed group', async () => {

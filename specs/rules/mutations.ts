@@ -728,6 +728,13 @@ const removal: Mutation[] = [
   off('F20 P17 marks by stream time', 'src/host/turn/marks.ts', 'published - since < hour ||', '', 'housekeeping: F20'),
   off('P17 marks of commands are bounded', 'src/host/turn/marks.ts', 'if (commands.length < many) return', 'return', 'housekeeping: F20'),
   off('G7 pages of what is refused', turn, '(turn.homeless.length)', '(!turn)', 'housekeeping: G7 large'),
+  off(
+    'G7 pages of what is gone',
+    'src/host/turn/commit.ts',
+    ' || t.before?.removedAt !== undefined',
+    '',
+    'housekeeping: G7 large values of a group',
+  ),
   off('E11 a tombstone answers for the id', job, '  tombstone: tombstoneOf,\n', '', './housekeeping.int: a job: kept'),
   off(
     'E11 what is left of a job cannot run',

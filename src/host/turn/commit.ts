@@ -72,7 +72,8 @@ function done(partition: Partition, turn: Turn, t: Touched, since: number): void
   }
   for (const [item, outcome] of t.outcomes) {
     if (outcome?.superseded) partition.counts.superseded++
-    if (outcome?.rejected && item.pages) turn.homeless.push(...item.pages)
+    // A tombstone keeps nothing either: what it answers for may be gone.
+    if (item.pages && (outcome?.rejected || t.before?.removedAt !== undefined)) turn.homeless.push(...item.pages)
     if (item.from) {
       turn.delivered.push(item.from)
       turn.received.push(item.from)
