@@ -35,6 +35,11 @@ export interface ActorType {
   history?: 'recent'
   /** Actors of the same partition whose existence the decision on this event needs to know. */
   peers?(self: Address, event: ActorEvent): { key: string; address: Address }[]
+  /**
+   * What the decision needs to know of calendars and clocks, added to the event, and recorded with it: so that a machine needs neither, and a
+   * replay decides the same whatever their tables say by then.
+   */
+  facts?(snapshot: Snapshot | undefined, event: ActorEvent, at: number): object
   /** What of the snapshot is copied out for queries and for the host. */
   view(snapshot: Snapshot): { state: string; final: boolean; work?: Work; group?: Address; labels?: Record<string, string> }
   /** What a sibling may know of it. */

@@ -12,6 +12,7 @@ import {
   planRestore,
   start,
 } from '../src/command/plans.ts'
+import { raise, schedulePause, scheduleRemove, scheduleResume, scheduleSet, scheduleUnset, trigger } from '../src/command/schedules.ts'
 import {
   cancel,
   done,
@@ -213,6 +214,62 @@ const commands: Described[] = [
       runs: [{ calendar: { name: 'mondays', timezone: 'Europe/Zurich', days: ['mon'] }, at: '18:45' }],
     },
   },
+  {
+    title: 'Set a schedule',
+    says: 'A job or a chain, by `cron`, `every` or `on`. It counts before what hosts declare, until it is unset. All of it together has at most 16 KB.',
+    schema: scheduleSet,
+    root: 'nightly',
+    example: {
+      to: 'schedule:nightly',
+      type: 'set',
+      cron: '30 2 * * mon-fri',
+      timezone: 'Europe/Zurich',
+      job: 'invoice.print',
+      input: { number: '1' },
+    },
+  },
+  {
+    title: 'Unset a schedule',
+    says: 'Again as hosts declare it. One that no host declares is `NOT_ALLOWED`: remove it.',
+    schema: scheduleUnset,
+    root: 'nightly',
+    example: { to: 'schedule:nightly', type: 'unset' },
+  },
+  {
+    title: 'Pause a schedule',
+    says: 'It starts nothing until it is resumed; times between are not made up for.',
+    schema: schedulePause,
+    root: 'nightly',
+    example: { to: 'schedule:nightly', type: 'pause' },
+  },
+  {
+    title: 'Resume a schedule',
+    says: 'Its times from now on.',
+    schema: scheduleResume,
+    root: 'nightly',
+    example: { to: 'schedule:nightly', type: 'resume' },
+  },
+  {
+    title: 'Trigger a schedule',
+    says: 'Starts what it starts, now, as `job:<schedule>/<as>` or `chain:<name>/<schedule>-<as>`: once for each `as`.',
+    schema: trigger,
+    root: 'nightly',
+    example: { to: 'schedule:nightly', type: 'trigger', as: 'by-hand-1' },
+  },
+  {
+    title: 'Remove a schedule',
+    says: 'It starts nothing any more, though hosts declare it; `set` makes it anew.',
+    schema: scheduleRemove,
+    root: 'nightly',
+    example: { to: 'schedule:nightly', type: 'remove' },
+  },
+  {
+    title: 'Raise an event',
+    says: 'Starts whatever waits for it (`on`), once for each `as`. What begins to wait later does not hear of it.',
+    schema: raise,
+    root: 'file-arrived',
+    example: { to: 'topic:file-arrived', type: 'raise', as: 'file-17', data: { name: 'a.csv' } },
+  },
 ]
 
 const intro = `# Commands over NATS
@@ -240,7 +297,7 @@ have the root \`a1\`. The message is JSON: one command, or an array of them that
 
 ## As requests
 
-\`stellwerk.api.submit\`, \`.add\`, \`.seal\`, \`.cancel\`, \`.retry\`, \`.resume\`, \`.update\`, \`.done\`, \`.redrive\`, \`.drop\`, \`.resize\`, \`.pause\`, \`.start\`, \`.restart\`, \`.remove\`, \`.deactivate\`, \`.restore\`, \`.link\` and \`.release\` take the same body (the \`type\` may be left out) as a NATS request, and answer
+\`stellwerk.api.submit\`, \`.add\`, \`.seal\`, \`.cancel\`, \`.retry\`, \`.resume\`, \`.update\`, \`.done\`, \`.redrive\`, \`.drop\`, \`.resize\`, \`.pause\`, \`.start\`, \`.restart\`, \`.remove\`, \`.deactivate\`, \`.restore\`, \`.link\`, \`.release\`, \`.set\`, \`.unset\`, \`.trigger\` and \`.raise\` take the same body (the \`type\` may be left out) as a NATS request, and answer
 \`{"ok":true,"to":…,"state":…}\` or \`{"ok":false,"error":{…}}\` once the outcome is committed, or with code \`TIMEOUT\` after 10 s: then it may still
 be applied. A host must be up. \`stellwerk.api.get\`, \`.why\` and \`.history\` take \`{"address":"job:a1"}\`, \`.find\` takes
 \`{"query":{"type":"job","state":"failed"}}\`. An answer of \`.history\` or \`.find\` that has an \`after\` is a part: ask again with that \`after\`

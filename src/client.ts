@@ -13,6 +13,7 @@ import { type Plans, plansOf } from './client/plans.ts'
 import { type PoolHandle, pools } from './client/pools.ts'
 import { checkPriority, checkTime, deadlineOf, invalid, preparation } from './client/prepare.ts'
 import { errorOf, questions } from './client/questions.ts'
+import { type Schedules, schedulesOf } from './client/schedules.ts'
 import { countStuck } from './client/stuck.ts'
 import { type Watch, watching } from './client/watch.ts'
 import type { Clock } from './clock.ts'
@@ -31,6 +32,7 @@ export type { ActorHandle, GroupHandle, JobHandle } from './client/handles.ts'
 export type { OrderOptions } from './client/order.ts'
 export type { PlanHandle, Plans } from './client/plans.ts'
 export type { PoolHandle } from './client/pools.ts'
+export type { ScheduleHandle, Schedules } from './client/schedules.ts'
 export type { JobUpdate } from './client/update.ts'
 export type { Watch, WatchOptions } from './client/watch.ts'
 
@@ -72,7 +74,7 @@ export interface GroupSubmitOptions {
   labels?: Record<string, string>
 }
 
-export interface Client extends AsyncDisposable {
+export interface Client extends AsyncDisposable, Schedules {
   submit<I, O, G, C extends Callbacks>(definition: JobDefinition<I, O, G, C>, input: G, options?: SubmitOptions): Promise<JobHandle<O, C>>
   submit(job: string, input: unknown, options?: SubmitOptions): Promise<JobHandle>
   submitMany<I, O, G, C extends Callbacks>(
@@ -230,6 +232,7 @@ export function createClient({ bus, clock, name, onClose }: ClientParts): Client
     resume: async (as, name, value) => command(addressOf('correlation', checkId(as, 'as')), resumed(name, value)),
     chain: chainsOf({ records: bus.records, ends, command, actor }),
     plan: plansOf({ ask, command, actor }),
+    ...schedulesOf({ records: bus.records, prepare, command, actor }),
     pool: pools({ actor, command, ends }),
     deadLetters: deadLettersOf({ bus, ask, history: async (id) => (await job(id).history()).history }),
     find,

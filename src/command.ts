@@ -12,6 +12,7 @@ import {
   planRestore,
   start,
 } from './command/plans.ts'
+import { raise, schedulePause, scheduleRemove, scheduleResume, scheduleSet, scheduleUnset, trigger } from './command/schedules.ts'
 import { longest, ms } from './duration.ts'
 import { ValidationError } from './errors.ts'
 
@@ -222,19 +223,23 @@ const schemas = {
   cancel: { job: cancel, group: cancel, chain: cancel },
   retry: { job: retry },
   resize: { pool: resize },
-  pause: { pool: pause },
-  resume: { job: resume, correlation: resume, pool: poolResume },
+  pause: { pool: pause, schedule: schedulePause },
+  resume: { job: resume, correlation: resume, pool: poolResume, schedule: scheduleResume },
   update: { job: update },
   done: { job: done },
   redrive: { job: redrive },
   drop: { job: drop },
   start: { chain: start },
   restart: { chain: chainRestart, plan: planRestart },
-  remove: { plan: planRemove },
+  remove: { plan: planRemove, schedule: scheduleRemove },
   deactivate: { plan: planDeactivate },
   restore: { plan: planRestore },
   link: { plan: planLink },
   release: { plan: planRelease },
+  set: { schedule: scheduleSet },
+  unset: { schedule: scheduleUnset },
+  trigger: { schedule: trigger },
+  raise: { topic: raise },
 } as const
 
 type Schemas = typeof schemas

@@ -77,7 +77,7 @@ export const draftOf = (doc: ActorDocument): ActorDocument => ({
  */
 export function decide(type: ActorType, doc: ActorDocument, envelope: Envelope, facts: Facts): Outcome {
   const outcome: Outcome = { grants: [], refused: [], superseded: false, pages: [], unpaged: [] }
-  const event = withPeers(type, doc, envelope.event, facts)
+  const event = withFacts(type, doc, withPeers(type, doc, envelope.event, facts), facts.at)
   const entry: HistoryEntry = { v: doc.version + 1, at: facts.at, event, from: envelope.from }
   try {
     const { snapshot, actions, handled, changed } = transition(type.machine, doc.snapshot, { ...event, at: facts.at, self: doc._id })
@@ -246,6 +246,9 @@ function withPeers(type: ActorType, doc: ActorDocument, event: ActorEvent, facts
   }
   return Object.keys(known).length ? { ...event, known } : event
 }
+
+const withFacts = ({ facts }: ActorType, doc: ActorDocument, event: ActorEvent, at: number): ActorEvent =>
+  facts ? { ...event, ...facts(doc.snapshot, { ...event, self: doc._id }, at) } : event
 
 function inOutbox(doc: ActorDocument, address: Address): Peer {
   const entry = doc.outbox.find((e) => e.kind === 'event' && e.to === address && e.event.type === 'submit')

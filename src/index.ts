@@ -20,6 +20,8 @@ export type {
   OpenedLetter,
   PlanHandle,
   Plans,
+  ScheduleHandle,
+  Schedules,
   SubmitOptions,
   WaitOptions,
   Watch,
@@ -66,5 +68,6 @@ export type { ShownPlan } from './host/plans.ts'
 export type { StuckCount } from './host/stuck.ts'
 export type { Letter, LetterOptions, LetterQuery } from './letters.ts'
 export type { RunOptions } from './plan/runs.ts'
+export type { ScheduleOptions } from './schedule.ts'
 export type { Suspended, SuspendOptions } from './suspend.ts'
 export type { World } from './world.ts'

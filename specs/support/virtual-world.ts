@@ -104,7 +104,8 @@ export function virtualWorld({ partitions = 1 } = {}) {
     retention,
     more = [],
     chains,
-  }: Pick<HostOptions, 'slots' | 'pools' | 'retention' | 'chains'> & {
+    schedules,
+  }: Pick<HostOptions, 'slots' | 'pools' | 'retention' | 'chains' | 'schedules'> & {
     handlers?: (typeof work)[]
     /** Others, as they are. */
     more?: Handler[]
@@ -128,6 +129,7 @@ export function virtualWorld({ partitions = 1 } = {}) {
       pools,
       retention,
       chains,
+      schedules,
       log: () => {},
       handlers: [
         ...handlers.map(

@@ -21,6 +21,22 @@ export function nextTime(schedule: Schedule, after: number): number | undefined 
   return after < from ? from : from + (Math.floor((after - from) / every) + 1) * every
 }
 
+/** Last instant of the schedule after `after` and not after `at` (ms); undefined: there is none. */
+export function latestTime(schedule: Schedule, after: number, at: number): number | undefined {
+  const last =
+    'cron' in schedule
+      ? cronOf(schedule)
+          .previousRuns(1, new Date(at + 1))[0]
+          ?.getTime()
+      : lastOf(schedule, at)
+  return last !== undefined && last > after ? last : undefined
+}
+
+function lastOf(schedule: Extract<Schedule, { every: Duration }>, at: number): number | undefined {
+  const last = nextTime(schedule, at)! - ms(schedule.every, 'every')
+  return nextTime(schedule, last - 1) === last ? last : undefined
+}
+
 const crons = new Map<string, Cron>()
 
 function cronOf({ cron, timezone }: { cron: string; timezone: string }): Cron {

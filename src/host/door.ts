@@ -1,19 +1,17 @@
-import type { JobSubmit, Payload, Suspend, Terms } from '../../actors/job.ts'
+import type { Payload, Suspend, Terms } from '../../actors/job.ts'
 import type { Member } from '../../actors/members.ts'
-import { type Address, idOf, isId, maxIdLength, partitionOf, rootOf } from '../address.ts'
+import { type Address, isId, partitionOf, rootOf } from '../address.ts'
 import type { DeadLetter, IncomingFrame } from '../bus/port.ts'
 import type { Chains } from '../chain/published.ts'
-import { type Command, isJobName, mostMembers, parseCommand, replyOf } from '../command.ts'
+import { isJobName, mostMembers, parseCommand, replyOf } from '../command.ts'
 import type { ActorEvent, Envelope } from '../envelope.ts'
 import type { Issue } from '../errors.ts'
 import { callbackInlineLimit, paged, weightOf } from '../payload.ts'
-import { addedRuns } from '../plan/resolve.ts'
-import type { RunTerms } from '../plan/runs.ts'
-import { needIssue, type PoolCapacities } from '../pools.ts'
+import type { PoolCapacities } from '../pools.ts'
 import type { Page } from '../store/port.ts'
+import { eventOf, invalid, refusal } from './door/events.ts'
 import type { Item } from './partition.ts'
 import type { Refusal } from './replies.ts'
-import { maxPayload } from './run.ts'
 
 /** What the host knows of definitions whose code it need not have. */
 export interface Contracts {
@@ -84,9 +82,6 @@ export function openFrame(
   return opened
 }
 
-const refusal = (code: string, message: string, issues?: Issue[]) => Object.assign(new Error(message), { code, issues })
-const invalid = (field: string, message: string) => refusal('VALIDATION', `${field}: ${message}`, [{ path: field.split('.'), message }])
-
 const tooMuch = (size: number) =>
   invalid('members', `${size} characters with what belongs to them; one message may bring ${mostWeight}. Send the others by "add".`)
 
@@ -150,116 +145,6 @@ export function fromOutside(contracts: Contracts, root: string | undefined, body
     reply: reply === undefined ? undefined : { inbox: reply, call: id ?? '', outside: true },
     letter: true,
   }
-}
-
-function eventOf(contracts: Contracts, command: Command): ActorEvent {
-  switch (command.type) {
-    case 'submit': {
-      if ('job' in command) {
-        const { labels, startAt, lane, after, when: afterWhen, deadline: overdueAt } = command
-        return { type: 'submit', ...jobOf(contracts, '', command), labels, startAt, overdueAt, lane, after, afterWhen }
-      }
-      const { output, members = [], seal = true, ...options } = command
-      const { id: _id, to, reply: _reply, type: _type, ...rest } = options
-      return {
-        type: 'submit',
-        options: { ...rest, output: output && jobOf(contracts, 'output.', output) },
-        members: members.map((member, i) => memberOf(contracts, to, i, member)),
-        seal,
-      }
-    }
-    case 'start':
-      return startOf(contracts, command.to, command.input)
-    case 'restart':
-      return 'target' in command ? { type: 'restart', target: command.target } : { type: 'restart' }
-    case 'remove':
-    case 'deactivate':
-    case 'restore':
-      return { type: command.type, target: command.target }
-    case 'release':
-      return { type: 'release', target: command.target, ...(command.now && { now: true }) }
-    case 'link':
-      return { type: 'link', target: command.target, after: command.after }
-    case 'add':
-      if ('runs' in command) return chainAdded(contracts, command)
-      return { type: 'add', members: command.members.map((member, i) => memberOf(contracts, command.to, i, member)), seal: command.seal }
-    case 'cancel':
-      return { type: 'cancel', reason: command.reason }
-    case 'done': {
-      const { output = null, reason } = command
-      return { type: 'done', output: { value: fitting('output', output) }, reason }
-    }
-    case 'resize':
-      return { type: 'resize', capacity: command.capacity }
-    case 'resume': {
-      if (!('name' in command)) return { type: 'resume' }
-      const { name, value = null, round } = command
-      return { type: 'resume', name, value: { value: fitting('value', value) }, round }
-    }
-    case 'update': {
-      const { startAt, priority, input, job } = command
-      const checked = input === undefined ? undefined : jobOf(contracts, '', { job: job!, input })
-      return { type: 'update', startAt, priority, job, input: checked?.input }
-    }
-    case 'redrive': {
-      const { end, input, job, reason } = command
-      const checked = input === undefined ? undefined : jobOf(contracts, '', { job: job!, input })
-      return { type: 'redrive', end, job, input: checked?.input, reason }
-    }
-    case 'drop':
-      return { type: 'drop', end: command.end, reason: command.reason }
-    default:
-      return { type: command.type }
-  }
-}
-
-function startOf(contracts: Contracts, to: Address, input: unknown): ActorEvent {
-  const chain = chainOf(contracts, 'to', rootOf(to))
-  fitting('input', input ?? null)
-  const issues = chain.inputIssues(input).map((issue) => ({ path: ['input', ...issue.path], message: issue.message }))
-  if (issues.length) throw refusal('VALIDATION', issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`).join('; '), issues)
-  return { type: 'start', input: { value: input ?? null } }
-}
-
-function chainAdded(contracts: Contracts, { to, chain, runs }: Extract<Command, { runs: unknown }>): ActorEvent {
-  chainOf(contracts, 'chain', chain)
-  const terms = runs.map((run) => ({ name: 'main', after: [], missed: 'run', ...run }) as unknown as RunTerms)
-  return { type: 'add', chain, runs: addedRuns(to, chain, terms) }
-}
-
-function chainOf(contracts: Contracts, field: string, name: string) {
-  const chain = contracts.chains.of(name)
-  if (!chain) throw Object.assign(invalid(field, `no host has published a chain named "${name}"`), { code: 'NOT_FOUND' })
-  return chain
-}
-
-interface Named {
-  job: string
-  input?: unknown
-  priority?: number
-}
-
-function jobOf(contracts: Contracts, path: string, { job, input, priority }: Named): Pick<JobSubmit, 'job' | 'input' | 'terms'> {
-  const contract = contracts.get(job)
-  if (!contract) throw Object.assign(invalid(`${path}job`, `no host has published a job named "${job}"`), { code: 'NOT_FOUND' })
-  fitting(`${path}input`, input ?? null)
-  const issues = contract.issues(input).map((issue) => ({ path: [...`${path}input`.split('.'), ...issue.path], message: issue.message }))
-  if (issues.length) throw refusal('VALIDATION', issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`).join('; '), issues)
-  const issue = needIssue(contracts.pools, contract.terms)
-  if (issue) throw invalid(`${path}job`, issue)
-  return { job, input: { value: input ?? null }, terms: priority === undefined ? contract.terms : { ...contract.terms, priority } }
-}
-
-function fitting(field: string, value: unknown): unknown {
-  const size = JSON.stringify(value).length
-  if (size <= maxPayload) return value
-  throw invalid(field, `${size} characters of JSON; at most ${maxPayload} are taken. Store it elsewhere and pass a reference.`)
-}
-
-function memberOf(contracts: Contracts, to: Address, i: number, { key, ...named }: Named & { key: string }): Member {
-  if (!isId(`${idOf(to)}/${key}`))
-    throw invalid(`members.${i}.key`, `its address, with the id of the group, has more than ${maxIdLength} characters`)
-  return { key, ...jobOf(contracts, `members.${i}.`, named) }
 }
 
 const bringsInput: ReadonlySet<string> = new Set(['start', 'submit', 'add', 'update', 'redrive', 'child'])

@@ -6,6 +6,8 @@ import { capacityOf, type GateContext, lane, type Needs, pool } from '../../acto
 import { group } from '../../actors/group.ts'
 import { job } from '../../actors/job.ts'
 import { plan } from '../../actors/plan.ts'
+import { schedule } from '../../actors/schedule.ts'
+import { topic } from '../../actors/topic.ts'
 import { idOf } from '../address.ts'
 import type { ChainDefinition } from '../chain/definition.ts'
 import { makersOf } from '../chain/makers.ts'
@@ -16,6 +18,7 @@ import type { Handler } from '../definition.ts'
 import { type Duration, ms } from '../duration.ts'
 import { StellwerkError, ValidationError } from '../errors.ts'
 import { publishCapacity } from '../pools.ts'
+import type { ScheduleOptions } from '../schedule.ts'
 import type { World } from '../world.ts'
 import { serveApi } from './api.ts'
 import { createChildren } from './children.ts'
@@ -31,6 +34,7 @@ import { planQuestions } from './plans.ts'
 import { checkPools, declarePools } from './pools.ts'
 import { type RetentionOptions, retentionOf } from './retention.ts'
 import { serveRuns } from './runs-service.ts'
+import { checkSchedules, declareSchedules } from './schedules.ts'
 import { stopOnSignals } from './signals.ts'
 import { createThreads } from './threads.ts'
 import { createWorker } from './worker.ts'
@@ -48,6 +52,8 @@ export interface HostOptions {
   retention?: RetentionOptions
   /** Chains of the whole deployment whose code this host has: it publishes them, and makes the inputs of their steps. */
   chains?: readonly ChainDefinition[]
+  /** What starts at its times, or by an event, by id: `{ nightly: { cron: '30 2 * * *', timezone: 'Europe/Zurich', starts: report } }`. */
+  schedules?: Record<string, ScheduleOptions>
   /** Handlers that run at once in this host. Default 10. */
   slots?: number
   /** Shown in `why` and in the history of runs; made unique for every start. Default `host`. */
@@ -90,15 +96,17 @@ export async function createHost(options: HostOptions): Promise<Host> {
   const name = `${options.name ?? 'host'}-${randomBytes(6).toString('hex')}`
   const { bus, store, heart, inProcess, close } = await on.connect({ name, clock, log })
   const registry = await watchContracts(bus)
-  try {
+  const publish = async () => {
     checkPools(pools, handlers, registry.pools)
     await publishChains(bus.records, registry.chains, chains)
-  } catch (error) {
+    await registry.publish(handlers)
+    return checkSchedules(bus, options.schedules ?? {})
+  }
+  const schedules = await publish().catch(async (error) => {
     registry.stop()
     await close()
     throw error
-  }
-  await registry.publish(handlers)
+  })
 
   const partitions = new Map<number, Partition>()
   const durations = new Map<string, number>()
@@ -129,7 +137,7 @@ export async function createHost(options: HostOptions): Promise<Host> {
     store,
     clock,
     worker,
-    actors: new Map([job, group, correlation, pool, lane, plan, chain].map((type) => [type.name, type])),
+    actors: new Map([job, group, correlation, pool, lane, plan, chain, schedule, topic].map((type) => [type.name, type])),
     contracts: registry,
     counts: { turns: 0, events: 0, writes: 0, conflicts: 0, lost: 0, superseded: 0 },
     uniqueId: () => `${name}.${ids++}`,
@@ -181,6 +189,7 @@ export async function createHost(options: HostOptions): Promise<Host> {
   liveness.start()
   await worker.start()
   await declarePools(bus, name, pools)
+  await declareSchedules(bus, name, schedules)
 
   let stopped: Promise<boolean> | undefined
   let forgetSignals = () => {}

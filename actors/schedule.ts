@@ -1,0 +1,232 @@
+import { assign, setup } from 'xstate'
+import { type Address, addressOf, idOf } from '../src/address.ts'
+import { latestTime, nextTime, type Schedule } from '../src/calendar/schedule.ts'
+import type { ActorEvent } from '../src/envelope.ts'
+import type { ActorType } from './actor.ts'
+import { canonical, type Payload, type Terms } from './job.ts'
+import { inTime } from './plan/standing.ts'
+
+/** What is started again and again, and when: plain JSON. */
+export interface ScheduleTerms {
+  /** Times, or an event by its name. */
+  readonly when: Schedule | { readonly on: string }
+  /** A job, or a chain by its name. Without an input: what the event brings. */
+  readonly starts:
+    | { readonly job: string; readonly terms: Terms; readonly input?: Payload }
+    | { readonly chain: string; readonly input?: Payload }
+  /** Times that passed while no host was up: the latest of them is made up for (`run`), or none. */
+  readonly missed: 'run' | 'skip'
+}
+
+export interface ScheduleContext {
+  self: Address
+  /** As code says. */
+  code?: ScheduleTerms
+  /** As somebody has set it: that counts, until it is unset. */
+  set?: ScheduleTerms
+  /** Its next time. */
+  next?: number
+  /** What it started last, and the time that was meant. */
+  last?: { at?: number; started: Address; late?: number }
+  started: number
+  /** Its topic, if it waits for an event. */
+  topic?: Address
+  /** Effects of the present transition; empty in every stored snapshot. */
+  out: { type: 'send'; params: { to: Address; event: ActorEvent } }[]
+}
+
+type ScheduleEvent = { at: number; self: Address } & Times &
+  (
+    | { type: 'declare'; terms: ScheduleTerms }
+    | { type: 'set'; terms: ScheduleTerms }
+    | { type: 'unset' | 'pause' | 'resume' | 'remove' }
+    /** Now, besides its times. `id`: the same is started once. */
+    | { type: 'trigger'; id: string }
+    /** From its topic. */
+    | { type: 'occurred'; id: string; data: Payload }
+  )
+/** What its times are, as known when the event was decided: recorded with it, so that a replay needs no time zones. */
+interface Times {
+  due?: number
+  next?: number
+}
+type Args = { context: ScheduleContext; event: ScheduleEvent }
+type Of<T extends ScheduleEvent['type']> = Extract<ScheduleEvent, { type: T }>
+
+const termsOf = ({ set, code }: ScheduleContext): ScheduleTerms | undefined => set ?? code
+const after = ({ context, event }: Args): ScheduleContext => {
+  if (event.type === 'declare') return { ...context, code: event.terms }
+  if (event.type === 'set') return { ...context, set: event.terms }
+  return event.type === 'unset' ? { ...context, set: undefined } : context
+}
+
+/** `<id of the schedule>/<instant, or id of the event>`: so each is started once, however often it is said. */
+function start(context: ScheduleContext, { starts }: ScheduleTerms, name: string, given?: Payload): { to: Address; event: ActorEvent } {
+  const id = idOf(context.self)
+  if ('chain' in starts)
+    return {
+      to: addressOf('chain', `${starts.chain}/${id}-${name}`),
+      event: { type: 'start', input: starts.input ?? given ?? { value: null } },
+    }
+  const { job, terms, input } = starts
+  return { to: addressOf('job', `${id}/${name}`), event: { type: 'submit', job, terms, input: input ?? given ?? { value: null } } }
+}
+const nameOf = (at: number): string =>
+  new Date(at)
+    .toISOString()
+    .replace(/\.000Z$/, 'Z')
+    .replace(/[-:.]/g, '')
+
+function begun(context: ScheduleContext, name: string, given?: Payload, meant?: { at: number; late?: number }): Partial<ScheduleContext> {
+  const params = start(context, termsOf(context)!, name, given)
+  return { out: [...context.out, { type: 'send', params }], started: context.started + 1, last: { started: params.to, ...meant } }
+}
+
+const scheduleSetup = setup({
+  types: { context: {} as ScheduleContext, events: {} as ScheduleEvent },
+  delays: {
+    untilNext: ({ context, event }) => (context.next === undefined ? Number.POSITIVE_INFINITY : Math.max(0, context.next - event.at)),
+  },
+  guards: {
+    isNothingNew: ({ context, event }) => event.type === 'declare' && canonical(event.terms) === canonical(context.code ?? null),
+    isUnset: ({ context, event }) => termsOf(after({ context, event })) === undefined,
+  },
+  actions: {
+    // for the host: see ActorType
+    emit: (_, _params: { effects: ScheduleContext['out'] }) => {},
+    reject: (_, _params: { code: string; message: string }) => {},
+
+    note: assign(({ context, event }) => ({ ...topicOf({ ...after({ context, event }), self: event.self }), next: event.next })),
+    noteNext: assign(({ event }) => ({ next: event.next })),
+    run: assign(({ context, event }) => {
+      const { due, next, at } = event
+      const late = due === undefined ? 0 : at - due
+      const missed = late > inTime
+      if (due === undefined || (missed && termsOf(context)!.missed === 'skip')) return { next }
+      return { ...begun(context, nameOf(due), undefined, { at: due, ...(missed && { late }) }), next }
+    }),
+    trigger: assign(({ context, event }) => begun(context, (event as Of<'trigger'>).id)),
+    occur: assign(({ context, event }) => {
+      const { id, data } = event as Of<'occurred'>
+      return begun(context, id, data)
+    }),
+    leave: assign(({ context }) => ({ ...leftTopic(context), code: undefined, set: undefined, next: undefined })),
+    clear: assign({ out: [] }),
+  },
+})
+
+/** Tells the topic that it waits for, and the one that it waited for until now. */
+function topicOf(context: ScheduleContext): ScheduleContext {
+  const { when } = termsOf(context)!
+  const topic = 'on' in when ? addressOf('topic', when.on) : undefined
+  if (topic === context.topic) return context
+  const left = leftTopic(context)
+  const out =
+    topic === undefined
+      ? left.out
+      : [...left.out, { type: 'send' as const, params: { to: topic, event: { type: 'subscribe', follower: context.self } } }]
+  return { ...context, topic, out }
+}
+function leftTopic(context: ScheduleContext): Pick<ScheduleContext, 'out' | 'topic'> {
+  if (context.topic === undefined) return { out: context.out, topic: undefined }
+  return {
+    out: [...context.out, { type: 'send', params: { to: context.topic, event: { type: 'unsubscribe', follower: context.self } } }],
+    topic: undefined,
+  }
+}
+
+const emit = [{ type: 'emit', params: ({ context }: Args) => ({ effects: context.out }) }, 'clear'] as const
+const refuse = (words: string) =>
+  ({
+    actions: { type: 'reject', params: ({ event }: Args) => ({ code: 'NOT_ALLOWED', message: `${event.self} ${words}` }) },
+  }) as const
+const noCode = refuse('is in no code: remove it, or set it')
+
+/**
+ * Starts a job or a chain at its times, or whenever its event occurs. It is the write that records a time as passed that sends the start, and what is
+ * started has an id derived from that time: so each time starts once, whoever is the owner then.
+ *
+ *   declare, set ─► active ── the next time, an event, trigger ──► active, with what starts by it
+ *                    │  ▲
+ *              pause ▼  │ resume: its times from then on
+ *                   paused          remove ─► removed (code does not bring it back; set does)
+ */
+const scheduleMachine = scheduleSetup.createMachine({
+  id: 'schedule',
+  context: { self: '', started: 0, out: [] },
+  initial: 'new',
+  states: {
+    new: {
+      on: {
+        declare: { target: 'active', actions: ['note', ...emit] },
+        set: { target: 'active', actions: ['note', ...emit] },
+      },
+    },
+    active: {
+      after: { untilNext: { target: 'active', reenter: true, actions: ['run', ...emit] } },
+      on: {
+        declare: [{ guard: 'isNothingNew' }, { target: 'active', reenter: true, actions: ['note', ...emit] }],
+        set: { target: 'active', reenter: true, actions: ['note', ...emit] },
+        unset: [
+          { guard: 'isUnset', ...noCode },
+          { target: 'active', reenter: true, actions: ['note', ...emit] },
+        ],
+        trigger: { actions: ['trigger', ...emit] },
+        occurred: { actions: ['occur', ...emit] },
+        pause: 'paused',
+        resume: {},
+        remove: { target: 'removed', actions: ['leave', ...emit] },
+      },
+    },
+    paused: {
+      on: {
+        declare: [{ guard: 'isNothingNew' }, { actions: ['note', ...emit] }],
+        set: { actions: ['note', ...emit] },
+        unset: [{ guard: 'isUnset', ...noCode }, { actions: ['note', ...emit] }],
+        trigger: { actions: ['trigger', ...emit] },
+        occurred: {},
+        pause: {},
+        resume: { target: 'active', actions: 'noteNext' },
+        remove: { target: 'removed', actions: ['leave', ...emit] },
+      },
+    },
+    removed: {
+      on: {
+        declare: {},
+        set: { target: 'active', actions: ['note', ...emit] },
+        unset: refuse('was removed: set it'),
+        trigger: refuse('was removed: set it'),
+        pause: refuse('was removed: set it'),
+        resume: refuse('was removed: set it'),
+        occurred: {},
+        remove: {},
+      },
+    },
+  },
+})
+
+export const schedule: ActorType = {
+  name: 'schedule',
+  version: 1,
+  machine: scheduleMachine,
+  creates: new Set(['declare', 'set']),
+  unmarked: new Set(['declare']),
+  history: 'recent',
+  facts(snapshot, event, at): Times {
+    const before = (snapshot?.context ?? { started: 0, self: event.self, out: [] }) as ScheduleContext
+    const terms = termsOf(after({ context: before, event: event as never }))
+    if (!terms || 'on' in terms.when) return {}
+    const due = before.next === undefined || before.next > at ? undefined : latestTime(terms.when, before.next - 1, at)
+    return { due, next: nextTime(terms.when, at) }
+  },
+  view: ({ value }) => ({ state: value as string, final: false }),
+  why: ({ value, context }) => {
+    const { next, topic, self } = context as ScheduleContext
+    if (value === 'paused') return [{ code: 'PAUSED', message: `${self} is paused: it starts nothing until it is resumed`, stuck: true }]
+    if (value !== 'active') return []
+    if (topic !== undefined) return [{ code: 'EVENT', message: `waits for ${idOf(topic)} to occur`, on: topic }]
+    return next === undefined
+      ? [{ code: 'NO_TIME', message: 'it has no time to come', stuck: true }]
+      : [{ code: 'START_TIME', message: `starts at ${new Date(next).toISOString()}`, until: next }]
+  },
+}

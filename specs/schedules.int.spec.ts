@@ -1,0 +1,222 @@
+import { suite } from 'uvu'
+import * as assert from 'uvu/assert'
+import { z } from 'zod'
+import { latestTime, nextTime, type Schedule } from '../src/calendar/schedule.ts'
+import { defineChain } from '../src/chain/definition.ts'
+import { step } from '../src/chain/step.ts'
+import { defineJob } from '../src/definition.ts'
+import { embedded } from '../src/embedded.ts'
+import { createHost, type HostOptions } from '../src/host/host.ts'
+import { virtualClock } from '../src/testing/virtual-clock.ts'
+import { seededRandom, seedOf } from './support/random.ts'
+
+const note = defineJob({ name: 'note', input: z.object({ text: z.string() }) })
+const file = defineChain({
+  name: 'file',
+  input: z.object({ name: z.string() }),
+  steps: { note: step(note.with((_, { input }) => ({ text: `file ${(input as { name: string }).name}` }))) },
+})
+const nightly = { cron: '30 2 * * *', timezone: 'Europe/Zurich', starts: note.with({ text: 'nightly' }) }
+
+async function deployment(schedules: HostOptions['schedules'] = {}, start = '2026-11-23T00:00:00+01:00') {
+  const clock = virtualClock(start)
+  const world = embedded(':memory:', { partitions: 4 })
+  const ran: string[] = []
+  const up = (more: Partial<HostOptions> = {}) =>
+    createHost({
+      on: world,
+      clock,
+      chains: [file],
+      schedules,
+      log: () => {},
+      handlers: [note.handler(({ text }, { id }) => void ran.push(`${new Date(clock.now()).toISOString().slice(5, 19)} ${id} ${text}`))],
+      ...more,
+    })
+  const host = await up()
+  await clock.settled()
+  return { clock, host, client: host.client, ran, up }
+}
+const refused = async (code: string, message: RegExp, ask: () => unknown) => {
+  const error = await (async () => ask())().then(
+    () => ({ code: 'nothing', message: 'was not refused' }),
+    (reason) => reason as { code: string; message: string },
+  )
+  assert.is(error.code, code)
+  assert.match(error.message, message)
+}
+
+const times = suite('times of a schedule: C4')
+times('the latest is the one before the next, at random', () => {
+  const seed = seedOf()
+  const { next: chance, pick } = seededRandom(seed)
+  const schedules: Schedule[] = [
+    { cron: '30 2 * * *', timezone: 'Europe/Zurich' },
+    { cron: '*/15 * * * *', timezone: 'America/New_York' },
+    { cron: '0 12 1 * *', timezone: 'UTC' },
+    { cron: '5,10 * * * * *', timezone: 'UTC' },
+    { every: '15m' },
+    { every: '7s', from: '2026-01-01T00:00:03Z' },
+  ]
+  for (let i = 0; i < 400; i++) {
+    const schedule = pick(schedules)!
+    const at = Date.parse('2026-02-01T00:00:00Z') + Math.floor(chance() * 300 * 86_400_000)
+    const last = latestTime(schedule, 0, at)!
+    assert.ok(last <= at, `seed ${seed}`)
+    assert.is(nextTime(schedule, last - 1), last)
+    assert.ok(nextTime(schedule, last)! > at)
+    assert.is(latestTime(schedule, last, at), undefined)
+  }
+})
+times.run()
+
+const test = suite('schedules: a job or a chain, by cron, interval or event: C4 [embedded]')
+
+test('by cron: each night once, also where the clocks are changed', async () => {
+  const { clock, host, ran } = await deployment({ nightly }, '2026-10-23T12:00:00+02:00')
+  await clock.advanceTo('2026-10-27T12:00:00+01:00')
+  assert.equal(ran, [
+    '10-24T00:30:00 nightly/20261024T003000Z nightly',
+    '10-25T00:30:00 nightly/20261025T003000Z nightly',
+    '10-26T01:30:00 nightly/20261026T013000Z nightly',
+    '10-27T01:30:00 nightly/20261027T013000Z nightly',
+  ])
+  await host.stop()
+})
+
+test('by interval, a chain with its input', async () => {
+  const { clock, host, ran, client } = await deployment({ often: { every: '20m', starts: { chain: file, input: { name: 'a' } } } })
+  await clock.advance('1h')
+  assert.equal(
+    ran.map((line) => line.slice(0, 11)),
+    ['11-22T23:20', '11-22T23:40', '11-23T00:00'],
+  )
+  assert.is((await client.chain('file').run('often-20261122T232000Z').view()).state, 'succeeded')
+  assert.is((await client.schedule('often').why()).conditions[0]!.code, 'START_TIME')
+  await host.stop()
+})
+
+for (const missed of ['run', 'skip'] as const)
+  test(`times that were missed while nobody was up: ${missed}`, async () => {
+    const { clock, host, ran, up } = await deployment({ nightly: { ...nightly, missed } })
+    await clock.advance('4h')
+    await host.stop()
+    await clock.advanceTo('2026-11-26T12:00:00+01:00')
+    const second = await up()
+    await clock.advanceTo('2026-11-27T12:00:00+01:00')
+    assert.equal(ran, [
+      '11-23T01:30:00 nightly/20261123T013000Z nightly',
+      ...(missed === 'run' ? ['11-26T11:00:00 nightly/20261126T013000Z nightly'] : []),
+      '11-27T01:30:00 nightly/20261127T013000Z nightly',
+    ])
+    await second.stop()
+  })
+
+test('by an event: whoever waits for it starts, once for each id, with what it brings', async () => {
+  const { clock, host, client, ran } = await deployment({
+    chain: { on: 'arrived', starts: file },
+    job: { on: 'arrived', starts: note },
+    fixed: { on: 'arrived', starts: note.with({ text: 'always' }) },
+    other: { on: 'left', starts: note },
+  })
+  await clock.advance('1s')
+  await client.raise('arrived', { name: 'x', text: 'y' }, { id: 'one' })
+  await client.raise('arrived', { name: 'x', text: 'y' }, { id: 'one' })
+  await client.raise('nobody')
+  await clock.advance('5s')
+  assert.equal(ran.map((line) => line.slice(15)).sort(), ['file/chain-one/note file x', 'fixed/one always', 'job/one y'])
+  assert.equal((await client.schedule('job').why()).conditions[0]!.message, 'waits for arrived to occur')
+  await client.schedule('job').remove()
+  await client.raise('arrived', { name: 'x', text: 'y' }, { id: 'two' })
+  await clock.advance('5s')
+  assert.equal(
+    ran
+      .map((line) => line.slice(15))
+      .slice(3)
+      .sort(),
+    ['file/chain-two/note file x', 'fixed/two always'],
+  )
+  await host.stop()
+})
+
+test('paused it starts nothing and makes up for nothing; triggered it starts at once; removed code does not bring it back', async () => {
+  const { clock, host, client, ran, up } = await deployment({ hourly: { every: '1h', starts: note.with({ text: 'h' }) } })
+  const hourly = client.schedule('hourly')
+  await hourly.pause()
+  assert.equal((await hourly.why()).conditions[0], {
+    code: 'PAUSED',
+    message: 'schedule:hourly is paused: it starts nothing until it is resumed',
+    stuck: true,
+  })
+  await clock.advance('150m')
+  assert.equal(ran, [])
+  await hourly.trigger({ id: 'now' })
+  await hourly.trigger({ id: 'now' })
+  await hourly.resume()
+  await clock.advance('60m')
+  assert.equal(
+    ran.map((line) => line.slice(6)),
+    ['01:30:00 hourly/now h', '02:00:00 hourly/20261123T020000Z h'],
+  )
+  await hourly.remove()
+  const second = await up()
+  await clock.advance('3h')
+  assert.is(ran.length, 2)
+  await refused('NOT_ALLOWED', /was removed: set it/, () => hourly.trigger())
+  await hourly.set({ every: '2h', starts: note.with({ text: 'again' }) })
+  await clock.advance('2h')
+  assert.is(ran.length, 3)
+  await second.stop()
+  await host.stop()
+})
+
+test('what is set counts before what code says, until it is unset', async () => {
+  const { clock, host, client, ran, up } = await deployment({ hourly: { every: '1h', starts: note.with({ text: 'code' }) } })
+  await clock.advance('1s')
+  const hourly = client.schedule('hourly')
+  await hourly.set({ every: '30m', starts: 'note' === note.name ? note.with({ text: 'set' }) : note })
+  const second = await up({ schedules: { hourly: { every: '10m', starts: note.with({ text: 'newer' }) } } })
+  await clock.advance('45m')
+  await hourly.unset()
+  await clock.advance('10m')
+  assert.equal(
+    ran.map((line) => line.slice(6).replace(/ .* /, ' ')),
+    ['23:30:00 set', '23:50:00 newer'],
+  )
+  await refused('NOT_FOUND', /does not exist/, () => client.schedule('nobody').pause())
+  await client.schedule('own').set({ every: '1h', starts: note.with({ text: 'x' }) })
+  await refused('NOT_ALLOWED', /is in no code: remove it, or set it/, () => client.schedule('own').unset())
+  await second.stop()
+  await host.stop()
+})
+
+test('bad input is refused, by the field, and nothing is stored', async () => {
+  const { host, client } = await deployment()
+  const set = (options: object) => () => client.schedule('x').set({ starts: note.with({ text: 'x' }), ...options } as never)
+  await refused('VALIDATION', /^cron: give one of cron, every and on/, set({}))
+  await refused('VALIDATION', /^cron: give one of/, set({ every: '1h', on: 'x' }))
+  await refused('VALIDATION', /^cron: "99 \* \* \* \*" is not a cron pattern/, set({ cron: '99 * * * *', timezone: 'UTC' }))
+  await refused('VALIDATION', /^timezone: "Mars" is not a time zone/, set({ cron: '9 * * * *', timezone: 'Mars' }))
+  await refused('VALIDATION', /^every: must be a second or more/, set({ every: 10 }))
+  await refused('VALIDATION', /^every: "soon" is not a duration/, set({ every: 'soon' }))
+  await refused('VALIDATION', /^from: "soon" is not a time/, set({ every: '1h', from: 'soon' }))
+  await refused('VALIDATION', /^on: "a b" is not a name of an event/, set({ on: 'a b' }))
+  await refused('VALIDATION', /^starts.input.text: /, set({ every: '1h', starts: note.with({ text: 1 as never }) }))
+  await refused('VALIDATION', /^starts: must be/, set({ every: '1h', starts: undefined }))
+  await refused('NOT_FOUND', /no host has published a chain named "nope"/, set({ every: '1h', starts: { chain: 'nope' } }))
+  await refused('VALIDATION', /^starts.input.name: /, set({ every: '1h', starts: { chain: file, input: {} } }))
+  await refused('VALIDATION', /^missed: must be/, set({ every: '1h', missed: 'all' }))
+  await refused('VALIDATION', /^evry: there is no such field/, set({ evry: '1h' }))
+  await refused(
+    'VALIDATION',
+    /^input: \d+ characters of JSON; at most/,
+    set({ every: '1h', starts: note.with({ text: 'x'.repeat(20_000) }) }),
+  )
+  await refused('VALIDATION', /^id: /, () => client.schedule('a/b'))
+  await refused('VALIDATION', /at most 4096 characters/, () => client.raise('x', 'y'.repeat(5000)))
+  for await (const { address } of client.find({ type: 'schedule' })) assert.unreachable(address)
+  await refused('VALIDATION', /^schedules.bad.cron: /, () =>
+    deployment({ bad: { cron: 'x', timezone: 'UTC', starts: note.with({ text: 'x' }) } }),
+  )
+  await host.stop()
+})
+test.run()

@@ -1,0 +1,41 @@
+import type { ScheduleTerms } from '../../actors/schedule.ts'
+import { addressOf, partitionOf } from '../address.ts'
+import type { Bus } from '../bus/port.ts'
+import { preparation } from '../client/prepare.ts'
+import { scheduleId } from '../command/schedules.ts'
+import { check } from '../definition.ts'
+import { ValidationError } from '../errors.ts'
+import { type ScheduleOptions, scheduleTerms } from '../schedule.ts'
+
+/** What a host declares must make sense, as a whole, before any of it is said. */
+export async function checkSchedules(bus: Bus, schedules: Record<string, ScheduleOptions>): Promise<Map<string, ScheduleTerms>> {
+  const checked = new Map<string, ScheduleTerms>()
+  const { prepare, stop } = preparation(bus.records)
+  try {
+    for (const [id, options] of Object.entries(schedules)) {
+      check(scheduleId, id, `schedules.${id}`)
+      checked.set(id, await scheduleTerms(prepare, bus.records, options).catch((error) => refuse(`schedules.${id}`, error)))
+    }
+  } finally {
+    stop()
+  }
+  return checked
+}
+
+function refuse(at: string, error: Error): never {
+  if (!(error instanceof ValidationError)) throw error
+  throw new ValidationError(
+    `${at}.${error.message}`,
+    error.issues?.map(({ path, message }) => ({ path: [...at.split('.'), ...path], message })),
+  )
+}
+
+/** Said twice it changes nothing, so it needs no number. */
+export async function declareSchedules(bus: Bus, host: string, schedules: Map<string, ScheduleTerms>): Promise<void> {
+  const frames = [...schedules].map(([id, terms]) => ({
+    partition: partitionOf(id, bus.partitions),
+    id: `${host} declares schedule ${id}`,
+    events: [{ to: addressOf('schedule', id), event: { type: 'declare', terms }, from: host }],
+  }))
+  if (frames.length) await bus.publish(frames)
+}

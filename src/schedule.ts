@@ -1,0 +1,102 @@
+import type { ScheduleTerms } from '../actors/schedule.ts'
+import type { Records } from './bus/port.ts'
+import { latestTime, nextTime, type Schedule } from './calendar/schedule.ts'
+import type { ChainDefinition } from './chain/definition.ts'
+import type { Prepare } from './client/prepare.ts'
+import { check, type JobDefinition, type WithInput } from './definition.ts'
+import type { Duration } from './duration.ts'
+import { NotFoundError, ValidationError } from './errors.ts'
+import { schemaFrom } from './json-schema.ts'
+import { inlineLimit } from './payload.ts'
+
+/** What starts again and again, and when. One of `cron`, `every` and `on`. */
+export interface ScheduleOptions {
+  /** `30 2 * * mon-fri`: five fields, or six with seconds first, as the clocks of `timezone` show it. See `Schedule` for days on which they are changed. */
+  cron?: string
+  timezone?: string
+  /** Elapsed time, a second or more, counted from `from` (default: 1970). */
+  every?: Duration
+  from?: Date | string | number
+  /** Name of an event: letters, digits, `_` and `-`. Whoever raises it (`client.raise`) starts this. */
+  on?: string
+  /** `job.with(input)`, a job, or a chain. Without an input: what the event brings. */
+  starts: WithInput | AnyJob | ChainDefinition | { chain: ChainDefinition | string; input?: unknown }
+  /** Times that passed while no host was up: start once for the latest of them (`run`, the default), or not (`skip`). */
+  missed?: 'run' | 'skip'
+}
+
+type AnyJob = Pick<JobDefinition, 'name' | 'terms'>
+
+const fields = ['cron', 'timezone', 'every', 'from', 'on', 'starts', 'missed']
+
+/** Throws a ValidationError that names the field; a NotFoundError if it starts what nobody has published. */
+export async function scheduleTerms(prepare: Prepare, records: Records, options: ScheduleOptions): Promise<ScheduleTerms> {
+  for (const field of Object.keys(options))
+    if (!fields.includes(field)) fail(field, `there is no such field. There are ${fields.join(', ')}.`)
+  const { missed = 'run' } = options
+  if (missed !== 'run' && missed !== 'skip') fail('missed', "must be 'run' or 'skip'")
+  const when = whenOf(options)
+  return fittingTerms({ when, starts: await startsOf(prepare, records, options.starts, 'on' in when), missed })
+}
+
+/** As they travel; a document keeps them, so that they must be small. */
+export function fittingTerms(terms: ScheduleTerms): ScheduleTerms {
+  const text = JSON.stringify(terms)
+  if (text.length > inlineLimit)
+    fail('input', `${text.length} characters of JSON; at most ${inlineLimit} are taken. Store it elsewhere and pass a reference.`)
+  return JSON.parse(text)
+}
+
+/** When it starts, checked: it throws a ValidationError that names the field. */
+export function whenOf({ cron, timezone, every, from, on }: Omit<ScheduleOptions, 'starts'>): ScheduleTerms['when'] {
+  const given = Object.entries({ cron, every, on }).filter(([, value]) => value !== undefined)
+  if (given.length !== 1) fail('cron', 'give one of cron, every and on')
+  if (on !== undefined) {
+    if (!/^[A-Za-z0-9_-]{1,100}$/.test(on))
+      fail('on', `${JSON.stringify(on)} is not a name of an event. Use letters, digits, "_" and "-", 100 at most.`)
+    return { on }
+  }
+  const schedule = (cron === undefined ? { every, ...(from !== undefined && { from: timeOf(from) }) } : { cron, timezone }) as Schedule
+  // Both know what they cannot use.
+  const next = nextTime(schedule, Date.now())
+  if (next !== undefined) latestTime(schedule, 0, next)
+  return schedule
+}
+
+function timeOf(from: Date | string | number): number {
+  const at = new Date(from).getTime()
+  return Number.isNaN(at) ? fail('from', `${JSON.stringify(from)} is not a time. Use ISO 8601 with an offset.`) : at
+}
+
+async function startsOf(
+  prepare: Prepare,
+  records: Records,
+  starts: ScheduleOptions['starts'],
+  byEvent: boolean,
+): Promise<ScheduleTerms['starts']> {
+  if (!starts || typeof starts !== 'object') fail('starts', 'must be a job, a job with its input, or a chain')
+  if ('chain' in starts) return chainOf(records, starts.chain, starts.input)
+  if ('makers' in starts) return chainOf(records, starts, undefined)
+  if ('definition' in starts) {
+    const { job, terms, input } = await prepare(starts.definition, starts.input, 'starts.input')
+    return { job, terms, input }
+  }
+  if (!('terms' in starts)) fail('starts', 'must be a job, a job with its input, or a chain')
+  // What the event brings is checked when the job begins.
+  if (byEvent) return { job: starts.name, terms: starts.terms }
+  const { job, terms, input } = await prepare(starts as never, undefined, 'starts.input')
+  return { job, terms, input }
+}
+
+async function chainOf(records: Records, chain: ChainDefinition | string, input: unknown): Promise<ScheduleTerms['starts']> {
+  const name = typeof chain === 'string' ? chain : chain.name
+  const record = /^[A-Za-z0-9_-]{1,80}$/.test(name) ? await records.get(`chain.${name}`) : undefined
+  if (!record) throw new NotFoundError(`starts.chain: no host has published a chain named "${name}"`)
+  if (input === undefined) return { chain: name }
+  check(schemaFrom((record.value as { input?: unknown }).input), input, 'starts.input')
+  return { chain: name, input: { value: input } }
+}
+
+function fail(field: string, message: string): never {
+  throw new ValidationError(`${field}: ${message}`, [{ path: field.split('.'), message }])
+}
