@@ -6,6 +6,7 @@ import { embedded } from '../../src/embedded.ts'
 import { createHost } from '../../src/host/host.ts'
 import { appendEffect } from './effect-log.ts'
 import { bind, late, once, work } from './jobs.ts'
+import { timedChain } from './timed-chains.ts'
 
 /**
  * A host as a program of its own, to be killed, stopped and continued. It says `ready <name>` when it runs. SIGTERM is an orderly end.
@@ -20,11 +21,12 @@ const { values } = parseArgs({
     name: { type: 'string', default: 'host' },
     folder: { type: 'string' },
     submit: { type: 'string' },
+    chains: { type: 'string', default: '[]' },
     grace: { type: 'string', default: '5s' },
     jobs: { type: 'string', default: 'work,bind,once,late' },
   },
 })
-const { nats, mongo, namespace, log, slots, name, jobs, folder, submit, grace } = values
+const { nats, mongo, namespace, log, slots, name, jobs, folder, submit, grace, chains } = values
 
 async function run<T>(
   ctx: Context,
@@ -88,6 +90,7 @@ const host = await createHost({
     .split(',')
     .filter((job) => job in handlers)
     .map((job) => handlers[job]!),
+  chains: JSON.parse(chains).map(timedChain),
 })
 host.stopOn(['SIGTERM'], { grace })
 // Whoever started it is gone: so is the reason to run.

@@ -28,6 +28,8 @@ export interface HostSettings {
   jobs?: string
   /** Submitted once it is ready: JSON of `[id, input of work]`. */
   submit?: string
+  /** JSON of TimedChain[]. */
+  chains?: string
   /** What SIGTERM gives its handlers. */
   grace?: string
 }
