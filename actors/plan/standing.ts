@@ -39,8 +39,21 @@ export interface Standing {
 /** A start that is late by no more than this is in time: somebody has to take over from a host that died. */
 export const inTime = 60_000
 
-/** How all runs stand; each comes behind those that it is after. Without recursion: a row of chains may be long. */
-export function standings(plan: Plan, at: number): ReadonlyMap<RunKey, Standing> {
+type Standings = ReadonlyMap<RunKey, Standing>
+/** What is due, when the next is, and whether all is over are asked of the same plan at the same time. */
+const latest = new WeakMap<Plan, { at: number; all: Standings }>()
+
+/** How all runs stand; each comes behind those that it is after. */
+export function standings(plan: Plan, at: number): Standings {
+  const known = latest.get(plan)
+  if (known?.at === at) return known.all
+  const all = allStandings(plan, at)
+  latest.set(plan, { at, all })
+  return all
+}
+
+/** Without recursion: a row of chains may be long. */
+function allStandings(plan: Plan, at: number): Standings {
   const known = new Map<RunKey, Standing>()
   const runsOf = runsByChain(plan)
   const count = Object.keys(plan.runs).length

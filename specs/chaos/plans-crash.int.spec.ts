@@ -11,6 +11,7 @@ import { defineJob } from '../../src/definition.ts'
 import type { ActorEvent } from '../../src/envelope.ts'
 import type { RunOptions } from '../../src/plan/runs.ts'
 import type { Chaos } from '../../src/testing/chaos.ts'
+import { seedOf } from '../support/random.ts'
 import { virtualWorld, work } from '../support/virtual-world.ts'
 
 /**
@@ -106,11 +107,13 @@ for (const story of ['plain', 'removed'] as const)
     assert.ok(first.points > 50, `only ${first.points} places`)
     console.log(`# ${story}: ${['B', 'D', 'E', 'F', 'G', 'I'].map((name) => `${name} ${starts(name)}`).join(', ')}`)
     let bad = 0
-    for (let at = 1; at <= first.points; at++) {
+    // Each place takes as long as a night: every third one, from a random one on.
+    const begin = 1 + (seedOf() % 3)
+    for (let at = begin; at <= first.points; at += 3) {
       const { first: died, problems: found } = await play(story, at)
       if (found.length && ++bad < 6) console.log(`crash ${at} (${died.trace[at - 1]}): ${found.join('; ')}`)
     }
-    console.log(`# crash harness of plans: ${first.points} places, each tried; ${bad} with problems`)
+    console.log(`# crash harness of plans: ${first.points} places, every third from ${begin} on tried; ${bad} with problems`)
     assert.is(bad, 0)
   })
 test.run()

@@ -1,0 +1,56 @@
+import { suite } from 'uvu'
+import * as assert from 'uvu/assert'
+import { show } from '../../actors/plan/show.ts'
+import { instantOf } from '../../src/calendar/dates.ts'
+import type { ShownPlan } from '../../src/host/plans.ts'
+import { planPicture } from '../../src/plan/picture.ts'
+import { planTable } from '../../src/plan/table.ts'
+import { day, monday, six, zone } from './day.ts'
+
+const shown = (from: string, change?: (d: ReturnType<typeof day>) => void): ShownPlan => {
+  const d = day(six, monday, { E: { ends: 'failed' } })
+  change?.(d)
+  d.until(from)
+  return { address: 'plan:Europe-Zurich/2026-11-23', zone, date: monday, made: true, rows: show(d.plan, instantOf(monday, from, zone)) }
+}
+
+const pictures = suite('a plan as a table and as a picture: C7')
+pictures('the table says of each run when, and why', () => {
+  const table = planTable(shown('19:00'))
+  assert.match(table, /^Plan of 2026-11-23 in Europe\/Zurich\n/)
+  assert.match(table, /\nE {11}B {8}18:10 {2}18:20 {2}failed +failed at 18:20\n/)
+  assert.match(table, /\nI\/saturday +inactive +not in the plan/)
+  assert.not.match(table, / \n/, 'no spaces at the ends of lines')
+})
+pictures('the picture has each run once, a line for each dependency, and a bar or a mark for each that has a time', () => {
+  const svg = planPicture(
+    shown('19:00', (d) => d.change({ type: 'remove', target: 'G' })),
+    { now: instantOf(monday, '19:00', zone) },
+  )
+  const count = (what: RegExp) => svg.match(what)?.length ?? 0
+  assert.is(count(/<g><title>/g), 7)
+  assert.is(count(/fill="none"/g), 8)
+  assert.is(count(/rx="2"/g), 3, 'B, D and E have run')
+  assert.is(count(/l5 6l-5 6l-5 -6z/g), 1, 'F is still to start')
+  assert.is(count(/stroke-dasharray="4 3"/g), 2, 'G is removed, I is not active on a monday')
+  assert.is(count(/<title>E\/2026-11-23\/main: failed at 18:20<\/title>/g), 1)
+  assert.is(count(/stroke-dasharray="3 3"/g), 1, 'now')
+  assert.not.match(svg, /NaN|undefined|Infinity/)
+})
+pictures('every tag that is opened is closed, and nothing that a name may hold breaks it', () => {
+  const plan = shown('12:00')
+  const svg = planPicture({ ...plan, rows: plan.rows.map((row) => ({ ...row, words: '<b> & "quotes"' })) })
+  const open: string[] = []
+  for (const [, closing, name, empty] of svg.matchAll(/<(\/?)([a-z]+)[^>]*?(\/?)>/g)) {
+    if (closing) assert.is(open.pop(), name)
+    else if (!empty) open.push(name!)
+  }
+  assert.equal(open, [])
+  assert.match(svg, /&lt;b&gt; &amp; &quot;quotes&quot;/)
+})
+pictures('an empty plan', () => {
+  const plan = { ...shown('12:00'), rows: [] }
+  assert.not.match(planPicture(plan), /NaN|Infinity/)
+  assert.match(planTable(plan), /chain/)
+})
+pictures.run()

@@ -1,0 +1,26 @@
+import { clockTime } from '../calendar/dates.ts'
+import type { ShownPlan } from '../host/plans.ts'
+
+/** A plan as text, a line for each run: what it is after, when it starts or started, when it ended, and why it waits. */
+export function planTable({ zone, date, made, rows }: ShownPlan): string {
+  const time = (at: number | undefined) => (at === undefined ? '' : clockTime(at, zone, date))
+  const lines = [
+    ['chain', 'after', 'start', 'end', 'state', 'why'],
+    ...rows.map((row) => [
+      row.run === 'main' ? row.chain : `${row.chain}/${row.run}`,
+      [...new Set(row.after.map(({ chain }) => chain))].join(' '),
+      time(row.startedAt ?? row.startAt),
+      time(row.endedAt),
+      row.state,
+      row.words,
+    ]),
+  ]
+  const widths = lines[0]!.map((_, column) => Math.max(...lines.map((line) => line[column]!.length)))
+  const text = lines.map((line) =>
+    line
+      .map((cell, column) => cell.padEnd(widths[column]!))
+      .join('  ')
+      .trimEnd(),
+  )
+  return [`Plan of ${date} in ${zone}${made ? '' : ' (not made yet)'}`, '', ...text].join('\n')
+}
