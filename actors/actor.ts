@@ -36,7 +36,7 @@ export interface ActorType {
   /** Actors of the same partition whose existence the decision on this event needs to know. */
   peers?(self: Address, event: ActorEvent): { key: string; address: Address }[]
   /**
-   * What the decision needs to know of calendars and clocks, added to the event, and recorded with it: so that a machine needs neither, and a
+   * What the decision needs to know of calendars and clocks, added to the event as its `facts`, and recorded with it: so that a machine needs neither, and a
    * replay decides the same whatever their tables say by then.
    */
   facts?(snapshot: Snapshot | undefined, event: ActorEvent, at: number): object

@@ -35,16 +35,15 @@ export interface ScheduleContext {
   out: { type: 'send'; params: { to: Address; event: ActorEvent } }[]
 }
 
-type ScheduleEvent = { at: number; self: Address } & Times &
-  (
-    | { type: 'declare'; terms: ScheduleTerms }
-    | { type: 'set'; terms: ScheduleTerms }
-    | { type: 'unset' | 'pause' | 'resume' | 'remove' }
-    /** Now, besides its times. `id`: the same is started once. */
-    | { type: 'trigger'; id: string }
-    /** From its topic. */
-    | { type: 'occurred'; id: string; data: Payload }
-  )
+type ScheduleEvent = { at: number; self: Address; facts: Times } & (
+  | { type: 'declare'; terms: ScheduleTerms }
+  | { type: 'set'; terms: ScheduleTerms }
+  | { type: 'unset' | 'pause' | 'resume' | 'remove' }
+  /** Now, besides its times. `id`: the same is started once. */
+  | { type: 'trigger'; id: string }
+  /** From its topic. */
+  | { type: 'occurred'; id: string; data: Payload }
+)
 /** What its times are, as known when the event was decided: recorded with it, so that a replay needs no time zones. */
 interface Times {
   due?: number
@@ -96,10 +95,11 @@ const scheduleSetup = setup({
     emit: (_, _params: { effects: ScheduleContext['out'] }) => {},
     reject: (_, _params: { code: string; message: string }) => {},
 
-    note: assign(({ context, event }) => ({ ...topicOf({ ...after({ context, event }), self: event.self }), next: event.next })),
-    noteNext: assign(({ event }) => ({ next: event.next })),
+    note: assign(({ context, event }) => ({ ...topicOf({ ...after({ context, event }), self: event.self }), next: event.facts.next })),
+    noteNext: assign(({ event }) => ({ next: event.facts.next })),
     run: assign(({ context, event }) => {
-      const { due, next, at } = event
+      const { at, facts } = event
+      const { due, next } = facts
       const late = due === undefined ? 0 : at - due
       const missed = late > inTime
       if (due === undefined || (missed && termsOf(context)!.missed === 'skip')) return { next }

@@ -1,5 +1,6 @@
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
+import { replay } from '../src/testing/replay.ts'
 import { chain, chainDay, monday, on, saturday, saturdays, six, sixWith, workdays } from './support/chain-day.ts'
 
 /** The rules themselves have their specs in specs/plan; these see that hosts, plans and chains keep them. */
@@ -343,7 +344,7 @@ making('two zones: each has its plans, and a date must say which is meant', asyn
   await day.host.stop()
 })
 
-making('every change is in the history of the plan, and its replay is the same', async () => {
+making('every change is in the history of the plan; plans, chains and their steps are replayed as they were recorded', async () => {
   const day = await chainDay()
   await day.until('15:30')
   await day.plan.remove('B')
@@ -353,6 +354,8 @@ making('every change is in the history of the plan, and its replay is the same',
     history.map(({ event }) => event.type).filter((type) => ['make', 'remove', 'ended'].includes(type)),
     ['make', 'remove', ...Array(5).fill('ended')],
   )
+  const addresses = ['plan:Europe-Zurich/2026-11-23', 'chain:E/2026-11-23/main', 'job:E/2026-11-23/main/work']
+  for (const address of addresses) assert.equal(replay(await day.client.actor(address).history()).differences, [])
   await day.host.stop()
 })
 making.run()

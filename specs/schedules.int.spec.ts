@@ -7,6 +7,7 @@ import { step } from '../src/chain/step.ts'
 import { defineJob } from '../src/definition.ts'
 import { embedded } from '../src/embedded.ts'
 import { createHost, type HostOptions } from '../src/host/host.ts'
+import { replay } from '../src/testing/replay.ts'
 import { virtualClock } from '../src/testing/virtual-clock.ts'
 import { seededRandom, seedOf } from './support/random.ts'
 
@@ -186,6 +187,23 @@ test('what is set counts before what code says, until it is unset', async () => 
   await client.schedule('own').set({ every: '1h', starts: note.with({ text: 'x' }) })
   await refused('NOT_ALLOWED', /is in no code: remove it, or set it/, () => client.schedule('own').unset())
   await second.stop()
+  await host.stop()
+})
+
+test('a replay decides the same, without asking any calendar', async () => {
+  const { clock, host, client } = await deployment({ nightly, arrived: { on: 'arrived', starts: note } })
+  await clock.advance('49h')
+  await client.schedule('nightly').pause()
+  await client.raise('arrived', { text: 'x' })
+  await clock.advance('1s')
+  for (const address of ['schedule:nightly', 'schedule:arrived', 'topic:arrived']) {
+    const recorded = await client.actor(address).history()
+    assert.equal(replay(recorded).differences, [])
+    if (address !== 'schedule:nightly') continue
+    // As if the clocks were changed by another law since then.
+    const other = JSON.parse(JSON.stringify(recorded).replaceAll('30 2 * * *', '45 2 * * *'))
+    assert.equal(replay(other).differences, [])
+  }
   await host.stop()
 })
 

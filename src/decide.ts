@@ -248,7 +248,7 @@ function withPeers(type: ActorType, doc: ActorDocument, event: ActorEvent, facts
 }
 
 const withFacts = ({ facts }: ActorType, doc: ActorDocument, event: ActorEvent, at: number): ActorEvent =>
-  facts ? { ...event, ...facts(doc.snapshot, { ...event, self: doc._id }, at) } : event
+  facts && !event.facts ? { ...event, facts: facts(doc.snapshot, { ...event, self: doc._id }, at) } : event
 
 function inOutbox(doc: ActorDocument, address: Address): Peer {
   const entry = doc.outbox.find((e) => e.kind === 'event' && e.to === address && e.event.type === 'submit')

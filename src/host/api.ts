@@ -67,7 +67,7 @@ interface Parts {
   bus: Bus
   store: Store
   clock: Clock
-  actors: Map<string, ActorType>
+  actors: ReadonlyMap<string, ActorType>
   /** Further questions, by their verb. */
   more?: Record<string, (request: never) => Promise<object>>
 }

@@ -1,13 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { existsSync } from 'node:fs'
-import { chain } from '../../actors/chain.ts'
-import { correlation } from '../../actors/correlation.ts'
-import { capacityOf, type GateContext, lane, type Needs, pool } from '../../actors/gate.ts'
-import { group } from '../../actors/group.ts'
-import { job } from '../../actors/job.ts'
-import { plan } from '../../actors/plan.ts'
-import { schedule } from '../../actors/schedule.ts'
-import { topic } from '../../actors/topic.ts'
+import { actorTypes } from '../../actors/all.ts'
+import { capacityOf, type GateContext, type Needs } from '../../actors/gate.ts'
 import { idOf } from '../address.ts'
 import type { ChainDefinition } from '../chain/definition.ts'
 import { makersOf } from '../chain/makers.ts'
@@ -137,7 +131,7 @@ export async function createHost(options: HostOptions): Promise<Host> {
     store,
     clock,
     worker,
-    actors: new Map([job, group, correlation, pool, lane, plan, chain, schedule, topic].map((type) => [type.name, type])),
+    actors: actorTypes,
     contracts: registry,
     counts: { turns: 0, events: 0, writes: 0, conflicts: 0, lost: 0, superseded: 0 },
     uniqueId: () => `${name}.${ids++}`,

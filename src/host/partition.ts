@@ -64,7 +64,7 @@ export interface HostParts {
   bus: Bus
   store: Store
   clock: Clock
-  actors: Map<string, ActorType>
+  actors: ReadonlyMap<string, ActorType>
   worker?: OwnWorker
   contracts: Contracts
   counts: Counts

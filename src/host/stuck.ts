@@ -18,7 +18,7 @@ const slicesAtOnce = 10
  * What is stuck is told by the machines, not by an index: a bounded part of all that has not ended is looked through for one answer. Nothing
  * is counted while nobody asks.
  */
-export function stuckOnes({ store, clock, actors }: { store: Store; clock: Clock; actors: Map<string, ActorType> }) {
+export function stuckOnes({ store, clock, actors }: { store: Store; clock: Clock; actors: ReadonlyMap<string, ActorType> }) {
   const isStuck = (doc: ActorDocument): boolean => (actors.get(doc.type)?.why(doc.snapshot, clock.now()) ?? []).some(({ stuck }) => stuck)
 
   /** `enough`: stops after a slice with so many. */

@@ -1,8 +1,6 @@
 import type { ActorType, Peer } from '../../actors/actor.ts'
-import { correlation } from '../../actors/correlation.ts'
-import { lane, pool } from '../../actors/gate.ts'
-import { group } from '../../actors/group.ts'
-import { type Grant, job } from '../../actors/job.ts'
+import { actorTypes } from '../../actors/all.ts'
+import type { Grant } from '../../actors/job.ts'
 import type { Address } from '../address.ts'
 import { decide, draftOf } from '../decide.ts'
 import type { ActorDocument, HistoryEntry, Timer } from '../document.ts'
@@ -39,15 +37,13 @@ export interface Stepped {
   entry?: HistoryEntry
 }
 
-const actors: Record<string, ActorType> = { job, group, correlation, pool, lane }
-
 /** The kind of actor itself, or the one of this name (`job`, `job@1`). */
 export function actorType(type: ActorType | string): ActorType {
   if (typeof type !== 'string') return type
-  const found = actors[type.split('@')[0]!]
+  const found = actorTypes.get(type.split('@')[0]!)
   if (found) return found
   throw new ValidationError(
-    `type: there is no actor "${type}" here. Use one of ${Object.keys(actors).join(', ')}, or pass the type itself.`,
+    `type: there is no actor "${type}" here. Use one of ${[...actorTypes.keys()].join(', ')}, or pass the type itself.`,
   )
 }
 
