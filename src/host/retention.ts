@@ -27,13 +27,30 @@ export interface Retention {
 }
 
 /** The options with their defaults; a ValidationError names the field that is wrong. */
-export function retentionOf({ finished, failed, histories, tombstones }: RetentionOptions = {}): Retention {
+export function retentionOf(options: RetentionOptions = {}): Retention {
+  checkFields(options, 'retention', Object.keys(fields))
+  for (const [of, names] of Object.entries(fields)) checkFields(options[of as keyof RetentionOptions] ?? {}, `retention.${of}`, names)
+  const { finished, failed, histories, tombstones } = options
   return {
     finished: { age: age(finished?.age ?? '7d', 'finished'), count: count(finished?.count ?? 1_000_000, 'finished') },
     failed: { age: age(failed?.age ?? '30d', 'failed'), count: count(failed?.count ?? 100_000, 'failed') },
     histories: { age: age(histories?.age ?? '3d', 'histories') },
     tombstones: { age: age(tombstones?.age ?? '30d', 'tombstones') },
   }
+}
+
+const fields = { finished: ['age', 'count'], failed: ['age', 'count'], histories: ['age'], tombstones: ['age'] }
+
+/** A limit that is misspelt, or not in its place, would be none: what was to go stays, or the other way round. */
+function checkFields(given: object, field: string, names: readonly string[]): void {
+  const isRecord = typeof given === 'object' && given !== null && !Array.isArray(given)
+  const unknown = isRecord ? Object.keys(given).find((name) => !names.includes(name)) : undefined
+  if (isRecord && unknown === undefined) return
+  const at = unknown === undefined ? field : `${field}.${unknown}`
+  const use = `Give ${field} as an object with ${names.join(', ')}`
+  throw new ValidationError(`${at}: ${unknown === undefined ? `${JSON.stringify(given)} says nothing` : 'is not known'}. ${use}.`, [
+    { path: at.split('.'), message: 'not an option' },
+  ])
 }
 
 const age = (given: Duration, of: string): number => (given === Number.POSITIVE_INFINITY ? longest : ms(given, `retention.${of}.age`))
