@@ -117,6 +117,16 @@ test('it has all that a handler has', async () => {
   assert.match((await failure((await run('no JSON')).result())).message, /BigInt/)
 })
 
+test('a handler that ends its thread has failed; its slot is free, and its host can end', async () => {
+  const h = await host(1)
+  const job = await h.client.submit(does, { how: 'exit' })
+  assert.match((await failure(job.result({ signal: AbortSignal.timeout(20_000) }))).message, /process\.exit\(3\): it must return/)
+  assert.is((await job.view()).attempts, 3)
+  assert.is(await (await h.client.submit(here, null)).result(), 'here')
+  assert.equal(await (await h.client.submit(does, { how: 'progress' })).result(), { attempt: 1, run: 1, key: null })
+  assert.is(await h.stop(), true)
+})
+
 test('an output reads its members, page by page', async () => {
   await using h = await host()
   const members = Array.from({ length: 450 }, (_, i) => here.with(null, { key: `m${i}` }))

@@ -682,6 +682,7 @@ const isolation: Mutation[] = [
   off('E4 a superseded child is recorded', 'src/decide.ts', ' || outcome.superseded)', ')', './children.int: E4'),
   off('W4 the thread ends with the run', threads, 'hardEnd.abort()', '{}', './isolate.int: a cancel'),
   off('W5 the thread ends with its host', threads, 'await (await made)?.destroy()', '', './isolate.int: the end of its host'),
+  off('W4 a thread that has gone is missed', threads, "thread.emit('error', error)", '{}', './isolate.int: a handler that ends'),
   off('W5 a thread gives back', 'src/host/threads/entry.ts', 'return { told: true }', 'throw error', './isolate.int: W5 told'),
 ]
 

@@ -19,10 +19,23 @@ const page = 200
 
 export function createThreads(clock: Clock, slots: number): Threads {
   let made: Promise<Tinypool> | undefined
+  const watched = new WeakSet<Tinypool['threads'][number]>()
 
   const make = async (): Promise<Tinypool> => {
     const { Tinypool } = await import('tinypool')
     return new Tinypool({ ...entry(), minThreads: 0, maxThreads: slots, idleTimeout })
+  }
+
+  /** A thread that ends without an error (`process.exit`) is not missed by the pool: its run would never end, nor the pool. */
+  function watch(pool: Tinypool): void {
+    for (const thread of pool.threads) {
+      if (watched.has(thread)) continue
+      watched.add(thread)
+      thread.once('exit', (code) => {
+        const error = new Error(`the handler has ended its thread, by process.exit(${code}): it must return, or throw`)
+        if (pool.threads.includes(thread)) thread.emit('error', error)
+      })
+    }
   }
 
   async function run({ module, grace }: Isolated, input: unknown, ctx: Context): Promise<unknown> {
@@ -46,7 +59,9 @@ export function createThreads(clock: Clock, slots: number): Threads {
     if (ctx.signal.aborted) tell()
     else ctx.signal.addEventListener('abort', tell, { once: true })
     try {
-      const came: Came = await pool.run({ task, port: port2 }, { transferList: [port2], signal: hardEnd.signal })
+      const running = pool.run({ task, port: port2 }, { transferList: [port2], signal: hardEnd.signal })
+      watch(pool)
+      const came: Came = await running
       if ('failed' in came) throw errorFrom(came.failed)
       if ('told' in came) throw ctx.signal.reason
       return 'suspend' in came ? ctx.suspend(came.suspend) : came.output && JSON.parse(came.output)
