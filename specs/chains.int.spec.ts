@@ -34,13 +34,13 @@ const report = defineChain({
   steps: {
     mail: step(
       mail.with(({ print, post }, { id, input }) => ({
-        text: `${id}: ${print.pages} pages, ${post.posted} posted, of ${(input as { of: string }).of}`,
+        text: `${id}: ${print.pages} pages, ${post.posted} posted, of ${input.of}`,
       })),
       {
         after: ['print', 'post'],
       },
     ),
-    load: step(load.with((_, { input }) => ({ of: (input as { of: string }).of }))),
+    load: step(load.with((_, { input }) => ({ of: input.of }))),
     post: step(
       post.with(({ load }: { load: { rows: string[] } }) => ({ rows: load.rows.length })),
       { after: ['load'] },

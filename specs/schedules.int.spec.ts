@@ -15,7 +15,7 @@ const note = defineJob({ name: 'note', input: z.object({ text: z.string() }) })
 const file = defineChain({
   name: 'file',
   input: z.object({ name: z.string() }),
-  steps: { note: step(note.with((_, { input }) => ({ text: `file ${(input as { name: string }).name}` }))) },
+  steps: { note: step(note.with((_, { input }) => ({ text: `file ${input.name}` }))) },
 })
 const nightly = { cron: '30 2 * * *', timezone: 'Europe/Zurich', starts: note.with({ text: 'nightly' }) }
 

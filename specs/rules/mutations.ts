@@ -1324,14 +1324,14 @@ const chained: readonly Mutation[] = [
     liveness,
     'resting = !acted && heard.size <= 1 && rests()',
     'resting = false',
-    'steady.int: where all hosts are in one process',
+    'steady: where all hosts are in one process',
   ),
   off(
     'Q6 a host that rests wakes for its next turn',
     liveness,
     '    if (!resting) return\n    resting = false',
     '    return',
-    'steady.int: where all hosts are in one process',
+    'steady: where all hosts are in one process',
   ),
 ]
 
