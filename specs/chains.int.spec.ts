@@ -10,6 +10,7 @@ import { embedded } from '../src/embedded.ts'
 import { TerminalError } from '../src/errors.ts'
 import { createHost, type HostOptions } from '../src/host/host.ts'
 import { virtualClock } from '../src/testing/virtual-clock.ts'
+import { refused } from './support/refused.ts'
 
 const load = defineJob({
   name: 'load',
@@ -106,14 +107,6 @@ async function deployment(chains: readonly ChainDefinition[], more: Partial<Host
       return run.view()
     },
   }
-}
-const refused = async (code: string, message: RegExp, ask: () => unknown) => {
-  const error = await (async () => ask())().then(
-    () => ({ code: 'nothing', message: 'was not refused' }),
-    (reason) => reason as { code: string; message: string },
-  )
-  assert.is(error.code, code)
-  assert.match(error.message, message)
 }
 
 const chains = suite('chains: a graph of jobs and groups: C2 C4 [embedded]')

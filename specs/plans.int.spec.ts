@@ -2,16 +2,9 @@ import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { replay } from '../src/testing/replay.ts'
 import { chain, chainDay, monday, on, saturday, saturdays, six, sixWith, workdays } from './support/chain-day.ts'
+import { refused } from './support/refused.ts'
 
 /** The rules themselves have their specs in specs/plan; these see that hosts, plans and chains keep them. */
-const refused = async (code: string, message: RegExp, ask: () => Promise<unknown>) => {
-  const error = await ask().then(
-    () => ({ code: 'nothing', message: 'was not refused' }),
-    (reason) => reason as { code: string; message: string },
-  )
-  assert.is(error.code, code)
-  assert.match(error.message, message)
-}
 
 const rules = suite('a day of chains, in a host: C1 C2 C3 C4 C5 C6 C7 C8 C9 C10 C11 [embedded]')
 

@@ -10,6 +10,7 @@ import { createHost, type HostOptions } from '../src/host/host.ts'
 import { replay } from '../src/testing/replay.ts'
 import { virtualClock } from '../src/testing/virtual-clock.ts'
 import { seededRandom, seedOf } from './support/random.ts'
+import { refused } from './support/refused.ts'
 
 const note = defineJob({ name: 'note', input: z.object({ text: z.string() }) })
 const file = defineChain({
@@ -36,14 +37,6 @@ async function deployment(schedules: HostOptions['schedules'] = {}, start = '202
   const host = await up()
   await clock.settled()
   return { clock, host, client: host.client, ran, up }
-}
-const refused = async (code: string, message: RegExp, ask: () => unknown) => {
-  const error = await (async () => ask())().then(
-    () => ({ code: 'nothing', message: 'was not refused' }),
-    (reason) => reason as { code: string; message: string },
-  )
-  assert.is(error.code, code)
-  assert.match(error.message, message)
 }
 
 const times = suite('times of a schedule: C4')

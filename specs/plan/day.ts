@@ -3,30 +3,16 @@ import type { Change } from '../../actors/plan/changes.ts'
 import { type PlanRow, show } from '../../actors/plan/show.ts'
 import type { Ending, Plan, RunKey } from '../../actors/plan/state.ts'
 import { type Decision, nextAt, type PlanEvent, step } from '../../actors/plan/step.ts'
-import { type Calendar, defineCalendar } from '../../src/calendar/calendar.ts'
 import { clockTime, instantOf, startOfDate } from '../../src/calendar/dates.ts'
 import { resolvePlan } from '../../src/plan/resolve.ts'
 import { type ChainTerms, chainTerms, checkChains, type RunOptions } from '../../src/plan/runs.ts'
+import { six as chains, monday, on, saturday, saturdays, workdays, zone } from '../support/chain-day.ts'
 
-export const zone = 'Europe/Zurich'
-export const workdays = defineCalendar({ name: 'workdays', timezone: zone, days: ['mon', 'tue', 'wed', 'thu', 'fri'] })
-export const saturdays = defineCalendar({ name: 'saturdays', timezone: zone, days: ['sat'] })
-/** A Monday and a Saturday. */
-export const monday = '2026-11-23'
-export const saturday = '2026-11-28'
+export { monday, on, saturday, saturdays, workdays, zone }
 
 export const chain = (name: string, ...runs: RunOptions[]): ChainTerms => chainTerms(name, runs)
-export const on = (calendar: Calendar, more: Omit<RunOptions, 'calendar'> = {}): RunOptions => ({ calendar, ...more })
-
 /** B → D, E, F, G → I, as the requirements say. */
-export const six: readonly ChainTerms[] = [
-  chain('B', on(workdays, { at: '18:00' })),
-  chain('D', on(workdays, { after: ['B'], withoutPredecessorsAt: '15:00' })),
-  chain('E', on(workdays, { after: ['B'], withoutPredecessorsAt: '16:00' })),
-  chain('F', on(workdays, { after: ['B'], at: '19:30', withoutPredecessorsAt: '19:30' })),
-  chain('G', on(workdays, { after: ['B'], at: '20:00', withoutPredecessorsAt: '20:00' })),
-  chain('I', on(workdays, { name: 'workday', after: ['D', 'E', 'F', 'G'] }), on(saturdays, { name: 'saturday', at: '14:00' })),
-]
+export const six: readonly ChainTerms[] = chains.map(({ terms }) => terms)
 /** The same, instead or more. */
 export const six_and = (...more: readonly ChainTerms[]): ChainTerms[] => [
   ...six.filter(({ name }) => !more.some((other) => other.name === name)),
