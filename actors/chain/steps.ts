@@ -91,7 +91,7 @@ function make(chain: Address, steps: Steps, name: string, progress: Progress): S
   const given = Object.fromEntries(terms.after.map((other) => [other, addressOf(chain, other, progress[other]!, steps[other]!)]))
   const member = { group: chain, key: `${name}/input`, index: 0, round: step.round, wanted: true }
   const group = 'group' in terms.work ? { group: addressOf(chain, name, step, terms) } : {}
-  const event = { type: 'submit', ...maker!, input: { value: { chain, steps: given, ...group } }, member }
+  const event = { type: 'submit', ...maker!, input: { value: { chain, step: name, steps: given, ...group } }, member }
   return [{ type: 'send', params: { to: addressOf(chain, name, step, terms, true), event } }]
 }
 

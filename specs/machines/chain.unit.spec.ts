@@ -18,7 +18,7 @@ const job = (name: string, after: string[] = [], more: object = {}) => ({
 const steps: Steps = {
   load: job('load'),
   audit: job('audit'),
-  post: job('post', ['load'], { input: undefined, maker: { job: 'E.post.input', terms: defaultTerms } }),
+  post: job('post', ['load'], { input: undefined, maker: { job: 'E.input', terms: defaultTerms } }),
   tidy: { ...job('tidy', ['post', 'audit']), when: 'all-finished' },
 }
 
@@ -86,7 +86,7 @@ chains('runs its graph, and makes inputs of outputs', () => {
   )
   c.end('load')
   const [making] = c.sent
-  assert.equal(making!.event.input, { value: { chain: self, steps: { load: 'job:E/2026-11-23/main/load' } } })
+  assert.equal(making!.event.input, { value: { chain: self, step: 'post', steps: { load: 'job:E/2026-11-23/main/load' } } })
   assert.equal(c.take(), ['submit job:…/input/post'])
   c.end('post/input', 'succeeded', { output: { value: { rows: 3 } } })
   assert.equal(c.sent[0]!.event.input, { value: { rows: 3 } })
@@ -196,11 +196,11 @@ chains('one that nobody has declared has failed, says so, and can be restarted',
   c.send({ type: 'steps', body: steps })
   assert.equal(c.take(), ['submit job:…/load', 'submit job:…/audit'])
 })
-const prints = { after: [], when: 'all-succeeded', work: { group: true, maker: { job: 'E.print.input', terms: defaultTerms } } } as const
+const prints = { after: [], when: 'all-succeeded', work: { group: true, maker: { job: 'E.input', terms: defaultTerms } } } as const
 chains('a group is a step: a job submits it, it is followed, and its end is the step’s', () => {
   const c = actor({ print: prints, mail: job('mail', ['print']) })
   c.start()
-  assert.equal(c.sent[0]!.event.input, { value: { chain: self, steps: {}, group: 'group:E/2026-11-23/main/print' } })
+  assert.equal(c.sent[0]!.event.input, { value: { chain: self, step: 'print', steps: {}, group: 'group:E/2026-11-23/main/print' } })
   assert.equal(c.take(), ['submit job:…/input/print'])
   c.end('print/input')
   assert.equal(c.take(), ['follow group:…/print'])

@@ -158,6 +158,7 @@ plans('removed by retention it answers for its id', () => {
   a.send(make(resolvePlan(six, zone, monday)), at('00:00'))
   a.bury()
   a.send(make(resolvePlan(six, zone, monday)), at('12:00'))
+  assert.is(a.view.state, 'over')
   a.send({ type: 'ended', key: 'B/main', round: 1, state: 'succeeded' }, at('12:00'))
   assert.match(a.send({ type: 'remove', target: 'B' }, at('12:00'))!.message, /removed/)
   assert.equal(a.sent, [])

@@ -32,13 +32,16 @@ export interface ChainDefinition<I = unknown> {
   readonly terms: ChainTerms
   readonly input?: z.ZodType<unknown, I>
   readonly steps: Steps
-  /** What makes inputs and members of earlier outputs, by the name of its job. */
+  /** What makes inputs and members of earlier outputs, by the name of its step. */
   readonly makers: ReadonlyMap<string, Made>
 }
 export type Made = { make(...given: never[]): unknown } | { group: GroupStep }
 
 /** Makers only look and compute. */
 const makerTerms = { ...defaultTerms, attempts: 3 }
+/** One job of a chain makes the inputs of all its steps: a host takes work of each job that it has a handler for by itself. */
+export const makerOf = (chain: string): string => `${chain}.input`
+
 /** All steps of a chain, in characters of JSON: its document keeps them. */
 const mostSteps = 96 * 1024
 
@@ -80,9 +83,8 @@ function afterOf(name: string, step: Step): readonly string[] {
 function termsOf(chain: string, name: string, { work, after = [], when = 'all-succeeded' }: Step, makers: Map<string, Made>): StepTerms {
   const graph = { after: [...new Set(after)], when }
   const maker = (made: Made) => {
-    const job = `${chain}.${name}.input`
-    makers.set(job, made)
-    return { job, terms: makerTerms }
+    makers.set(name, made)
+    return { job: makerOf(chain), terms: makerTerms }
   }
   if (work && 'members' in work) return { ...graph, work: { group: true, maker: maker({ group: work }) } }
   const { definition } = work ?? {}

@@ -3,12 +3,14 @@ import { isDate } from '../calendar/dates.ts'
 import type { Client } from '../client.ts'
 import { defineJob, type Handler } from '../definition.ts'
 import { isStellwerkError, JobCancelledError, JobFailedError } from '../errors.ts'
-import type { ChainDefinition, Made } from './definition.ts'
+import { type ChainDefinition, makerOf } from './definition.ts'
 import type { ChainFacts, Outputs } from './step.ts'
 
 /** What a chain tells its maker. */
 interface MakerInput {
   chain: Address
+  /** Whose input it is. */
+  step: string
   /** By name: the jobs and groups whose outputs it gets. */
   steps: Record<string, Address>
   /** The group that it submits. */
@@ -18,11 +20,16 @@ interface MakerInput {
 type Asking = Pick<Client, 'job' | 'group' | 'submitGroup' | 'actor'>
 
 /** The handlers that make inputs of earlier outputs, and submit groups: jobs as any others, for whoever has the chain's code. */
-export function makersOf({ makers }: ChainDefinition, client: () => Asking): Handler[] {
-  return [...makers].map(([name, made]) => defineJob({ name }).handler((input) => run(client(), made, input as MakerInput)))
+export function makersOf({ name, makers }: ChainDefinition, client: () => Asking): Handler[] {
+  if (!makers.size) return []
+  const maker = defineJob({ name: makerOf(name) })
+  return [maker.handler((input) => run(client(), makers, input as MakerInput))]
 }
 
-async function run(client: Asking, made: Made, { chain, steps, group }: MakerInput): Promise<unknown> {
+async function run(client: Asking, makers: ChainDefinition['makers'], { chain, step, steps, group }: MakerInput): Promise<unknown> {
+  const made = makers.get(step)
+  // Its code is another here than where it was begun; where that runs still, it may have the step.
+  if (!made) throw new Error(`${rootOf(chain)} has no step "${step}" that makes an input in the code of this host`)
   const outputs: Outputs = {}
   for (const [name, address] of Object.entries(steps)) outputs[name] = await outputOf(client, address)
   const facts = factsOf(chain, ((await client.actor(chain).view()) as { input?: unknown }).input)
