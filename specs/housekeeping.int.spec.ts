@@ -86,6 +86,7 @@ test('a group goes with its members and its output, and they never before it', a
   assert.equal(await kinds(world), { 'group:g': 'tombstone, succeeded' })
   assert.equal((await group.view()).members, { total: 2, succeeded: 1, failed: 1, cancelled: 0 })
   assert.is(await refused(group.result()), 'NOT_FOUND')
+  assert.is(await refused(world.client.job('g/1').result({ signal: AbortSignal.timeout(5000) })), 'NOT_FOUND')
   // The same group is there, as it ended; nothing of it runs again.
   await world.client.submitGroup(options)
   assert.is(await refused(world.client.submitGroup({ ...options, when: 'all-succeeded' })), 'CONFLICT')

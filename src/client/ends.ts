@@ -1,4 +1,4 @@
-import type { Address } from '../address.ts'
+import { type Address, addressOf, idOf, typeOf } from '../address.ts'
 import { type Clock, sleep } from '../clock.ts'
 import { JobCancelledError, JobFailedError, NotFoundError, type StellwerkError } from '../errors.ts'
 import type { View } from '../host/api.ts'
@@ -29,11 +29,21 @@ export function endsOf({ clock, ask, news, closed }: { clock: Clock; ask: Ask; n
         signal?.throwIfAborted()
         const view = await viewIfAny(address, signal)
         if (view && isIt(view)) return view
+        if (!view) await mayCome(address, signal)
         await told.next(signal)
       }
     } finally {
       told.stop()
     }
+  }
+
+  /** What does not exist may be submitted yet; but not what was removed with its group, whose ids stay reserved. */
+  async function mayCome(address: Address, signal?: AbortSignal): Promise<void> {
+    const end = address.lastIndexOf('/')
+    if (typeOf(address) !== 'job' || end < 0 || /\/onEnd-\d+$/.test(address)) return
+    const group = addressOf('group', idOf(address.slice(0, end)))
+    if ((await viewIfAny(group, signal))?.removedAt === undefined) return
+    throw new NotFoundError(`${address} does not exist: ${group} was removed with all its jobs, and their ids stay reserved with it`)
   }
 
   async function viewIfAny(address: Address, signal?: AbortSignal): Promise<View | undefined> {
