@@ -104,7 +104,10 @@ export const jobMachine = jobSetup.createMachine({
     new: {
       on: {
         submit: [{ guard: 'isReserved', actions: { type: 'reject', params: reserved } }, ...submitted],
-        follow: { target: 'awaited', actions: 'noteFollower' },
+        follow: [
+          { guard: 'isReserved', target: '#cancelled', actions: ['noteFollower', 'goneWithGroup'] },
+          { target: 'awaited', actions: 'noteFollower' },
+        ],
       },
     },
     // Somebody was submitted after a job that is not known yet.
@@ -141,7 +144,7 @@ export const job: ActorType = {
   peers: (self, event) => {
     const end = self.lastIndexOf('/')
     // A group's own submit of a member is after all else that the group has sent; a step after a job is that job's.
-    const isOthers = event.type === 'submit' && !event.member && end > 0 && !/^onEnd-\d+$/.test(self.slice(end + 1))
+    const isOthers = ['submit', 'follow'].includes(event.type) && !event.member && end > 0 && !/^onEnd-\d+$/.test(self.slice(end + 1))
     return isOthers ? [{ key: 'group', address: `group:${self.slice('job:'.length, end)}` }] : []
   },
   view(snapshot) {

@@ -75,7 +75,7 @@ export type JobEvent = { at: number; self: Address } & (
   | { type: 'notRegistered'; as: string; round: number; by: Address }
   | { type: 'granted'; gate: Address; permit: number }
   | { type: 'withdrawn'; gate: Address; permit: number }
-  | { type: 'follow'; follower: Address }
+  | { type: 'follow'; follower: Address; known?: JobSubmit['known'] }
   | { type: 'predecessorEnded'; of: Address; state: string }
 )
 

@@ -80,7 +80,7 @@ export const jobSetup = setup({
     meets,
     isTaken,
     isRemoved,
-    isReserved: ({ event }) => event.type === 'submit' && !!event.known?.group?.removed,
+    isReserved: ({ event }) => 'known' in event && !!event.known?.group?.removed,
     refusesCallback: (args) => refusalOf(args) !== undefined,
     newRound: isNewRound,
     newRoundInWindow: (args) => isNewRound(args) && args.event.type === 'again' && !!args.event.window,
@@ -121,6 +121,7 @@ export const jobSetup = setup({
     }),
     notePredecessor: assign(note),
     giveUp: assign({ cancelReason: 'nobody submitted it' }),
+    goneWithGroup: assign({ cancelReason: 'it was removed with its group' }),
     noteInVain: assign(inVain),
     queue: assign(({ context, event }) => ({ dispatch: context.dispatch + 1, queuedAt: event.at })),
     hold: assign(({ event }) => {

@@ -128,6 +128,25 @@ test('F12 what belonged to a removed group is not begun anew under its id', asyn
   assert.is(world.startsOf('g/m').length, 1)
 })
 
+test('F12 what follows a job that was removed with its group does not wait for it', async () => {
+  const world = virtualWorld({ partitions: 4 })
+  await world.host({ retention: { finished: { age: '10s' }, tombstones: { age: '1h' } } })
+  await world.client.submitGroup({ id: 'g', members: [work.with({}, { key: 'm' })] })
+  await world.clock.advance('3m')
+  await world.client.submit(work, {}, { id: 'a', after: ['job:g/m'] })
+  await world.client.submit(work, {}, { id: 'b', after: ['job:g/m'], when: 'all-finished' })
+  await world.clock.advance('1s')
+  const stored = await world.store.load(['job:a', 'job:b', 'job:g/m'])
+  assert.equal(Object.fromEntries(stored.map(({ _id, state }) => [_id, state])), {
+    'job:a': 'cancelled',
+    'job:b': 'succeeded',
+    'job:g/m': 'cancelled',
+  })
+  await world.clock.advance('3m')
+  assert.equal(await world.docs(), [])
+  assert.equal([world.startsOf('g/m').length, world.bus.deadLetters], [1, []])
+})
+
 test('G7 large values of what is refused do not stay', async () => {
   const world = virtualWorld()
   const pages = new Set<string>()

@@ -724,6 +724,13 @@ const removal: Mutation[] = [
     'told)',
     'housekeeping: P16 what is sent again',
   ),
+  off(
+    'F12 nothing waits for what cannot come',
+    job,
+    "['submit', 'follow'].includes(event.type)",
+    "event.type === 'submit'",
+    'housekeeping: F12 what follows',
+  ),
   off('F12 a step belongs to its job', job, ' && !/^onEnd-\\d+$/.test(self.slice(end + 1))', '', 'housekeeping: F12 a step'),
   off('E7 what is not kept is said', 'src/host/changes.ts', 'first > Math.max(1, from)', 'first < 0', './housekeeping.int: a job: kept'),
   off('F20 P17 marks by stream time', 'src/host/turn/marks.ts', 'published - since < hour ||', '', 'housekeeping: F20'),
@@ -735,6 +742,13 @@ const removal: Mutation[] = [
     ' || t.before?.removedAt !== undefined',
     '',
     'housekeeping: G7 large values of a group',
+  ),
+  off(
+    'E11 a result that cannot come',
+    'src/client/ends.ts',
+    'if (!view) await mayCome',
+    'if (!address) await mayCome',
+    './housekeeping.int: a group goes',
   ),
   off('E11 a tombstone answers for the id', job, '  tombstone: tombstoneOf,\n', '', './housekeeping.int: a job: kept'),
   off(
