@@ -1,5 +1,6 @@
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
+import { publishChains } from '../src/chain/published.ts'
 import { replay } from '../src/testing/replay.ts'
 import { chain, chainDay, monday, on, saturday, saturdays, six, sixWith, workdays } from './support/chain-day.ts'
 import { refused } from './support/refused.ts'
@@ -322,6 +323,17 @@ making(
     await host.stop()
   },
 )
+
+making('a service that has no host here publishes a chain: today’s plan has it', async () => {
+  const day = await chainDay()
+  await day.until('12:00')
+  const { bus, close } = await day.world.connect({ name: 'outside', clock: day.clock, log: () => {} })
+  await publishChains(bus.records, { all: six.map(({ terms }) => terms) }, [chain('K', on(workdays, { at: '13:00' }))])
+  await day.until('14:00')
+  assert.equal(day.starts, ['K 13:00'])
+  await close()
+  await day.host.stop()
+})
 
 making('two zones: each has its plans, and a date must say which is meant', async () => {
   const tokyo = { ...on({ ...workdays, terms: { ...workdays.terms, timezone: 'Asia/Tokyo' } }, { at: '18:00' }) }

@@ -120,6 +120,9 @@ test('by an event: whoever waits for it starts, once for each id, with what it b
   assert.equal(ran.map((line) => line.slice(15)).sort(), ['file/chain-one/note file x', 'fixed/one always', 'job/one y'])
   assert.equal((await client.schedule('job').why()).conditions[0]!.message, 'waits for arrived to occur')
   await client.schedule('job').remove()
+  await clock.advance('1s')
+  const { followers } = (await client.actor('topic:arrived').history()).snapshot.context as { followers: string[] }
+  assert.equal([...followers].sort(), ['schedule:chain', 'schedule:fixed'])
   await client.raise('arrived', { name: 'x', text: 'y' }, { id: 'two' })
   await clock.advance('5s')
   assert.equal(

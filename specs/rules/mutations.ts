@@ -1273,8 +1273,7 @@ const chained: readonly Mutation[] = [
     'src/host/planner.ts',
     'cancelLook = clock.at(clock.now() + together, lookNow)',
     '',
-    './plans.int: C4 hosts refuse chains',
-    './plans.int: code says something else',
+    './plans.int: a service that has no host here',
   ),
   off(
     'C4 a host refuses chains that make a circle with others',

@@ -85,6 +85,7 @@ export async function chainDay({ chains = six, date = monday, courses = {}, part
     clock,
     client,
     host,
+    world,
     /** Another host of the same deployment. */
     start,
     starts,
