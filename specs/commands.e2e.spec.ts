@@ -1,6 +1,7 @@
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { z } from 'zod'
+import type { JobContext } from '../actors/job.ts'
 import { cluster } from '../src/cluster.ts'
 import { defineJob } from '../src/definition.ts'
 import type { ActorDocument } from '../src/document.ts'
@@ -85,7 +86,7 @@ const submit = (id: string, number = id, more = {}) => ({
   ...more,
 })
 
-const test = suite('commands over NATS from any program: E1 E13 R7 [nats, mongo]')
+const test = suite('commands over NATS from any program: E1 E13 R7 W7 [nats, mongo]')
 
 test('hosts down when it is published, started later', async () => {
   const [answer] = (await python(nats, `${namespace}.command.down1`, [submit('down1')])) as { stream: string; seq: number }[]
@@ -143,6 +144,44 @@ test('cancel and retry', async () => {
   await ended('job:r1')
   mended = false
   assert.is(starts.get('r1'), 2)
+})
+
+test('W7 update of what has not begun: input, priority and time; refused once it has ended', async () => {
+  await up()
+  const before = (await program.letters()).length
+  const update = (more: object) => ({ to: 'job:u1', type: 'update', ...more })
+  const inHour = new Date(Date.now() + 3600_000).toISOString()
+  await python(nats, `${namespace}.command.u1`, [
+    submit('u1', 'before', { startAt: inHour }),
+    update({ input: { number: 'after' }, job: 'invoice.print', priority: 9 }),
+    submit('u1/behind'),
+  ])
+  await ended('job:u1/behind')
+  const planned = await ended('job:u1', 'planned')
+  const { input, terms } = planned.snapshot.context as JobContext
+  assert.equal([input, terms.priority], [{ value: { number: 'after' } }, 9])
+
+  // What is wrong with it is told, and changes nothing.
+  const cases: [more: object, code: string, message: RegExp][] = [
+    [{}, 'VALIDATION', /nothing to update/],
+    [{ input: { number: 'x' } }, 'VALIDATION', /^job: must be the name of its definition/],
+    [{ input: { number: 7 }, job: 'invoice.print' }, 'VALIDATION', /^input\.number: /],
+    [{ input: { title: 'x' }, job: 'invoice.bind' }, 'VALIDATION', /^job: job:u1 is a invoice.print, not a invoice.bind/],
+    [{ to: 'job:u1/none', priority: 1 }, 'NOT_FOUND', /job:u1\/none does not exist/],
+  ]
+  for (const [i, [more, code, message]] of cases.entries()) {
+    await program.store('u1', update(more))
+    const [letter] = await lettersSince(before + i, 1)
+    assert.is(letter!.reason.code, code, JSON.stringify(letter!.reason))
+    assert.match(letter!.reason.message, message)
+  }
+  assert.is(starts.get('u1'), undefined, 'it has not begun')
+
+  await python(nats, `${namespace}.command.u1`, [update({ startAt: Date.now() })])
+  assert.equal(outputOf(await ended('job:u1')), { printed: 'after' })
+  assert.is(starts.get('u1'), 1)
+  const late = await program.request<{ ok: boolean; error?: { code: string } }>('update', update({ priority: 1 }))
+  assert.equal([late.ok, late.error?.code], [false, 'NOT_ALLOWED'])
 })
 
 test('with an id: applied once, though published three times', async () => {

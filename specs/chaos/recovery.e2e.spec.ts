@@ -183,7 +183,7 @@ for (const frozen of ['owner', 'other'] as const)
       )
     }))
 
-for (const act of ['suspends', 'reports progress'] as const)
+for (const act of ['suspends', 'reports progress', 'submits a child'] as const)
   test(`E4: a frozen worker that wakes up and ${act} changes nothing, while the run after it goes on`, () =>
     inWorld(1, async (world) => {
       const { hosts, client, log } = world
@@ -222,8 +222,19 @@ for (const act of ['suspends', 'reports progress'] as const)
         [again.run],
       )
       assert.is(log.read().filter(({ job, what }) => job === id && what === 'start').length, 2)
+      assert.equal(await storedChildren(world, id), [], 'it has no child')
+      if (act === 'submits a child')
+        assert.ok(
+          history.some(({ event, superseded }) => event.type === 'child' && event.dispatch === old.run && superseded),
+          'its child came, and too late',
+        )
       figure(`frozen, ${act}: what came late ${after ? 'is in the history as superseded' : 'left nothing'}`)
     }))
+
+async function storedChildren({ mongo, namespace }: World, id: string): Promise<string[]> {
+  const actors = await storedActors(mongo, namespace)
+  return actors.map(({ doc }) => doc._id).filter((address) => address.startsWith(`job:${id}/`))
+}
 
 /** Waits a little for the late result to arrive, and says whether it did. */
 async function superseded(world: World, { job, run }: LoggedEffect): Promise<boolean> {

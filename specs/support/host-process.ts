@@ -60,9 +60,11 @@ const handlers: Record<string, Handler> = {
   ),
   late: late.handler(({ ms, act }, ctx) => {
     if (ctx.run > 1) return run(ctx, 2 * ms, () => ctx.run)
-    const acts = () => {
+    const acts = async () => {
       if (act === 'suspends') return ctx.suspend({ until: ['bank'] })
-      ctx.progress(0.5)
+      if (act === 'submits a child')
+        await ctx.submit(work, { ms: 1, number: 1 }, { key: 'late' }).catch((error) => console.error(String(error)))
+      else ctx.progress(0.5)
       return 'late'
     }
     return run(ctx, ms, acts, new AbortController().signal)

@@ -31,7 +31,7 @@ export const bind = defineJob({
 /** Its first run lasts so long, deaf to its signal, and then does what it is told to; any later one lasts twice as long and answers its number. */
 export const late = defineJob({
   name: 'late',
-  input: z.object({ ms: z.number(), act: z.enum(['suspends', 'reports progress']) }),
+  input: z.object({ ms: z.number(), act: z.enum(['suspends', 'reports progress', 'submits a child']) }),
   callbacks: { bank: z.unknown() },
   retry,
 })
