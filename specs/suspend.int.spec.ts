@@ -1,6 +1,7 @@
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { z } from 'zod'
+import type { GateContext } from '../actors/gate.ts'
 import type { Client } from '../src/client.ts'
 import { type Context, defineJob } from '../src/definition.ts'
 import type { ActorDocument } from '../src/document.ts'
@@ -100,7 +101,7 @@ async function code(answer: Promise<unknown>): Promise<string> {
   }
 }
 
-const test = suite('suspend and resume: E6 R4 [memory]')
+const test = suite('suspend and resume: E6 R4 W1 W4 W5 [memory]')
 
 test('E6 all: entered when the last one has come, with all of them and its state; why tells which came', async () => {
   const w = await suspendWorld((ctx) => (ctx.round === 1 ? ctx.suspend({ until, state: { seen: ctx.attempt } }) : ctx.callbacks))
@@ -285,6 +286,52 @@ test('E6 Q32 an entry that fails, is lost, or is given back is repeated with the
     w.entries.slice(1).map(({ round, callbacks, state }) => ({ round, callbacks, state })),
     Array(4).fill({ round: 2, callbacks: { bank: paid }, state: 'kept' }),
   )
+})
+
+test('E6 W5 a handler that is told of the shutdown may suspend: stopping, then suspended; it goes on elsewhere', async () => {
+  const w = await suspendWorld(async (ctx) => {
+    if (ctx.round > 1) return [ctx.callbacks, ctx.state]
+    await new Promise<void>((told) => ctx.signal.addEventListener('abort', () => told()))
+    await w.clock.sleep('5s')
+    return ctx.suspend({ until: ['bank'], state: 'kept' })
+  })
+  await submit(w.client)
+  await w.reaches('running')
+  let ended: boolean | undefined
+  void w.first.stop({ grace: '60s' }).then((all) => (ended = all))
+  await w.reaches('stopping')
+  await w.until('the host has ended', () => ended !== undefined)
+  assert.is(ended, true)
+  assert.is((await w.doc('job:j')).state, 'suspended')
+  await w.host()
+  await w.client.job('j').resume('bank', paid)
+  assert.equal(await w.ended(), [{ bank: paid }, 'kept'])
+  assert.is((await w.view()).attempts, 0)
+})
+
+test('E6 W1 a suspended job has no units of its pool: others use them, and its resume waits for them again', async () => {
+  const world = virtualWorld({ partitions: 4 })
+  const entered: string[] = []
+  const printing = defineJob({ name: 'printing', callbacks, pool: 'printers', needs: { printer: 1 } })
+  const handler = printing.handler(async (_, ctx) => {
+    entered.push(`${ctx.id} ${ctx.round}`)
+    if (ctx.id === 's' && ctx.round === 1) return ctx.suspend({ until: ['bank'] }) as never
+    await world.clock.sleep('1m')
+  })
+  await world.host({ pools: { printers: { printer: 1 } }, more: [handler] as never })
+  const state = async (id: string) => (await world.doc(`job:${id}`)).state
+  const used = async () => Object.keys(((await world.doc('pool:printers')).snapshot.context as GateContext).held)
+  const job = await world.client.submit(printing, {}, { id: 's' })
+  await world.until('it is suspended', async () => (await state('s')) === 'suspended')
+  await world.until('its units are free', async () => (await used()).length === 0)
+  await world.client.submit(printing, {}, { id: 'other' })
+  await world.until('another uses them', async () => (await state('other')) === 'running')
+  await job.resume('bank', paid)
+  assert.is(await state('s'), 'waiting')
+  await world.until('it has ended', async () => (await state('s')) === 'succeeded')
+  assert.equal(entered, ['s 1', 'other 1', 's 2'])
+  await world.until('all is given back', async () => (await used()).length === 0)
+  assert.equal(await world.problems(), [])
 })
 
 test('E6 W4 a suspended job is cancelled at once', async () => {

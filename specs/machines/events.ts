@@ -1,4 +1,4 @@
-import { defaultTerms, type Outcome, type Payload, type Terms } from '../../actors/job.ts'
+import { defaultTerms, type Outcome, type Payload, type Suspend, type Terms } from '../../actors/job.ts'
 import type { Member } from '../../actors/members.ts'
 
 /** Events as hosts, workers and clients send them, for the specs of the machines. */
@@ -23,6 +23,7 @@ export const result = (outcome: Outcome, dispatch = 1, worker = 'w', more: Recor
   ...(outcome === 'fail' ? { error: { name: 'Error', message: 'no' } } : {}),
   ...more,
 })
+export const suspend = (dispatch: number, worker: string, given: Suspend) => result('suspend', dispatch, worker, { suspend: given })
 export const lost = (dispatch = 1, worker = 'w', begun = true) => ({ type: 'lost' as const, dispatch, worker, begun })
 export const stopping = (dispatch = 1, worker = 'w') => ({ type: 'stopping' as const, dispatch, worker })
 export const cancel = { type: 'cancel' as const }

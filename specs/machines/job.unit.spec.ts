@@ -2,9 +2,9 @@ import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { backoff, ended as finals, type JobContext } from '../../actors/job.ts'
 import { given } from '../../src/testing/given.ts'
-import { cancel, chanceOf, claim, lost, memberOf, result, retry, seedOf, stopping, submit, update } from './events.ts'
+import { cancel, chanceOf, claim, lost, memberOf, result, retry, seedOf, stopping, submit, suspend, update } from './events.ts'
 
-const test = suite('job, row by row, and at random: R1 R5 R6 E3 E4 E8 W2 W4 W5 Q1 Q4 Q5 Q8 Q11 Q12 Q13 Q14')
+const test = suite('job, row by row, and at random: R1 R5 R6 E3 E4 E6 E8 W2 W4 W5 Q1 Q4 Q5 Q8 Q11 Q12 Q13 Q14')
 
 const fresh = given('job', { address: 'job:j' })
 const queued = fresh.events([submit()])
@@ -364,7 +364,7 @@ test('any sequence of events: one run at a time, dispatch numbers only grow, eac
   for (let round = 0; round < 300; round++) {
     const onLost = chance.pick(['retry', 'hold', 'abort'] as const)
     const member = chance.pick([undefined, memberOf('j', 0)])
-    let now = fresh.events([submit({ attempts: 1 + chance.below(3), onLost, backoff: 10 }, { member })])
+    let now = fresh.events([submit({ attempts: 1 + chance.below(3), onLost, backoff: 10, callbacks: ['bank', 'stock'] }, { member })])
     let dispatch = 1
     let granted = new Set<string>()
     let ends = 0
@@ -379,6 +379,12 @@ test('any sequence of events: one run at a time, dispatch numbers only grow, eac
         result(chance.pick(['ok', 'fail', 'fail', 'back', 'unbegun'] as const), d, w),
         lost(d, w, chance.pick([true, false])),
         stopping(d, w),
+        suspend(chance.pick([d, dispatch]), w, {
+          until: ['bank', 'stock'],
+          need: 1 + chance.below(2),
+          deadline: chance.pick([undefined, 10]),
+        }),
+        { type: 'resume', name: chance.pick(['bank', 'stock']), value: { value: i }, round: chance.pick([undefined, 1]) },
         update({ startAt: chance.pick([undefined, undefined, 0, 1e15]), priority: chance.below(10), job: 'work' }),
         chance.pick([cancel, retry, { type: 'reconcile' }, { type: 'begin' }, submit(), { type: 'again', round: ends }]),
         undefined,
@@ -399,7 +405,13 @@ test('any sequence of events: one run at a time, dispatch numbers only grow, eac
         granted = new Set([...granted, `${run} ${worker}`])
       }
       if (['running', 'stopping', 'cancelling'].includes(after.state)) assert.ok(context.run && !context.run.lapsed, say)
-      if (['backoff', 'planned'].includes(after.state)) assert.is(after.document.timers.length, 1, say)
+      const { round: roundNow = 1, given, values, suspend: waitsFor, deadlineAt } = context.rounds ?? {}
+      const { round: roundBefore = 1, given: givenBefore } = (before.context as unknown as JobContext).rounds ?? {}
+      assert.ok(roundNow === roundBefore || roundNow === roundBefore + 1, say)
+      if (roundNow === roundBefore) assert.equal(given ?? {}, givenBefore ?? {}, `what an entry was given stays\n${say}`)
+      if (after.state === 'suspended') assert.ok(Object.keys(values!).length < waitsFor!.need, `it waits for nothing\n${say}`)
+      const timed = ['backoff', 'planned'].includes(after.state) || (after.state === 'suspended' && deadlineAt !== undefined)
+      if (timed) assert.is(after.document.timers.length, 1, say)
       else assert.is(after.document.timers.length, 0, say)
       if (context.attempts.used >= context.terms.attempts) assert.ok(finals.has(after.state) || after.state === 'held', say)
       if (after.superseded) assert.is(after.state, before.state, say)
@@ -413,7 +425,19 @@ test('any sequence of events: one run at a time, dispatch numbers only grow, eac
       now = after.and
     }
   }
-  for (const state of ['queued', 'running', 'stopping', 'cancelling', 'backoff', 'held', 'succeeded', 'failed', 'cancelled', 'aborted'])
+  for (const state of [
+    'queued',
+    'running',
+    'stopping',
+    'cancelling',
+    'suspended',
+    'backoff',
+    'held',
+    'succeeded',
+    'failed',
+    'cancelled',
+    'aborted',
+  ])
     assert.ok(seen.has(state), `never seen: ${state}`)
 })
 

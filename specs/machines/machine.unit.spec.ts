@@ -1,5 +1,6 @@
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
+import { correlation } from '../../actors/correlation.ts'
 import { group } from '../../actors/group.ts'
 import { job } from '../../actors/job.ts'
 import type { Snapshot } from '../../src/document.ts'
@@ -20,8 +21,11 @@ import {
   result,
   retry,
   seedOf,
+  stopping,
   submit,
   submitGroup,
+  suspend,
+  terms,
   update,
 } from './events.ts'
 
@@ -29,8 +33,38 @@ const test = suite('the machines as they are walked, against XState itself: G1 G
 
 type Make = (chance: Chance, snapshot: Snapshot | undefined) => ActorEvent
 
+const callbacks = ['bank', 'stock']
+const ids = ['x', 'y']
+const timersOfJob = ['untilStart.job.pending.planned', 'untilRetry.job.pending.backoff', 'untilDeadline.job.pending.suspended']
+/** Only with a deadline are they ever set. */
+const timersWithDeadline = ['untilOverdue.job.pending', 'untilOverdue.job.active.running', 'untilOverdue.job.active.stopping']
+
+/** A suspend, callbacks of this round and of others, a correlation id that another job has. */
+const suspends = (chance: Chance, d: number, w: string): ActorEvent[] => [
+  suspend(d, w, {
+    until: chance.pick([callbacks, ['bank']]),
+    need: 1 + chance.below(2),
+    deadline: chance.pick([undefined, 100]),
+    fallback: chance.pick([undefined, { stock: { value: 'none' } }]),
+    state: chance.pick([undefined, { value: 7 }]),
+    as: chance.pick([undefined, ...ids]),
+  }),
+  resume(chance),
+  resume(chance),
+  { type: 'notRegistered', as: chance.pick(ids), round: 1 + chance.below(2), by: 'job:other' },
+]
+
+const resume = (chance: Chance): ActorEvent => ({
+  type: 'resume',
+  name: chance.pick([...callbacks, ...callbacks, 'none']),
+  value: { value: chance.below(3) },
+  round: chance.pick([undefined, undefined, 1, 2]),
+  via: chance.pick([undefined, 'correlation:x']),
+  kept: chance.pick([undefined, true]),
+})
+
 const jobEvent: Make = (chance, snapshot) => {
-  const current = (snapshot?.context as { dispatch?: number } | undefined)?.dispatch ?? 1
+  const { dispatch: current = 1, overdueAt } = (snapshot?.context ?? {}) as { dispatch?: number; overdueAt?: number }
   const d = chance.pick([current, current, current, Math.max(1, current - 1), current + 1])
   const w = chance.pick(['w', 'w', 'v'])
   return chance.pick<ActorEvent>([
@@ -38,6 +72,11 @@ const jobEvent: Make = (chance, snapshot) => {
     claim(d, w),
     result(chance.pick(['ok', 'fail', 'fail', 'back', 'unbegun']), d, w, { terminal: chance.below(10) === 0 || undefined }),
     lost(d, w, chance.below(2) === 0),
+    chance.pick<ActorEvent>([
+      stopping(d, w),
+      { type: 'child', dispatch: d, worker: w, key: 'part', job: 'work', input: { value: 1 }, terms: terms() },
+    ]),
+    ...suspends(chance, d, w),
     chance.pick<ActorEvent>([cancel, retry, { type: 'again', round: chance.below(3), window: chance.below(2) === 0 }]),
     chance.pick<ActorEvent>([
       submit({}, { member: memberOf('j', 2) }),
@@ -52,14 +91,15 @@ const jobEvent: Make = (chance, snapshot) => {
       input: chance.pick([undefined, { value: 2 }]),
       job: chance.pick(['work', 'work', 'other']),
     }),
-    { type: `xstate.after.${chance.pick(['untilStart.job.pending.planned', 'untilRetry.job.pending.backoff'])}` },
+    { type: `xstate.after.${chance.pick(overdueAt === undefined ? timersOfJob : [...timersOfJob, ...timersWithDeadline])}` },
     { type: 'no such event' },
   ])
 }
 const jobSubmit: Make = (chance) =>
   submit(
-    { attempts: 1 + chance.below(4), onLost: chance.pick(['retry', 'hold', 'abort']) },
+    { attempts: 1 + chance.below(4), onLost: chance.pick(['retry', 'hold', 'abort']), callbacks },
     {
+      overdueAt: chance.pick([undefined, undefined, 300]),
       startAt: chance.pick([undefined, 50, 5000]),
       window: chance.pick([undefined, true]),
       member: chance.pick([undefined, memberOf('j', 0), { group: 'group:g', key: 'j', round: 0 }]),
@@ -97,9 +137,26 @@ const groupSubmit: Make = (chance) =>
     chance.below(3) === 0,
   )
 
-for (const [type, first, make] of [
-  [job, jobSubmit, jobEvent],
-  [group, groupSubmit, groupEvent],
+const correlationEvent: Make = (chance) =>
+  chance.pick<ActorEvent>([
+    resume(chance),
+    resume(chance),
+    { type: 'register', job: chance.pick(['job:a', 'job:b']), round: 1 + chance.below(3) },
+    { type: 'release', job: chance.pick(['job:a', 'job:b']) },
+    {
+      type: 'answered',
+      name: chance.pick(callbacks),
+      kept: chance.pick([undefined, true]),
+      refused: chance.pick([undefined, { code: 'SUPERSEDED', message: 'too late' }]),
+    },
+    { type: 'xstate.after.untilExpired.correlation.unclaimed' },
+    { type: 'no such event' },
+  ])
+
+for (const [type, first, make, least] of [
+  [job, jobSubmit, jobEvent, 13],
+  [group, groupSubmit, groupEvent, 9],
+  [correlation, correlationEvent, correlationEvent, 5],
 ] as const) {
   test(`${type.name}: 20,000 random events: the same snapshots, the same actions`, () => {
     const seed = seedOf(`${type.name}, walked and interpreted`)
@@ -127,7 +184,7 @@ for (const [type, first, make] of [
       }
     }
     console.log(`# ${type.name}: ${states.size} states met`)
-    assert.ok(states.size >= (type === job ? 12 : 9), [...states.keys()].join())
+    assert.ok(states.size >= least, [...states.keys()].join())
   })
 }
 

@@ -618,6 +618,21 @@ const suspends: Mutation[] = [
     'suspend: Q8',
   ),
   off(
+    'E6 W5 a run that stops may suspend',
+    active,
+    "      id: 'stopping',\n      after: overdue,\n      on: {\n        result: [...afterRun]",
+    "      id: 'stopping',\n      after: overdue,\n      on: {\n        result: afterRun.filter(({ guard }) => !guard.startsWith('suspends')) as never",
+    'suspend: W5',
+    './suspend.int: E6 W5',
+  ),
+  off(
+    'E6 W1 a suspend that comes late gives units back',
+    pending,
+    "id: 'suspended',\n      entry: leavesPool,",
+    "id: 'suspended',",
+    'suspend: W1',
+  ),
+  off(
     'Q35 kept before it is registered',
     correlation,
     'return { effects: context.kept.map(send) }',

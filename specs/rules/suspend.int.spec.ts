@@ -2,10 +2,10 @@ import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import type { JobContext, Suspend } from '../../actors/job.ts'
 import { given } from '../../src/testing/given.ts'
-import { cancel, claim, lost, result, retry, submit } from '../machines/events.ts'
+import { cancel, claim, lost, result, retry, stopping, submit } from '../machines/events.ts'
 
 /** Each spec fails if its rule is switched off: `npx tsx specs/rules/mutate.ts Q3`. */
-const test = suite('suspend: E6 Q8 Q13 Q30 to Q35')
+const test = suite('suspend: E6 W1 W5 Q8 Q13 Q30 to Q35')
 
 const declared = { callbacks: ['bank', 'stock'] }
 const callback = (name: string, value: unknown, more: Record<string, unknown> = {}) => ({ type: 'resume', name, value: { value }, ...more })
@@ -128,6 +128,40 @@ test('E6 a suspend ends the run without using an attempt, and counts once', () =
     .when(suspend(1))
     .then({ state: 'suspended', superseded: true })
     .then(({ context }) => assert.equal((context as never as JobContext).attempts, { used: 0, unbegun: 0 }))
+})
+
+test('W5 a run that is told to stop may suspend, and uses no attempt', () => {
+  running
+    .events([stopping()])
+    .when(suspend(1, { deadline: 1000 }))
+    .then({ state: 'suspended', timers: [{ at: 1000 }], context: { attempts: { used: 0, unbegun: 0 }, run: undefined } })
+    .and.events(both)
+    .when(claim(2, 'v'))
+    .then({ state: 'running', grants: [{ worker: 'v', round: 2, given: { bank: { value: 1 }, stock: { value: 2 } } }] })
+})
+
+test('W1 a suspended job has no units: they go back with its run, or with a suspend that comes late; the resume asks anew', () => {
+  const granted = (permit: number) => ({ type: 'granted', gate: 'pool:p', permit })
+  const release = (permit: number) => ({ to: 'pool:p', event: { type: 'release', job: 'job:j', permit } })
+  const runs = given('job', { address: 'job:j' }).events([submit({ ...declared, pool: 'p', needs: { printer: 1 } }), granted(1), claim()])
+  runs
+    .when(suspend(1))
+    .then({ state: 'suspended', sends: [release(1)], context: { places: undefined } })
+    .and.events([callback('bank', 1)])
+    .when(callback('stock', 2))
+    .then({ state: 'waiting', offers: [], sends: [{ to: 'pool:p', event: { type: 'request', permit: 2 } }] })
+    .and.events([granted(2)])
+    .when(claim(2))
+    .then({ state: 'running', grants: [{ round: 2 }] })
+  // Thought lost, it has asked for other units: granted or not, they go back.
+  runs
+    .events([lost(), granted(2)])
+    .when(suspend(1))
+    .then({ state: 'suspended', sends: [release(2)], context: { places: undefined } })
+  runs
+    .events([lost()])
+    .when(suspend(1))
+    .then({ state: 'suspended', sends: [{ to: 'pool:p', event: { type: 'withdraw', permit: 2 } }], context: { asked: undefined } })
 })
 
 test('Q13 a suspend of a run that is being cancelled: cancelled', () => {
