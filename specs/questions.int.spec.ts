@@ -2,8 +2,10 @@ import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { embeddedBus } from '../src/bus/embedded.ts'
 import { questions } from '../src/client/questions.ts'
+import { type Clock, sleep } from '../src/clock.ts'
 import { serveApi } from '../src/host/api.ts'
 import { memoryStore } from '../src/store/memory.ts'
+import type { Store } from '../src/store/port.ts'
 import { virtualClock } from '../src/testing/virtual-clock.ts'
 import { aDocument } from './contracts/store/world.ts'
 
@@ -14,9 +16,7 @@ test('are answered although most of the hosts hang', async () => {
   const clock = virtualClock(0)
   const bus = embeddedBus({ clock })
   const store = memoryStore()
-  await store.commit([
-    { doc: aDocument('job:j', { snapshot: { status: 'active', value: 'planned', context: { attempts: { used: 0 } } } }) },
-  ])
+  await store.commit([{ doc: planned() }])
   const never = { ...store, load: () => new Promise<never>(() => {}) }
   for (const name of ['h1', 'h2', 'h3', 'h4'])
     serveApi({ bus: bus.connect(name), store: name === 'h4' ? store : never, clock, actors: new Map() })
@@ -26,6 +26,44 @@ test('are answered although most of the hosts hang', async () => {
   const all = Promise.all(answers)
   await clock.advance('20s')
   assert.is((await all).length, 40)
+})
+
+const planned = () => aDocument('job:j', { snapshot: { status: 'active', value: 'planned', context: { attempts: { used: 0 } } } })
+
+/** Asks once, of a host whose store is this one: what came of it, and after how long. */
+async function asked(change: (store: Store, clock: Clock) => Partial<Store>): Promise<[outcome: string, ms: number]> {
+  const clock = virtualClock(0)
+  const bus = embeddedBus({ clock })
+  const store = memoryStore()
+  await store.commit([{ doc: planned() }])
+  serveApi({ bus: bus.connect('h'), store: { ...store, ...change(store, clock), name: 'MongoDB at m:1' }, clock, actors: new Map() })
+  let answer: [string, number] | undefined
+  questions(bus.connect('client'))('get', { address: 'job:j' }).then(
+    () => (answer = ['ok', clock.now()]),
+    ({ code, message }) => (answer = [`${code} ${message}`, clock.now()]),
+  )
+  for (let i = 0; !answer; i++) {
+    assert.ok(i < 200, 'it is answered')
+    await clock.advance('100ms')
+  }
+  return answer
+}
+
+test('E9 a store that says nothing: told soon, and which one it is', async () => {
+  const never = () => new Promise<never>(() => {})
+  const [outcome, ms] = await asked(() => ({ load: never, fact: never }))
+  assert.is(outcome, 'UNAVAILABLE MongoDB at m:1 does not answer.')
+  assert.ok(ms <= 3000, `${ms} ms`)
+})
+
+test('E9 a store that is slow, and says that it is there, is waited for', async () => {
+  const [outcome] = await asked(({ load }, clock) => ({
+    async load(addresses) {
+      await sleep(clock, 5000)
+      return load(addresses)
+    },
+  }))
+  assert.is(outcome, 'ok')
 })
 
 test.run()

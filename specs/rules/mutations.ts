@@ -653,6 +653,20 @@ const suspends: Mutation[] = [
 const sender = 'src/sender.ts'
 const outages: Mutation[] = [
   off(
+    'E9 a silent store is told soon',
+    'src/host/api.ts',
+    'await whileReached(answer(request as Request))',
+    'await answer(request as Request)',
+    './questions.int: E9 a store that says nothing',
+  ),
+  off(
+    'E9 a slow store is not a silent one',
+    'src/host/reach.ts',
+    'then(over,',
+    'then(() => {},',
+    './questions.int: E9 a store that is slow',
+  ),
+  off(
     'E9 a folder is tried again',
     'src/store/folder/writer.ts',
     'performance.now() >= again',

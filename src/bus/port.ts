@@ -40,7 +40,7 @@ export interface Bus {
   tell(subject: string, data: unknown): void
   /** `subject` may end in `.>`; `queue`: only one of all listeners of that name gets each signal. */
   listen(subject: string, on: (data: unknown, subject: string) => void, queue?: string): Listening
-  /** One answer from whoever serves the subject; UnavailableError at once if nobody does, or after `timeout` ms. */
+  /** One answer from whoever serves the subject; UnavailableError at once if nobody does, soon if the server says nothing at all, or after `timeout` ms. */
   request(subject: string, data: unknown, timeout: number): Promise<unknown>
   serve(subject: string, answer: (data: unknown, subject: string) => Promise<unknown>, queue?: string): Listening
 

@@ -14,6 +14,7 @@ import { answerSize, fitting } from './answer-size.ts'
 import { changesOf } from './changes.ts'
 import { letterQuestions } from './dead-letters/questions.ts'
 import { entriesOf, historyPages } from './history.ts'
+import { reach } from './reach.ts'
 import { stuckOnes } from './stuck.ts'
 
 /** What can be known of an actor from outside. */
@@ -115,10 +116,11 @@ export function serveApi({ bus, store, clock, actors, more = {} }: Parts) {
   verbs.deadLetters = async (request) => ({ ...(await letters.deadLetters(request, clock.now())) })
   verbs.deadLetter = (request) => letters.deadLetter(request as { letter?: unknown })
 
+  const whileReached = reach({ store, clock })
   const serving = Object.entries(verbs).flatMap(([verb, answer]) => {
     const reply = async (request: unknown): Promise<Reply> => {
       try {
-        return { ok: true, ...(await answer(request as Request)) }
+        return { ok: true, ...(await whileReached(answer(request as Request))) }
       } catch (error) {
         const code = isStellwerkError(error) ? error.code : 'UNAVAILABLE'
         return { ok: false, error: { code, message: error instanceof Error ? error.message : String(error) } }

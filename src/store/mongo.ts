@@ -36,6 +36,7 @@ export async function mongoStore({ url, namespace, timeout = 5000 }: MongoOption
   const sides = mongoPages(server, pages)
 
   return {
+    name: server.name,
     atomicTurns: false,
     load: loader(server, actors),
     commit: committer(server, actors),

@@ -5,6 +5,8 @@ import type { ActorDocument, Work } from '../document.ts'
  * the snapshot is opaque to it.
  */
 export interface Store {
+  /** Which one it is, in words, for errors. */
+  readonly name?: string
   /**
    * true: what was committed since the last `flush` becomes durable as one whole or not at all, so a turn that flushes once is atomic.
    * false: each write of `commit` is durable by itself, when `commit` resolves.

@@ -22,8 +22,8 @@ export interface Link {
   request(subject: string, data: Uint8Array | string, options?: { headers?: MsgHdrs; timeout?: number }): Promise<Msg>
   /** Fire and forget: dropped while there is no connection. */
   send(subject: string, data: Uint8Array | string, options?: { headers?: MsgHdrs; reply?: string }): void
-  /** Ends with UnavailableError if the answer takes too long or the connection is lost meanwhile. */
-  bounded<T>(start: () => Promise<T>, timeout?: number): Promise<T>
+  /** Ends with UnavailableError if the answer (to `what`) takes too long or the connection is lost meanwhile. */
+  bounded<T>(start: () => Promise<T>, timeout?: number, what?: string): Promise<T>
   /** Most bytes that the server takes in a message, with room for headers. */
   readonly mostBytes: number
   /** ValidationError for what no server would take. */

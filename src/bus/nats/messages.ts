@@ -53,7 +53,7 @@ export function messages(link: Link, namespace: string): Pick<Bus, 'signal' | 't
     async request(subject, data, timeout) {
       const encoded = encode(data)
       link.checkSize(encoded, `A request to ${subject}`)
-      const msg = await link.request(prefix + subject, encoded, { timeout })
+      const msg = await whileReached(link, link.request(prefix + subject, encoded, { timeout }))
       const code = msg.headers?.get(errorHeader)
       if (code) throw new StellwerkError(code as ErrorCode, String(parse(msg)))
       return parse(msg)
@@ -61,6 +61,18 @@ export function messages(link: Link, namespace: string): Pick<Bus, 'signal' | 't
 
     serve: (subject, answer, queue) => subscribe(subject, queue, (msg, from) => void reply(msg, from, answer)),
   }
+}
+
+/** How long an answer may take before it is asked whether the server is there, and how long that may take, ms. */
+const doubtAfter = 1000
+const pingTime = 1000
+
+/** Whoever answers may take its time; that the server itself says nothing is known sooner. */
+function whileReached<T>(link: Link, answer: Promise<T>): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const doubt = setTimeout(() => link.bounded(() => link.nc.flush(), pingTime, 'a ping').catch(reject), doubtAfter)
+    answer.then(resolve, reject).finally(() => clearTimeout(doubt))
+  })
 }
 
 const encoder = new TextEncoder()

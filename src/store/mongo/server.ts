@@ -2,6 +2,8 @@ import { type Db, MongoClient, type MongoClientOptions, MongoError, MongoNetwork
 import { UnavailableError } from '../../errors.ts'
 
 export interface MongoServer {
+  /** In words, for errors. */
+  readonly name: string
   readonly db: Db
   /** What the driver reports as an UnavailableError, which names the server. */
   guard<T>(call: () => Promise<T>): Promise<T>
@@ -59,7 +61,7 @@ export async function connectMongo(url: string, defaultDatabase: string, patienc
     await client.close()
     throw error
   }
-  return { db, guard, insist, unavailable, close: () => client.close() }
+  return { name: `MongoDB at ${name}`, db, guard, insist, unavailable, close: () => client.close() }
 }
 
 /** Nobody knows whether what was asked for was done; it may go well when asked again. */
