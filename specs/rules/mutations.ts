@@ -252,7 +252,7 @@ const delivery: Mutation[] = [
 
 const runs: Mutation[] = [
   off(
-    'F18 Q1 one claim is granted',
+    'R1 F18 Q1 one claim is granted',
     jobSetup,
     "args.event.type === 'claim' && isCurrent(args)",
     "args.event.type === 'claim'",
@@ -413,7 +413,7 @@ const shutdown: Mutation[] = [
 
 const groups: Mutation[] = [
   off('F19 ends by round', members, ' || round !== (members.rounds[index] ?? 0)', '', 'groups: F19'),
-  off('Q40 by key', members, 'if (!isKnown(known[member.key])) fresh.set', 'fresh.set', 'groups: Q40'),
+  off('R7 Q40 by key', members, 'if (!isKnown(known[member.key])) fresh.set', 'fresh.set', 'groups: Q40'),
   off(
     'Q40 also while sealed',
     groupSetup,
@@ -422,7 +422,7 @@ const groups: Mutation[] = [
     'groups: Q40',
   ),
   off(
-    'Q41 an end creates its group',
+    'R7 Q41 an end creates its group',
     group,
     "creates: new Set(['submit', 'ended', 'follow'])",
     "creates: new Set(['submit'])",
@@ -461,7 +461,7 @@ const groups: Mutation[] = [
     'retries: the host dies',
   ),
   off(
-    'Q43 in the write of the last end',
+    'R2 Q43 in the write of the last end',
     groupSetup,
     'complete: ({ context }) => context.sealed',
     "complete: ({ context, event }) => event.type !== 'ended' && context.sealed",
@@ -648,6 +648,52 @@ const suspends: Mutation[] = [
   ),
   off('Q35 one job at a time', correlation, "guard: 'mine', actions: 'register'", "actions: 'register'", 'suspend: Q35 one job'),
   off('Q35 released at the end', endedState, "  entry: { type: 'send', params: release },\n", '', 'suspend: Q35 the job registers'),
+]
+
+/** What stands in no rule of its own. */
+const requirements: Mutation[] = [
+  off(
+    'R1 R5 held, it is never run again by itself',
+    active,
+    "  { guard: 'lostAndHeld', target: '#held', actions: 'lapse' },\n",
+    '',
+    'machines/job.unit: running: loss, onLost hold',
+  ),
+  off(
+    'R3 no output of what did not succeed',
+    group,
+    "        { guard: 'completeAndFailed', target: 'failed' },\n",
+    '',
+    './group.int: all-succeeded and a member',
+  ),
+  off(
+    'E1 what a job is outlives its hosts',
+    'src/embedded.ts',
+    "key.startsWith('contract.') ||",
+    '',
+    './contracts-kept.int: a job is submitted',
+  ),
+  off(
+    'W3 the end of a job lets the next begin',
+    worker,
+    '    line.startReady()\n    claims.refill()',
+    '    line.startReady()',
+    './event-driven.int: W3: a slot',
+  ),
+  off(
+    'W3 the timer is set to the next time',
+    'src/host/timers.ts',
+    'if (wakeAt < earliest) arm(wakeAt)',
+    'if (wakeAt < earliest) arm(Math.ceil(wakeAt / 60_000) * 60_000)',
+    './event-driven.int: W3: a slot',
+  ),
+  off(
+    'W4 a group is cancelled with its members',
+    group,
+    "cancel: { actions: ['noteCancel', 'cancelRest', ...emit] }",
+    "cancel: { actions: 'noteCancel' }",
+    './group.int: a cancelled group: all',
+  ),
 ]
 
 const sender = 'src/sender.ts'
@@ -1386,6 +1432,7 @@ export const mutations: readonly Mutation[] = [
   ...groups,
   ...changes,
   ...updates,
+  ...requirements,
   ...suspends,
   ...outages,
   ...gates,

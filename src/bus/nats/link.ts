@@ -87,6 +87,7 @@ function link(nc: NatsConnection, server: string): Link {
   const explain = (error: unknown, what: string): Error => {
     if (error instanceof errors.RequestError && error.isNoResponders())
       return new UnavailableError(`Nobody answers ${what} on NATS at ${server}.`, { cause: error, nobody: true })
+    if (error instanceof errors.RequestError) return new UnavailableError(`The connection to NATS at ${server} was lost.`, { cause: error })
     if (error instanceof errors.TimeoutError)
       return new UnavailableError(`NATS at ${server} did not answer ${what} in time.`, { cause: error })
     return error instanceof Error ? error : new Error(String(error))
