@@ -71,6 +71,7 @@ const chainSetup = setup({
     isOther: ({ context, event }) => event.type === 'start' && !event.plan && !context.plan && inputOf(event) !== inputOf(context),
     isPlanned: ({ context }) => context.plan !== undefined,
     isRemoved: ({ context }) => context.removedAt !== undefined,
+    isStartOfRemoved: ({ context, event }) => context.removedAt !== undefined && event.type === 'start' && event.plan !== undefined,
     isUnknown: ({ event }) => event.type === 'steps' && event.body === undefined,
     hasSteps,
     succeeded: ({ context: { progress } }) => isSuccess(progress),
@@ -139,8 +140,17 @@ const askPlan = ({ context: { plan } }: Args) => ({
   event: { type: 'restart', target: plan!.key },
   answers: true as const,
 })
+/** Its plan would wait for ever for the end of what cannot go on. */
+const cannotStart = ({ event }: Args) => {
+  const { plan, key, round } = event as Of<'start'>
+  return { to: plan!, event: { type: 'ended', key, round, state: 'failed' } }
+}
 /** What it is started with again must be the same. */
-const startedAgain = [{ guard: 'isOther', actions: { type: 'reject', params: conflict } }, {}] as const
+const startedAgain = [
+  { guard: 'isStartOfRemoved', actions: { type: 'send', params: cannotStart } },
+  { guard: 'isOther', actions: { type: 'reject', params: conflict } },
+  {},
+] as const
 const again = {
   start: [{ guard: 'goesOn', ...goOn }, { guard: 'isNewRound', ...begin }, ...startedAgain],
   restart: [

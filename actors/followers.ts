@@ -6,6 +6,9 @@ const mostFollowers = 1000
 export const unknownFor = 30 * 24 * 60 * 60 * 1000
 export const tooManyFollowers = `followed by ${mostFollowers} already`
 
+/** A chain, of which it is a step; else a job that comes after it. */
+export const isChain = (follower: Address): boolean => follower.startsWith('chain:')
+
 export interface Followed {
   self: Address
   followers?: readonly Address[]

@@ -1,5 +1,5 @@
 import type { ActorType } from './actor.ts'
-import { tellFollower, tellFollowers, tooManyFollowers } from './followers.ts'
+import { isChain, tellFollower, tellFollowers, tooManyFollowers } from './followers.ts'
 import { type Args, type GroupContext, type Of, outputKey } from './group/context.ts'
 import { makeOutput, outputAgain } from './group/output.ts'
 import { closed, conflict, otherOptions, removed, tooLate, unknownYet } from './group/refusals.ts'
@@ -24,7 +24,10 @@ const ended = (as: string, on = {}) =>
     entry: { type: 'emit', params: ({ context }: Args) => tellFollowers(context, as) },
     on: {
       follow: {
-        actions: { type: 'send', params: ({ context, event }: Args) => tellFollower(context.self, (event as Of<'follow'>).follower, as) },
+        actions: [
+          'noteChain',
+          { type: 'send', params: ({ context, event }: Args) => tellFollower(context.self, (event as Of<'follow'>).follower, as) },
+        ],
       },
       ...on,
     },
@@ -182,6 +185,8 @@ export const group: ActorType = {
     const state = stateOf(snapshot.value)
     return { state, final: groupEnded.has(state), labels: (snapshot.context as GroupContext).labels }
   },
+  /** A step of a chain: when that is restarted, what the group has put out may be asked for. */
+  neededBy: (snapshot) => ((snapshot.context as GroupContext).followers ?? []).filter(isChain),
   tombstone: tombstoneOf,
   peer: (snapshot) =>
     (snapshot.context as GroupContext).removedAt === undefined ? undefined : { content: '', member: false, removed: true },

@@ -16,6 +16,8 @@ export interface PlanContext {
   next?: number
   /** All is done, or nothing has happened for 30 days to what is left. */
   over: boolean
+  /** And its date is so long ago that nobody would make it again: it may be removed. */
+  final: boolean
   /** Only what answers for its id is left, since then. */
   removedAt?: number
   /** Effects of the present transition; empty in every stored snapshot. */
@@ -46,6 +48,8 @@ function stepOf({ context, event }: Args): Next {
   latest = { context, event, next }
   return next
 }
+/** Planners look back a week: a plan that was gone by then would be made, and run, again. */
+const keptFor = 9 * 24 * 60 * 60 * 1000
 const emptyPlan = ({ zone, date }: Packed): Plan => planOf(zone, date, [])
 interface Next extends ReturnType<typeof step> {
   packed: Packed
@@ -59,7 +63,7 @@ function asPlanEvent(event: MadeEvent): PlanEvent {
 }
 
 function saidBy(code: Packed): Record<string, Said[]> {
-  const chains: Record<string, Said[]> = {}
+  const chains: Record<string, Said[]> = Object.create(null)
   for (const { chain, run, ...more } of Object.values(unpack(code).runs)) (chains[chain] ??= []).push({ run, ...factsOf(more) })
   return chains
 }
@@ -105,7 +109,9 @@ const planSetup = setup({
       const next = nextAt(plan, at)
       const over = isOver(plan, at) || isGivenUp(args, next)
       const out = decisions.flatMap((decision) => effectOf(plan, self, decision))
-      return { self, packed, next: over ? undefined : (next ?? at + unknownFor), over, out }
+      const stays = Date.parse(plan.date) + keptFor
+      const final = over && at >= stays
+      return { self, packed, next: over ? (final ? undefined : stays) : (next ?? at + unknownFor), over, final, out }
     }),
     clear: assign({ out: [] }),
   },
@@ -138,7 +144,7 @@ const gone = { guard: 'isRemoved', actions: { type: 'reject', params: removed } 
  */
 const planMachine = planSetup.createMachine({
   id: 'plan',
-  context: { self: '', over: false, out: [] },
+  context: { self: '', over: false, final: false, out: [] },
   initial: 'new',
   states: {
     new: { on: { make: change } },
@@ -177,12 +183,12 @@ export const plan: ActorType = {
   creates: new Set(['make']),
   unmarked: new Set(['ended']),
   view: ({ value, context }) => {
-    const { over } = context as PlanContext
-    return { state: value === 'open' && over ? 'over' : (value as string), final: over }
+    const { over, final } = context as PlanContext
+    return { state: value === 'open' && over ? 'over' : (value as string), final }
   },
   tombstone: ({ context, ...snapshot }, at) => ({
     ...snapshot,
-    context: { self: (context as PlanContext).self, over: true, removedAt: at, out: [] } satisfies PlanContext,
+    context: { self: (context as PlanContext).self, over: true, final: true, removedAt: at, out: [] } satisfies PlanContext,
   }),
   why,
 }

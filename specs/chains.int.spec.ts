@@ -269,6 +269,22 @@ chains('large outputs go from step to step', async () => {
   await d.host.stop()
 })
 
+chains('what a group has put out stays as long as its chain, which may be restarted late', async () => {
+  const d = await deployment([report], { retention: { finished: { age: '1m' }, failed: { age: '1d' } } })
+  let broken = true
+  d.behave((job) => {
+    if (job === 'post' && broken) throw new TerminalError('the ledger is closed')
+  })
+  const run = await d.client.chain(report).start({ of: 'May' }, { id: 'may' })
+  await d.ended(run)
+  await d.clock.advance('1h')
+  broken = false
+  await run.restart()
+  assert.is((await d.ended(run)).state, 'succeeded')
+  assert.equal(d.said, ['report/may: 3 pages, 3 posted, of May'])
+  await d.host.stop()
+})
+
 chains('retention takes a chain with its steps, its groups and their members; its id stays', async () => {
   const d = await deployment([report], { retention: { finished: { age: '1m' }, tombstones: { age: '1h' } } })
   const run = await d.client.chain(report).start({ of: 'May' }, { id: 'may' })

@@ -324,6 +324,44 @@ making(
   },
 )
 
+making('under the shortest retention, and through restarts, no date is made twice and nothing runs again', async () => {
+  const retention = { finished: { age: '1m' }, failed: { age: '1m' }, tombstones: { age: '1m' } }
+  const day = await chainDay({ chains: [chain('B', on(workdays, { at: '08:00' }))], retention })
+  let host = day.host
+  for (const at of ['12:00', '18:00']) {
+    await day.until(at)
+    await host.stop()
+    host = await day.start()
+  }
+  await day.until('12:00', '2026-11-25')
+  await host.stop()
+  host = await day.start()
+  await day.until('12:00', '2026-12-04')
+  assert.equal(
+    day.starts.map((line) => line.replace('08:00 on ', '')),
+    [
+      'B 08:00',
+      ...['24', '25', '26', '27', '30'].map((date) => `B 2026-11-${date}`),
+      ...['01', '02', '03', '04'].map((date) => `B 2026-12-${date}`),
+    ],
+  )
+  const kept: string[] = []
+  for await (const { id } of host.client.find({ type: 'plan' })) kept.push(id)
+  assert.is(kept[0], 'Europe-Zurich/2026-11-26', 'nine days later a plan goes')
+  await host.stop()
+})
+
+making('a chain that retention has removed cannot be restarted: its plan says that it has failed again', async () => {
+  const retention = { failed: { age: '1m' } }
+  const day = await chainDay({ chains: [chain('B', on(workdays, { at: '08:00' }))], courses: { B: { ends: 'failed' } }, retention })
+  await day.until('12:00')
+  assert.ok((await day.client.chain('B').run('2026-11-23/main').view()).removedAt)
+  await day.plan.restart('B')
+  await day.until('13:00')
+  assert.match((await day.row('B')).words, /failed at 12:00/)
+  await day.host.stop()
+})
+
 making('a service that has no host here publishes a chain: today’s plan has it', async () => {
   const day = await chainDay()
   await day.until('12:00')

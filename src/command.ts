@@ -251,7 +251,8 @@ export const commandTypes = Object.keys(schemas) as (keyof Schemas)[]
 function schemaOf(body: unknown): Schema {
   const { type, to } = (body ?? {}) as { type?: unknown; to?: unknown }
   const kinds = Object.hasOwn(schemas, String(type)) ? (schemas[type as keyof Schemas] as Record<string, Schema>) : undefined
-  if (kinds) return kinds[String(to).split(':')[0]!] ?? Object.values(kinds)[0]!
+  const kind = String(to).split(':')[0]!
+  if (kinds) return Object.hasOwn(kinds, kind) ? kinds[kind]! : Object.values(kinds)[0]!
   throw new ValidationError(
     `type: ${JSON.stringify(type)?.slice(0, 100)} is not a command. Use ${commandTypes.slice(0, -1).join(', ')} or ${commandTypes.at(-1)}.`,
     [{ path: ['type'], message: 'not a command' }],

@@ -1,7 +1,7 @@
 import { assign, setup } from 'xstate'
 import type { Address } from '../../src/address.ts'
 import type { ActorEvent } from '../../src/envelope.ts'
-import { unknownFor, withFollower } from '../followers.ts'
+import { isChain, unknownFor, withFollower } from '../followers.ts'
 import { canonical } from '../job.ts'
 import { add, allFinished, cancelRest, conflicts, type Effect, end, isKnown, noMembers, retry, type Step, turnPage } from '../members.ts'
 import { type Args, added, type GroupContext, type GroupEvent, known, type Of, outputKey } from './context.ts'
@@ -103,6 +103,11 @@ export const groupSetup = setup({
     noteFollower: assign(({ context, event }) => {
       const { self, follower } = event as Of<'follow'>
       return { self, followers: withFollower({ ...context, self }, follower) }
+    }),
+    /** That of which it is a step: it stays as long as that does. Others were only to be told. */
+    noteChain: assign(({ context, event }) => {
+      const { follower } = event as Of<'follow'>
+      return isChain(follower) ? { followers: withFollower(context, follower) ?? context.followers } : {}
     }),
     clear: assign({ out: [] }),
   },

@@ -253,7 +253,7 @@ chains('removed by retention it answers for its id', () => {
   c.start(2)
   assert.is(c.state, 'failed')
   assert.is(c.send({ type: 'restart' }), 'NOT_ALLOWED')
-  assert.equal([...c.take(), ...c.read], [])
+  assert.equal([...c.take(), ...c.read], [told], 'its plan learns that it cannot go on')
 })
 chains('an operator’s retry of one job is refused: the chain is restarted', () => {
   const c = actor()

@@ -6,7 +6,7 @@ import { defineChain } from '../../src/chain/definition.ts'
 import { step } from '../../src/chain/step.ts'
 import { defineJob, type Handler } from '../../src/definition.ts'
 import { embedded } from '../../src/embedded.ts'
-import { createHost, type Host } from '../../src/host/host.ts'
+import { createHost, type Host, type HostOptions } from '../../src/host/host.ts'
 import type { RunOptions } from '../../src/plan/runs.ts'
 import { virtualClock } from '../../src/testing/virtual-clock.ts'
 
@@ -51,10 +51,11 @@ interface Options {
   partitions?: number
   /** When the first host comes up, on that date. */
   from?: string
+  retention?: HostOptions['retention']
 }
 
 /** Hosts in one process over a day in virtual time, with chains that do nothing but take time. */
-export async function chainDay({ chains = six, date = monday, courses = {}, partitions = 4, from = '00:00' }: Options = {}) {
+export async function chainDay({ chains = six, date = monday, courses = {}, partitions = 4, from = '00:00', retention }: Options = {}) {
   const clock = virtualClock(instantOf(date, from, zone))
   const world = embedded(':memory:', { partitions })
   const starts: string[] = []
@@ -76,7 +77,7 @@ export async function chainDay({ chains = six, date = monday, courses = {}, part
     }
   })
   const start = (with_: readonly ChainDefinition[] = chains): Promise<Host> =>
-    createHost({ on: world, clock, handlers: [handler], chains: with_, log: () => {} })
+    createHost({ on: world, clock, handlers: [handler], chains: with_, retention, log: () => {} })
 
   const host = await start()
   await clock.settled()
