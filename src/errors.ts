@@ -112,9 +112,12 @@ export class SupersededError extends StellwerkError {
 export class UnavailableError extends StellwerkError {
   /** true: it is certain that nobody is there to answer, now. */
   readonly nobody: boolean
-  constructor(message: string, options?: { cause?: unknown; nobody?: boolean }) {
+  /** true: the server is there, and has taken nothing: its stream is full. */
+  readonly refused: boolean
+  constructor(message: string, options?: { cause?: unknown; nobody?: boolean; refused?: boolean }) {
     super('UNAVAILABLE', message, options)
     this.nobody = options?.nobody ?? false
+    this.refused = options?.refused ?? false
   }
 }
 

@@ -232,16 +232,41 @@ test('E9: a full stream pushes back: submits wait or are refused, and all goes o
   )
 })
 
+test('E9: a full stream of nothing but what sends to other partitions makes room all the same', async () => {
+  const { nats, mongo } = (await worlds!)[0]!
+  const namespace = 'full-across'
+  const on = cluster({ nats: nats.url, mongo: mongo.url, namespace })
+  const handler = work.handler(() => 1)
+  const host = await createHost({ on, handlers: [handler] })
+  await host.stop()
+  await limitEvents(nats.url, namespace, 4 * 1024 * 1024)
+  await using client = await connectClient({ nats: nats.url, namespace })
+  const ids = Array.from({ length: 400 }, (_, i) => String(i))
+  let taken = 0
+  const submits = ids.map((i) =>
+    client
+      .submit(work, { ms: 1, number: 1 }, { id: `second${i}`, after: [`job:first${i}`], labels: labelsOf(15_000), ack: 'queued' })
+      .then(() => taken++),
+  )
+  for (const one of submits) one.catch(() => {})
+  await until('the stream is full', () => refusedNow(client, namespace))
+  assert.ok(taken > 0 && taken < ids.length, `${taken} of ${ids.length} were taken`)
+  await using _again = await createHost({ on, handlers: [handler], log: () => {} })
+  await Promise.all(submits)
+  for (const i of ids) await client.submit(work, { ms: 1, number: 1 }, { id: `first${i}`, ack: 'queued' })
+  for (const i of ids) assert.is(await client.job(`second${i}`).result({ signal: AbortSignal.timeout(90_000) }), 1)
+})
+
 /** Labels as large as that. */
 const labelsOf = (size: number) =>
   Object.fromEntries(Array.from({ length: Math.ceil(size / 500) }, (_, i) => [`l${i}`, 'x'.repeat(480)]).slice(0, 32))
 
-async function refusedNow(client: Client): Promise<boolean> {
+async function refusedNow(client: Client, namespace = 'full'): Promise<boolean> {
   const error: Error = await client
     .submit(work, { ms: 1, number: 1 }, { id: 'refused', labels: labelsOf(15_000), signal: AbortSignal.timeout(500) })
     .then(() => new Error(''))
     .catch((e) => e)
-  return /refused a message for the stream full-events-1: maximum bytes exceeded/.test(error.message)
+  return error.message.includes(`refused a message for the stream ${namespace}-events-1: maximum bytes exceeded`)
 }
 
 async function limitEvents(url: string, namespace: string, bytes: number): Promise<void> {

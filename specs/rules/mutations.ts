@@ -1366,6 +1366,13 @@ const chained: readonly Mutation[] = [
   ),
   off('G7 a chain goes with its steps', 'actors/chain.ts', '  hasMembers: true,', '', './chains.int: retention takes a chain'),
   off(
+    'E9 a turn whose frames are refused makes room',
+    turn,
+    'if ((error as UnavailableError).refused && (await strand(partition, turn)))',
+    'if (false)',
+    'full-stream: room is made',
+  ),
+  off(
     'G7 a group stays as long as the chain of which it is a step',
     group,
     '.filter(isChain)',

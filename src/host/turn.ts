@@ -8,7 +8,7 @@ import { readCallbacks } from './turn/callbacks.ts'
 import { doChores } from './turn/chores.ts'
 import { commit } from './turn/commit.ts'
 import { markOf } from './turn/marks.ts'
-import { answer, publish, route } from './turn/send.ts'
+import { answer, bury, publish, route } from './turn/send.ts'
 import { beginTurn, type Touched, type Turn } from './turn/state.ts'
 
 /**
@@ -33,7 +33,11 @@ export async function runTurn(partition: Partition, collected: Collected): Promi
     throw error
   }
   answer(partition, turn)
-  await publish(partition, turn)
+  await bury(partition, turn)
+  await publish(partition, turn).catch(async (error) => {
+    if ((error as UnavailableError).refused && (await strand(partition, turn))) partition.acknowledge(collected.sequences)
+    throw error
+  })
   for (const [address, n] of turn.delivered) partition.cache.delivered(address, n)
   await clearStranded(partition, turn)
   await doChores(partition, turn)
@@ -96,6 +100,27 @@ async function forgetDelivered(partition: Partition, turn: Turn): Promise<void> 
   writes.forEach(({ doc }, i) => {
     if (answers[i]) partition.cache.put(doc)
   })
+}
+
+/**
+ * A full stream has room again only when frames are acknowledged, and these can only be when what they led to is safe. So the documents
+ * that have something to send are kept due, as after a timer: whoever owns them then sends it, without the frames. false: another owner has written one meanwhile.
+ */
+async function strand(partition: Partition, turn: Turn): Promise<boolean> {
+  const writes: Write[] = []
+  for (const address of turn.touched) {
+    const { doc: before, known } = partition.cache.get(address) ?? {}
+    if (!before || before.wakeAt === 0 || before.outbox.every(({ n }) => known!.has(n))) continue
+    const { version, commit } = before
+    const doc = { ...before, version: version + 1, commit: partition.uniqueId() }
+    wake(doc, true)
+    writes.push({ doc, base: { version, commit } })
+  }
+  if (!writes.length) return true
+  const answers = await partition.store.commit(writes)
+  partition.counts.writes += writes.length
+  await partition.store.flush()
+  return answers.every((written) => written)
 }
 
 /**

@@ -83,7 +83,10 @@ async function send(link: Link, stream: string, messages: Message[], safe: (coun
   if (messages.length > 1 && (await sendBatch(link, messages))) return safe(messages.length)
   for (const message of messages) {
     const { error } = await ask(link, message, message.id === undefined ? undefined : named(message.id))
-    if (error) throw new UnavailableError(`NATS at ${link.server} refused a message for the stream ${stream}: ${error.description}.`)
+    if (error)
+      throw new UnavailableError(`NATS at ${link.server} refused a message for the stream ${stream}: ${error.description}.`, {
+        refused: true,
+      })
     safe(1)
   }
 }

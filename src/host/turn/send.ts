@@ -62,14 +62,17 @@ export function answer(partition: Partition, turn: Turn): void {
   partition.changed?.(turn.changes)
 }
 
+export async function bury(partition: Partition, { letters, delivered }: Turn): Promise<void> {
+  if (letters.length) await partition.bus.deadLetter(letters.map(({ letter }) => letter))
+  for (const { from } of letters) if (from) delivered.push(from)
+}
+
 export async function publish(partition: Partition, turn: Turn): Promise<void> {
   const frames: OutgoingFrame[] = []
   for (const [target, { envelopes, from }] of turn.frames) {
     frames.push(...cut(target, envelopes))
     turn.delivered.push(...from)
   }
-  if (turn.letters.length) await partition.bus.deadLetter(turn.letters.map(({ letter }) => letter))
-  for (const { from } of turn.letters) if (from) turn.delivered.push(from)
   if (frames.length) await partition.bus.publish(frames)
   await partition.offer(turn.offers)
 }
