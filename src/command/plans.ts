@@ -6,8 +6,9 @@ export const start = z.strictObject({
   ...common,
   to: z
     .string()
-    .regex(/^chain:[A-Za-z0-9_-]{1,80}\/(?!\d{4}-\d\d-\d\d$)[A-Za-z0-9_-]{1,100}$/, {
-      error: 'must be an address chain:<name>/<id>: the name of a chain, and an id of letters, digits, "_" and "-" that is not a date',
+    .regex(/^chain:[A-Za-z0-9_-]{1,80}\/(?!\d{4}-\d\d-\d\d$)[A-Za-z0-9_-]{1,90}$/, {
+      error:
+        'must be an address chain:<name>/<id>: the name of a chain, and an id of letters, digits, "_" and "-", 90 at most, that is not a date',
     })
     .describe('The same address is the same instance: it is started once.'),
   type: z.literal('start'),

@@ -1,13 +1,13 @@
 import { z } from 'zod'
 import { common } from './common.ts'
 
-/** Commands to schedules, and to what they wait for. */
-export const scheduleId = z.string().regex(/^[A-Za-z0-9_-]{1,100}$/, { error: 'must be letters, digits, "_" and "-", 100 at most' })
+/** Commands to schedules, and to what they wait for. Names are so short that the ids of all that starts by them are ids. */
+export const scheduleId = z.string().regex(/^[A-Za-z0-9_-]{1,40}$/, { error: 'must be letters, digits, "_" and "-", 40 at most' })
 const toSchedule = {
   ...common,
   to: z
     .string()
-    .regex(/^schedule:[A-Za-z0-9_-]{1,100}$/, { error: 'must be an address schedule:<id>: letters, digits, "_" and "-", 100 at most' }),
+    .regex(/^schedule:[A-Za-z0-9_-]{1,40}$/, { error: 'must be an address schedule:<id>: letters, digits, "_" and "-", 40 at most' }),
 }
 const command = <T extends string>(type: T) => z.strictObject({ ...toSchedule, type: z.literal(type) })
 export const schedulePause = command('pause')
