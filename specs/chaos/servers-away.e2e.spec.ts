@@ -75,6 +75,8 @@ async function play({ name, which, begin, end }: Fault, world: World): Promise<v
     const starts = () => log.read().filter(({ what }) => what === 'start')
     await until('work is under way', () => starts().length >= 20)
     const changes = watched(client)
+    // Heard at the end; what fails before that closes the client, and is what must be told.
+    changes.catch(() => {})
     const memory = memoryOf(hosts)
 
     const began = Date.now()
