@@ -77,7 +77,8 @@ async function play(
 
   const problems = [...(await world.problems()), ...((await over()) ? [] : ['the plan is not over'])]
   const docs = await world.docs()
-  for (const doc of docs) if (doc.status !== 'done') problems.push(`${doc._id} is ${doc.state}`)
+  // A plan that is over still stays active for nine days, for those who restart a chain of it.
+  for (const doc of docs) if (doc.status !== 'done' && doc._id !== self) problems.push(`${doc._id} is ${doc.state}`)
   if (world.bus.deadLetters.length) problems.push(`dead letters: ${JSON.stringify(world.bus.deadLetters[0])}`)
   if (docs.filter(({ type }) => type === 'plan').length !== 1) problems.push('there is not one plan')
   for (const { name } of chains) {
