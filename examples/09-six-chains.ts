@@ -61,4 +61,4 @@ if (values.remove) {
 if (time() <= '19:00') await goTo('19:00')
 if (values.picture) writeFileSync(values.picture, planPicture(await plan.show(), { now: clock.now() }))
 await goTo('23:00')
-console.log('\n' + planTable(await plan.show()))
+console.log(`\n${planTable(await plan.show())}`)

@@ -15,10 +15,12 @@ export interface MongoOptions {
   url: string
   /** Collections are named `<namespace>_actors`, `_pages` and `_facts`. */
   namespace: string
-  /** Of one call, in ms: after this its outcome is in doubt. A commit in doubt asks what is stored for twice that long. */
+  /** Of one statement, in ms: after this its outcome is in doubt. A commit in doubt asks what is stored for twice that long. Default 5000. */
   timeout?: number
 }
 
+/** All that is open in a partition may be read at once. */
+const mostBatches = 6
 const limits: Limits = { atOnce: 3, items: 1000, bytes: Number.POSITIVE_INFINITY }
 
 /** A store in MongoDB, or in what speaks its language: no transactions and no change streams are used. */
@@ -28,7 +30,7 @@ export async function mongoStore({ url, namespace, timeout = 5000 }: MongoOption
   const pages = server.db.collection<StoredPage>(`${namespace}_pages`)
   const facts = server.db.collection<StoredFact>(`${namespace}_facts`)
   try {
-    await server.insist(() => makeIndexes(actors, pages))
+    await server.insist(() => makeIndexes(actors, pages), 2)
   } catch (error) {
     await server.close()
     throw error
@@ -41,9 +43,9 @@ export async function mongoStore({ url, namespace, timeout = 5000 }: MongoOption
     load: loader(server, actors),
     commit: committer(server, actors),
     flush: async () => {},
-    waking: (partition, until, from, limit) => server.guard(() => waking(actors, partition, until, from, limit)),
+    waking: (partition, until, from, limit) => server.guard(() => waking(actors, partition, until, from, limit), mostBatches),
     countWaking: (partition, until, from) => server.guard(() => actors.countDocuments(between(partition, from, until))),
-    find: (query, after, limit) => server.guard(() => find(actors, query, after, limit)),
+    find: (query, after, limit) => server.guard(() => find(actors, query, after, limit), 2),
     putPages: sides.put,
     getPages: sides.get,
     removePages: (ids) => server.guard(() => sides.remove([...ids])),
@@ -63,7 +65,7 @@ async function makeIndexes(actors: Collection<Stored>, pages: Collection<StoredP
 
 function loader(server: MongoServer, actors: Collection<Stored>): Store['load'] {
   const load = gather(async (ids: string[]) => {
-    const found = await server.guard(() => actors.find({ _id: { $in: ids } }).toArray())
+    const found = await server.guard(() => actors.find({ _id: { $in: ids } }).toArray(), 2)
     const byId = new Map(found.map((stored) => [stored._id, stored]))
     return ids.map((id) => byId.get(id))
   }, limits)

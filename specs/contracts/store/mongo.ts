@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { isStellwerkError } from '../../../src/errors.ts'
@@ -86,6 +87,26 @@ function outage(url: string) {
     proxy.mend()
     assert.equal(await loaded(store, doc._id), doc)
     assert.equal(await store.commit([next]), [true])
+  })
+
+  test('writes that are larger than a line holds, and it goes silent: they end as well', async ({ proxy, store }) => {
+    const large = 'x'.repeat(4_000_000)
+    const docs = upTo(3).map((i) => aDocument(`job:large/${i}`))
+    for (const doc of docs) await stored(store, doc)
+    const changes = docs.map((doc) => change({ ...doc, labels: { large } }))
+    await Promise.all(upTo(20).map((i) => store.fact(`line ${i}`)))
+    proxy.silence()
+    const page = { _id: 'large', owner: 'job:large', body: large.repeat(2) }
+    const calls = Promise.all([store.commit(changes), store.putPages([page])])
+    const ended = await Promise.race([calls, sleep(20_000, undefined, { ref: false })])
+    assert.ok(ended, 'they end')
+    const [answers] = ended!
+    const present = await store.load(docs.map(({ _id }) => _id))
+    assert.equal(
+      changes.map(({ doc }) => present.some(({ commit }) => commit === doc.commit)),
+      answers,
+    )
+    assert.equal(await store.getPages(['large']), [page], 'what is harmless to repeat is')
   })
   test.run()
 }

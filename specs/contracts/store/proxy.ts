@@ -8,6 +8,8 @@ export interface BrokenLine {
   loseAnswerTo(text: string): void
   /** Cuts the line in place of passing it on. */
   loseRequest(text: string): void
+  /** The lines that are there pass nothing more, in the middle of whatever passes. */
+  silence(): void
   /** Cuts all lines, and takes no more until `mend`. */
   cut(): void
   mend(): void
@@ -63,6 +65,9 @@ export async function proxyTo(url: string): Promise<BrokenLine> {
     },
     loseRequest: (text) => {
       losing = { text, what: 'request' }
+    },
+    silence: () => {
+      for (const socket of lines) socket.pause()
     },
     cut,
     mend: () => {

@@ -75,7 +75,7 @@ type Way = (actors: Collection<Stored>, writes: Sent[]) => Promise<number>
 async function attempt(server: MongoServer, actors: Collection<Stored>, writes: Sent[], send: Way): Promise<Map<Sent, Outcome>> {
   let refusal = (_: number): Outcome => false
   try {
-    if ((await send(actors, writes)) === writes.length) return new Map(writes.map((write) => [write, true]))
+    if ((await server.bound(() => send(actors, writes))) === writes.length) return new Map(writes.map((write) => [write, true]))
   } catch (error) {
     refusal = refusals(server, error)
   }

@@ -22,12 +22,12 @@ const limits: Limits = { atOnce: 3, items: 1000, bytes: 12_000_000 }
 
 export function mongoPages(server: MongoServer, pages: Collection<StoredPage>): MongoPages {
   const put = gather(
-    (batch: StoredPage[]) => server.insist(() => putBatch(pages, batch)),
+    (batch: StoredPage[]) => server.insist(() => putBatch(pages, batch), 2),
     limits,
     ({ body }) => body.length,
   )
   const get = gather(async (ids: string[]) => {
-    const found = await server.guard(() => pages.find({ _id: { $in: ids } }).toArray())
+    const found = await server.guard(() => pages.find({ _id: { $in: ids } }).toArray(), 2)
     const byId = new Map(found.map((page) => [page._id, page]))
     return ids.map((id) => byId.get(id))
   }, limits)

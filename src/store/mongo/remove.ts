@@ -31,6 +31,6 @@ export function remover(server: MongoServer, actors: Collection<Stored>, pages: 
     await pages.remove(owned.filter(({ owner }) => gone.has(owner)).map(({ _id }) => _id))
     return removals.map((removal) => gone.has(removal.address) && isIn(before, removal))
   }
-  const remove = gather((removals: Removal[]) => server.insist(() => removeBatch(removals)), limits)
+  const remove = gather((removals: Removal[]) => server.insist(() => removeBatch(removals), 4), limits)
   return async (address, base) => (await remove([{ address, base }]))[0]!
 }

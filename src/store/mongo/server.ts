@@ -5,23 +5,32 @@ export interface MongoServer {
   /** In words, for errors. */
   readonly name: string
   readonly db: Db
-  /** What the driver reports as an UnavailableError, which names the server. */
-  guard<T>(call: () => Promise<T>): Promise<T>
+  /**
+   * Ends for sure, with what the driver reports: a write that is under way when its connection is closed may never be answered by it.
+   * `statements`: how many are sent one after the other, or how many batches are read; each has the time of a call.
+   */
+  bound<T>(call: () => Promise<T>, statements?: number): Promise<T>
+  /** As `bound`, with an UnavailableError, which names the server. */
+  guard<T>(call: () => Promise<T>, statements?: number): Promise<T>
   /** As `guard`; repeated until the server can be reached again, for twice the time of a call. For reads, and for what is harmless to repeat. */
-  insist<T>(call: () => Promise<T>): Promise<T>
+  insist<T>(call: () => Promise<T>, statements?: number): Promise<T>
   unavailable(error: unknown): UnavailableError
   close(): Promise<void>
 }
 
 const pause = 100
+/** The driver's own limits come first: they say more. */
+const grace = 1000
 
-/** `patience`: of one call, in ms. A call that nobody answers is in doubt after this. */
+/** `patience`: of one statement, in ms. One that nobody answers is in doubt after this. */
 const optionsFor = (patience: number): MongoClientOptions => ({
   appName: 'stellwerk',
   serverSelectionTimeoutMS: patience,
   connectTimeoutMS: patience,
   socketTimeoutMS: patience,
   waitQueueTimeoutMS: patience,
+  // Far more than are ever used: a call that is never answered keeps its connection's place.
+  maxPoolSize: 500,
   // What is acknowledged survives the loss of a server; what is read cannot be taken back by one.
   writeConcern: { w: 'majority', journal: true },
   readConcern: { level: 'majority' },
@@ -35,18 +44,29 @@ export async function connectMongo(url: string, defaultDatabase: string, patienc
 
   const unavailable = (error: unknown) =>
     error instanceof UnavailableError ? error : new UnavailableError(`MongoDB at ${name}: ${(error as Error).message}`, { cause: error })
-  const guard = async <T>(call: () => Promise<T>): Promise<T> => {
+  const bound = async <T>(call: () => Promise<T>, statements = 1): Promise<T> => {
+    let timer: NodeJS.Timeout | undefined
+    const late = new Promise<never>((_, reject) => {
+      timer = setTimeout(() => reject(new Unanswered('a call was never answered')), statements * patience + grace)
+    })
     try {
-      return await call()
+      return await Promise.race([call(), late])
+    } finally {
+      clearTimeout(timer)
+    }
+  }
+  const guard = async <T>(call: () => Promise<T>, statements?: number): Promise<T> => {
+    try {
+      return await bound(call, statements)
     } catch (error) {
       throw unavailable(error)
     }
   }
-  const insist = async <T>(call: () => Promise<T>): Promise<T> => {
+  const insist = async <T>(call: () => Promise<T>, statements?: number): Promise<T> => {
     const end = performance.now() + 2 * patience
     for (let tries = 1; ; tries++) {
       try {
-        return await call()
+        return await bound(call, statements)
       } catch (error) {
         if (!isConnectionError(error) || (tries > 1 && performance.now() > end)) throw unavailable(error)
         await new Promise((resolve) => setTimeout(resolve, pause))
@@ -55,18 +75,20 @@ export async function connectMongo(url: string, defaultDatabase: string, patienc
   }
 
   try {
-    await guard(() => client.connect())
+    await guard(() => client.connect(), 2)
     await guard(() => checkVersion(db, name))
   } catch (error) {
     await client.close()
     throw error
   }
-  return { name: `MongoDB at ${name}`, db, guard, insist, unavailable, close: () => client.close() }
+  return { name: `MongoDB at ${name}`, db, bound, guard, insist, unavailable, close: () => client.close() }
 }
+
+class Unanswered extends Error {}
 
 /** Nobody knows whether what was asked for was done; it may go well when asked again. */
 export function isConnectionError(error: unknown): boolean {
-  if (error instanceof MongoNetworkError || error instanceof MongoServerSelectionError) return true
+  if (error instanceof Unanswered || error instanceof MongoNetworkError || error instanceof MongoServerSelectionError) return true
   return error instanceof MongoError && (error.hasErrorLabel('RetryableWriteError') || error.hasErrorLabel('RetryableReadError'))
 }
 
