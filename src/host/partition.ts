@@ -178,6 +178,7 @@ export async function takePartition(parts: HostParts, number: number, owner: str
         partition.push({ envelope: { to: address, event: { type: 'claim', dispatch, worker } }, claim: { answer, abandon } }),
       ),
     push(item) {
+      if (stopped) return abandon([item])
       items.push(item)
       run()
     },
@@ -231,15 +232,19 @@ export async function takePartition(parts: HostParts, number: number, owner: str
       await parts.confirm()
       await openArrived()
       const turn = collect()
-      await storePages(turn.items)
-      parts.counts.turns++
-      parts.counts.events += turn.items.length
-      await runTurn(partition, turn).catch((error) => {
+      await take(turn).catch((error) => {
         abandon(turn.items)
         throw error
       })
       askForFrames()
     }
+  }
+
+  async function take(turn: Collected): Promise<void> {
+    await storePages(turn.items)
+    parts.counts.turns++
+    parts.counts.events += turn.items.length
+    await runTurn(partition, turn)
   }
 
   /** A job that a program names may have been published a moment ago: who is not known is asked for. */
