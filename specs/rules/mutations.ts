@@ -673,6 +673,14 @@ const requirements: Mutation[] = [
     '',
     './contracts-kept.int: a job is submitted',
   ),
+  off('E5 what a dead host owned is taken over', ownership, 'return dead === true', 'return false', 'ownership: hosts that'),
+  off(
+    'W6 one process at a time in a folder',
+    'src/store/folder-lock.ts',
+    'if (!holder) {',
+    'if (holder !== null) {',
+    './folder-hosts.e2e: W6',
+  ),
   off(
     'W3 the end of a job lets the next begin',
     worker,
