@@ -120,6 +120,22 @@ test('redriven: once, however often it is asked; its letter is gone with that wr
   )
 })
 
+test('the host that was asked dies: its caller is told that it may ask again, and then it runs once', async () => {
+  const w = await world()
+  await w.client.submit(once, { fails: 1 }, { id: 'a' })
+  await w.is('a', 'failed')
+  const asked = failure(w.letters.redrive('job:a@1'))
+  w.hostOf.die()
+  await w.host()
+  await w.clock.advance('16s')
+  const told = await asked
+  assert.equal([told!.code, /asking again is safe/.test(told!.message)], ['UNAVAILABLE', true])
+  const again = w.letters.redrive('job:a@1')
+  await w.is('a', 'succeeded')
+  assert.is((await again).redriven, 1)
+  assert.is(w.startsOf('a').length, 2)
+})
+
 test('with an edited input: checked by the contract, recorded, large ones in pages; its history replays', async () => {
   const w = await world()
   await w.client.submit(once, never, { id: 'a' })

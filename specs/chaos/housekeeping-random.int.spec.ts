@@ -63,6 +63,7 @@ async function play(seed: number): Promise<string[]> {
   const waiting = new Map<string, number>()
   let said = 0
   const allowed = new Set(['NOT_ALLOWED', 'NOT_FOUND', 'CONFLICT', 'SUPERSEDED'])
+  let lastDeath = 0
   const say = (what: string, command: Promise<unknown>, then = () => {}) => {
     const name = `${what} (${++said})`
     waiting.set(name, clock.now())
@@ -127,13 +128,23 @@ async function play(seed: number): Promise<string[]> {
     const handle = client.job(one([id, `${id}/m0`, `${id}/output`, `${id}/onEnd-1`, `${id}/x`]))
     one([
       () => say(`retry ${handle.id}`, handle.retry()),
-      () => say(`redrive ${handle.id}`, client.deadLetters.redrive(`job:${handle.id}`)),
+      () => redrive(handle.id),
       () => say(`cancel ${id}`, kind === 'group' ? client.group(id).cancel() : handle.cancel()),
       () => say(`resume ${id}`, client.resume(`as-${id}`.replaceAll('/', '-'), 'bank', 'yes')),
       () => kind === 'group' && say(`seal ${id}`, client.group(id).seal()),
       () => say(`view ${id}`, handle.view()),
       () => say(`why ${id}`, handle.why()),
     ])()
+  }
+
+  /** One host is asked: if it has died since, the caller is told so, and asks again. */
+  function redrive(id: string): void {
+    const at = clock.now()
+    const again = (error: { code?: string }) => {
+      if (error.code !== 'UNAVAILABLE' || lastDeath < at) throw error
+      redrive(id)
+    }
+    say(`redrive ${id}`, client.deadLetters.redrive(`job:${id}`).catch(again))
   }
 
   const end = clock.now() + one([60_000, 150_000])
@@ -146,6 +157,7 @@ async function play(seed: number): Promise<string[]> {
     else if (what < 0.94) {
       const alive = hosts.filter(({ dead }) => !dead)
       const dying = chance(0.4) ? alive : [one(alive)]
+      lastDeath = clock.now()
       for (const host of dying) host.kill()
       for (const _ of dying) hosts.push(world.start(options).faults)
     }

@@ -1,7 +1,7 @@
 import type { Bus } from '../bus/port.ts'
 import { check } from '../definition.ts'
 import type { HistoryEntry } from '../document.ts'
-import { ValidationError } from '../errors.ts'
+import { UnavailableError, ValidationError } from '../errors.ts'
 import { attemptsOf } from '../host/attempts.ts'
 import type { LettersDone, RefusedLetter } from '../host/dead-letters/actions.ts'
 import type { LetterPage, OpenLetter } from '../host/dead-letters/questions.ts'
@@ -18,7 +18,8 @@ export interface DeadLetters {
   /**
    * Runs it again: a job with new attempts, an event or command as it was. `input`, for one letter, replaces its input, and is checked
    * against the published contract. Asked twice for one letter it runs once. For one: throws what refuses it (NotAllowedError for a
-   * member whose group is closed). For a query: all that match, at most once each.
+   * member whose group is closed). For a query: all that match, at most once each. UnavailableError after 15 s if the host that was
+   * asked has died meanwhile: it may have happened, and asking again is safe.
    */
   redrive(which: string | LetterQuery, options?: { input?: unknown; reason?: string }): Promise<{ redriven: number } & LettersRefused>
   /** Takes it off the dead letters. A job stays as it ended, and is removed as others that have ended. */
@@ -39,6 +40,11 @@ export interface OpenedLetter extends Omit<OpenLetter, 'attemptsOmitted'> {
 const patience = 15_000
 const mostRefused = 1000
 
+function unanswered(error: unknown): never {
+  if (!(error instanceof UnavailableError) || error.nobody) throw error
+  throw new UnavailableError(`${error.message} What was asked may have happened; asking again is safe.`, { cause: error })
+}
+
 export function deadLettersOf({ bus, ask, history }: { bus: Bus; ask: Ask; history(id: string): Promise<HistoryEntry[]> }): DeadLetters {
   async function* list(given: LetterQuery = {}): AsyncGenerator<Letter> {
     const query = check(letterQuery, given, 'query')
@@ -58,9 +64,9 @@ export function deadLettersOf({ bus, ask, history }: { bus: Bus; ask: Ask; histo
     return { ...letter, runs: attemptsOmitted ? attemptsOf(all) : letter.runs, history: all }
   }
 
-  /** Asked of one host, once: it changes something. If that gives no answer, asking again is safe. */
+  /** Asked of one host, once: it changes something. */
   async function act(verb: 'redriveLetters' | 'dropLetters', request: object): Promise<LettersDone> {
-    const answer = (await bus.request(`api.${verb}`, request, patience)) as { ok: boolean; error?: Refusal } & LettersDone
+    const answer = (await bus.request(`api.${verb}`, request, patience).catch(unanswered)) as { ok: boolean; error?: Refusal } & LettersDone
     if (!answer.ok) throw errorOf(answer.error!)
     return answer
   }
