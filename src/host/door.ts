@@ -10,7 +10,7 @@ import { callbackInlineLimit, paged, weightOf } from '../payload.ts'
 import type { PoolCapacities } from '../pools.ts'
 import type { Page } from '../store/port.ts'
 import { eventOf, invalid, refusal } from './door/events.ts'
-import type { Item } from './partition.ts'
+import type { Item } from './intake.ts'
 import type { Refusal } from './replies.ts'
 
 /** What the host knows of definitions whose code it need not have. */

@@ -7,12 +7,13 @@ import type { Outcome } from '../decide.ts'
 import type { ActorDocument } from '../document.ts'
 import type { Envelope } from '../envelope.ts'
 import { UnavailableError } from '../errors.ts'
-import type { Page, Store } from '../store/port.ts'
+import type { Store } from '../store/port.ts'
 import { type Cache, createCache } from './cache.ts'
-import { type Contracts, learnNames, type Opened, openFrame, pageOut } from './door.ts'
+import { type Contracts, pageOut } from './door.ts'
 import { createDueTimes } from './due-times.ts'
 import type { StateChange } from './feed.ts'
-import { type Chore, createHousekeeping } from './housekeeping.ts'
+import { createHousekeeping } from './housekeeping.ts'
+import { type Collected, createIntake, type Item } from './intake.ts'
 import { createLeases, type Leases } from './leases.ts'
 import { createLosses } from './losses.ts'
 import { offersOf, type Waiting } from './offers.ts'
@@ -21,33 +22,6 @@ import { createReconciler } from './reconcile.ts'
 import { createReplies } from './replies.ts'
 import type { Retention } from './retention.ts'
 import { runTurn } from './turn.ts'
-
-/** What a turn takes in: an event, and where it came from. */
-export interface Item {
-  envelope: Envelope
-  /** From the stream. */
-  epoch?: number
-  sequence?: number
-  /** Which of the events of its frame it is. */
-  place?: number
-  /** Stream time: when the frame was taken in. */
-  published?: number
-  /** From a document's timer. */
-  timer?: { id: string; generation: number }
-  /** From an actor of this partition: its outbox entry. */
-  from?: [Address, number]
-  /** Pages that its large values were put into, and the envelope as it came before that: what is kept of it as a dead letter. */
-  pages?: readonly Page[]
-  given?: Envelope
-  /** A page that is to be put into the event first. */
-  page?: string
-  /** The value of a callback, read from its page so that it can be checked. */
-  value?: unknown
-  /** A worker's claim: answered with the grant or a refusal, or abandoned if that cannot be decided here any more. */
-  claim?: { answer(grant: Grant | undefined): void; abandon(reason: Error): void }
-  /** Housekeeping: the turn loads its actor, delivers what that sent, and then does this with it. */
-  chore?: Chore
-}
 
 /** The part of a host's own worker that its partitions use to grant at once. */
 export interface OwnWorker {
@@ -121,29 +95,13 @@ export interface Partition extends HostParts {
   stop(): Promise<void>
 }
 
-/** Most events that one turn takes in. */
-const turnEvents = 1000
-/** Most that follows from the frames of one turn, in characters of JSON: it all may pass through the outbox of one actor. */
-const turnSize = 224 * 1024
-/** Frames that may wait in memory for their turn. */
-const framesAhead = 64
-
-/** What one turn takes in. */
-export interface Collected extends Omit<Opened, 'size'> {
-  sequences: number[]
-}
-
-type ReadFrame = Opened & { sequence: number }
-
 /**
  * Takes a partition over: its consumer is made new (older owners can neither pull nor acknowledge from then on), its due times and
  * open work are read, and only then does the first turn begin.
  */
 export async function takePartition(parts: HostParts, number: number, owner: string, onLost: () => void): Promise<Partition> {
   const { bus, store, clock } = parts
-  const items: Item[] = []
-  const arrived: IncomingFrame[] = []
-  const frames: ReadFrame[] = []
+  const intake = createIntake(parts, number)
   const drains: { last: number; done: () => void }[] = []
   let consumer: FrameConsumer | undefined
   let asked = false
@@ -179,7 +137,7 @@ export async function takePartition(parts: HostParts, number: number, owner: str
       ),
     push(item) {
       if (stopped) return abandon([item])
-      items.push(item)
+      intake.add(item)
       run()
     },
     async offer(waiting) {
@@ -204,7 +162,7 @@ export async function takePartition(parts: HostParts, number: number, owner: str
       housekeeping.stop()
       planner.stop()
       await running
-      abandon(items.splice(0))
+      abandon(intake.takeBack())
       await consumer?.stop()
     },
   }
@@ -222,16 +180,15 @@ export async function takePartition(parts: HostParts, number: number, owner: str
       .finally(() => {
         running = undefined
         release?.()
-        if (items.length || frames.length || arrived.length) run()
+        if (!intake.isEmpty) run()
       })
   }
 
   async function turns(): Promise<void> {
     await undefined // what arrives together is one turn; nothing waits for more
-    while (!stopped && (items.length || frames.length || arrived.length)) {
+    while (!stopped && !intake.isEmpty) {
       await parts.confirm()
-      await openArrived()
-      const turn = collect()
+      const turn = await intake.collect()
       await take(turn).catch((error) => {
         abandon(turn.items)
         throw error
@@ -245,29 +202,6 @@ export async function takePartition(parts: HostParts, number: number, owner: str
     parts.counts.turns++
     parts.counts.events += turn.items.length
     await runTurn(partition, turn)
-  }
-
-  /** A job that a program names may have been published a moment ago: who is not known is asked for. */
-  async function openArrived(): Promise<void> {
-    for (const frame of arrived.splice(0)) {
-      if (frame.root !== undefined) await learnNames(parts.contracts, frame.body)
-      const here = { contracts: parts.contracts, partitions: bus.partitions, now: clock.now() }
-      frames.push({ sequence: frame.sequence, ...openFrame(here, number, frame) })
-    }
-  }
-
-  function collect(): Collected {
-    const turn: Collected = { items: items.splice(0, turnEvents), sequences: [], letters: [], refused: [] }
-    let size = 0
-    while (frames.length && (!turn.sequences.length || (turn.items.length < turnEvents && size + frames[0]!.size <= turnSize))) {
-      const frame = frames.shift()!
-      turn.items.push(...frame.items)
-      turn.letters.push(...frame.letters)
-      turn.refused.push(...frame.refused)
-      turn.sequences.push(frame.sequence)
-      size += frame.size
-    }
-    return turn
   }
 
   function abandon(items: Item[]): void {
@@ -293,7 +227,7 @@ export async function takePartition(parts: HostParts, number: number, owner: str
   }
 
   function askForFrames(): void {
-    if (asked || stopped || frames.length + arrived.length >= framesAhead) return
+    if (asked || stopped || intake.isFull) return
     asked = true
     consumer?.more()
   }
@@ -301,7 +235,7 @@ export async function takePartition(parts: HostParts, number: number, owner: str
   function receive(frame: IncomingFrame): void {
     if (stopped) return
     asked = false
-    arrived.push(frame)
+    intake.arrive(frame)
     askForFrames()
     run()
   }

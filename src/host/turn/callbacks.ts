@@ -3,7 +3,8 @@ import type { ActorDocument } from '../../document.ts'
 import type { ActorEvent, Envelope } from '../../envelope.ts'
 import { isStellwerkError } from '../../errors.ts'
 import { readPayload } from '../../payload.ts'
-import type { Item, Partition } from '../partition.ts'
+import type { Item } from '../intake.ts'
+import type { Partition } from '../partition.ts'
 
 /**
  * A callback, and an output that an operator gives, name their job; which definition that is, and so what they must be, only the job's document

@@ -8,8 +8,8 @@ import type { Page } from '../../store/port.ts'
 import type { Cached } from '../cache.ts'
 import type { StateChange } from '../feed.ts'
 import type { Chore } from '../housekeeping.ts'
+import type { Collected, Item } from '../intake.ts'
 import type { Waiting } from '../offers.ts'
-import type { Collected, Item } from '../partition.ts'
 
 /** What one turn gathers until it is over. */
 export interface Turn {
