@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process'
 import { cp, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { type Mutation, mutations } from './mutations.ts'
+import { type Mutation, mutations, specFile, specName } from './mutations.ts'
 
 /**
  * Proof that the specs of the rules see what they are for: each rule is switched off in a copy of the source, and its specs must fail.
@@ -37,7 +37,7 @@ function tell(rule: string, spec: string, red: boolean): void {
 
 /** With all rules on nothing is red: otherwise the table would say nothing. */
 async function checkGreen(): Promise<void> {
-  for (const file of new Set(chosen.flatMap(({ specs }) => specs.map(fileOf)))) {
+  for (const file of new Set(chosen.flatMap(({ specs }) => specs.map(specFile)))) {
     const { failed, ended } = await run(file)
     if (!ended || failed.length) throw new Error(`${file} is red with all rules on: ${failed.join(', ') || 'it does not end'}`)
   }
@@ -56,20 +56,14 @@ async function tryOne({ rule, edits, specs }: Mutation): Promise<[spec: string, 
     )
   }
   const results: [string, boolean][] = []
-  for (const file of new Set(specs.map(fileOf))) {
+  for (const file of new Set(specs.map(specFile))) {
     const { failed, ended } = await run(file)
     for (const spec of specs) {
-      const name = spec.slice(spec.indexOf(': ') + 2)
-      if (fileOf(spec) === file) results.push([spec, !ended || failed.some((one) => one.startsWith(name))])
+      if (specFile(spec) === file) results.push([spec, !ended || failed.some((one) => one.startsWith(specName(spec)))])
     }
   }
   for (const [path, text] of before) await writeFile(path, text)
   return results
-}
-
-function fileOf(spec: string): string {
-  const name = spec.slice(0, spec.indexOf(': '))
-  return name.includes('/') ? join('specs', `${name}.spec.ts`) : `specs/rules/${name}.int.spec.ts`
 }
 
 /** Names of the tests that failed; `ended`: all of them were run. */

@@ -1,3 +1,5 @@
+import { join } from 'node:path'
+
 /** A rule, switched off: what is replaced in which file, and the specs that must fail then (`file: beginning of the test's name`; a file of this folder, or a path from `specs`). */
 export interface Mutation {
   rule: string
@@ -10,6 +12,14 @@ interface Edit {
   find: string
   replace: string
 }
+
+export function specFile(spec: string): string {
+  const name = spec.slice(0, spec.indexOf(': '))
+  return name.includes('/') ? join('specs', `${name}.spec.ts`) : `specs/rules/${name}.int.spec.ts`
+}
+
+/** How the name of the test begins. */
+export const specName = (spec: string): string => spec.slice(spec.indexOf(': ') + 2)
 
 const turn = 'src/host/turn.ts'
 const apply = 'src/host/turn/apply.ts'
@@ -198,8 +208,8 @@ const delivery: Mutation[] = [
   off(
     'P11 acknowledged last',
     turn,
-    '  await publish(partition, turn)\n',
-    '  partition.acknowledge(collected.sequences)\n  await publish(partition, turn)\n',
+    '  await publish(partition, turn).catch(',
+    '  partition.acknowledge(collected.sequences)\n  await publish(partition, turn).catch(',
     'order: P11',
     'everywhere: a second death',
   ),
