@@ -31,7 +31,7 @@ interface GroupWork {
 export type Progress = Readonly<Record<string, Step>>
 export interface Step {
   readonly state: 'waiting' | 'preparing' | 'running' | 'succeeded' | 'failed' | 'cancelled' | 'skipped'
-  /** Round of its job: +1 for each restart of the same job. */
+  /** +1 for each restart, of the same job or with a new one: what was said in an earlier round does not count. */
   readonly round: number
   /** Which of its jobs: +1 where a restart needs a new one. */
   readonly nth: number
@@ -167,7 +167,9 @@ export function restart(chain: Address, steps: Steps, before: Progress): Moved {
     else if (step.state === 'failed' && !behind && sameJob) {
       progress[name] = { ...step, state: 'running', round: step.round + 1 }
       out.push({ type: 'send', params: { to: addressOf(chain, name, step, terms), event: { type: 'again', round: step.round + 1 } } })
-    } else progress[name] = { state: 'waiting', round: step.round, nth: step.state === 'skipped' ? step.nth : step.nth + 1 }
+    } else
+      progress[name] =
+        step.state === 'skipped' ? { ...step, state: 'waiting' } : { state: 'waiting', round: step.round + 1, nth: step.nth + 1 }
   }
   const moved = advance(chain, steps, progress)
   return { progress: moved.progress, out: [...out, ...moved.out] }

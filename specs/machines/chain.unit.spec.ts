@@ -156,6 +156,33 @@ chains('cancelled: what runs is told, nothing begins, and it ends when nothing i
   c.start(2)
   assert.equal(c.take(), ['submit job:…/2/audit', 'submit job:…/input/post'], 'back in the plan: from where it was')
 })
+chains('what an earlier job of a step has said is not the end of the job that is in its place', () => {
+  const c = actor()
+  c.start()
+  c.send({ type: 'cancel' })
+  c.end('load')
+  c.end('audit', 'cancelled')
+  c.start(2)
+  c.take()
+  c.send({ type: 'ended', key: 'audit', round: 0, state: 'cancelled' })
+  assert.is(c.why().length, 2, 'audit and the input of post are under way')
+  c.end('post/input', 'failed')
+  c.end('audit')
+  c.end('tidy')
+  c.start(3)
+  c.take()
+  c.send({ type: 'ended', key: 'post/input', round: 0, state: 'failed' })
+  c.send({ type: 'ended', key: 'tidy', round: 0, state: 'succeeded' })
+  assert.equal(
+    c.why().map(({ on }) => on),
+    ['job:E/2026-11-23/main/2/input/post'],
+  )
+  c.end('post/input')
+  c.end('post')
+  c.end('tidy')
+  assert.is(c.state, 'succeeded')
+  assert.ok(c.take().includes('submit job:…/2/tidy'))
+})
 chains('cancelled too late: all steps have succeeded', () => {
   const c = actor({ load: job('load') })
   c.start()

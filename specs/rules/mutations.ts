@@ -1255,6 +1255,13 @@ const chained: readonly Mutation[] = [
     './chains.int: started by hand',
   ),
   off(
+    'C9 a new job of a step has a round of its own',
+    'actors/chain/steps.ts',
+    'round: step.round + 1, nth: step.nth + 1',
+    'round: step.round, nth: step.nth + 1',
+    'machines/chain.unit: what an earlier job',
+  ),
+  off(
     'C2 what is behind a failed step does not run',
     'actors/chain/steps.ts',
     "if (terms.when === 'all-succeeded' && all.some",
