@@ -198,6 +198,27 @@ chains('all-finished: a step runs however those before it ended, and gets what t
   await d.host.stop()
 })
 
+chains('all-finished: a step that never began is not waited for', async () => {
+  const steps = {
+    load: step(load.with({})),
+    post: step(post.with({ rows: 1 }), { after: ['load'] }),
+    print: step({ members: [print.with({ row: 'a' }, { key: 'a' })] }, { after: ['load'] }),
+    mail: step(
+      mail.with((outputs) => ({ text: JSON.stringify(outputs) })),
+      { after: ['load', 'post', 'print'], when: 'all-finished' },
+    ),
+  }
+  const d = await deployment([defineChain({ name: 'tidy', steps })])
+  d.behave((job) => {
+    if (job === 'load') throw new TerminalError('no')
+  })
+  const run = await d.client.chain('tidy').start()
+  const { state, steps: ended } = await d.ended(run)
+  assert.equal([state, ended], ['failed', { load: 'failed', post: 'skipped', print: 'skipped', mail: 'succeeded' }])
+  assert.equal(d.said, ['{}'])
+  await d.host.stop()
+})
+
 chains('cancelled: what runs is told, what waits never begins, and a restart goes on', async () => {
   const d = await deployment([report])
   const told: unknown[] = []

@@ -88,7 +88,8 @@ function make(chain: Address, steps: Steps, name: string, progress: Progress): S
   const terms = steps[name]!
   const { maker } = terms.work
   const step = progress[name]!
-  const given = Object.fromEntries(terms.after.map((other) => [other, addressOf(chain, other, progress[other]!, steps[other]!)]))
+  const outputs = terms.after.filter((other) => progress[other]!.state === 'succeeded')
+  const given = Object.fromEntries(outputs.map((other) => [other, addressOf(chain, other, progress[other]!, steps[other]!)]))
   const member = { group: chain, key: `${name}/input`, index: 0, round: step.round, wanted: true }
   const group = 'group' in terms.work ? { group: addressOf(chain, name, step, terms) } : {}
   const event = { type: 'submit', ...maker!, input: { value: { chain, step: name, steps: given, ...group } }, member }

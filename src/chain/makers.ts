@@ -2,7 +2,6 @@ import { type Address, idOf, rootOf } from '../address.ts'
 import { isDate } from '../calendar/dates.ts'
 import type { Client } from '../client.ts'
 import { defineJob, type Handler } from '../definition.ts'
-import { isStellwerkError, JobCancelledError, JobFailedError } from '../errors.ts'
 import { type ChainDefinition, makerOf } from './definition.ts'
 import type { ChainFacts, Outputs } from './step.ts'
 
@@ -11,7 +10,7 @@ interface MakerInput {
   chain: Address
   /** Whose input it is. */
   step: string
-  /** By name: the jobs and groups whose outputs it gets. */
+  /** By name: the jobs and groups whose outputs it gets. They have succeeded. */
   steps: Record<string, Address>
   /** The group that it submits. */
   group?: Address
@@ -31,24 +30,14 @@ async function run(client: Asking, makers: ChainDefinition['makers'], { chain, s
   // Its code is another here than where it was begun; where that runs still, it may have the step.
   if (!made) throw new Error(`${rootOf(chain)} has no step "${step}" that makes an input in the code of this host`)
   const outputs: Outputs = {}
-  for (const [name, address] of Object.entries(steps)) outputs[name] = await outputOf(client, address)
+  for (const [name, address] of Object.entries(steps))
+    outputs[name] = await (address.startsWith('group:') ? client.group(idOf(address)) : client.job(idOf(address))).result()
   const facts = factsOf(chain, ((await client.actor(chain).view()) as { input?: unknown }).input)
   if ('make' in made) return made.make(...([outputs, facts] as never[]))
   const { members, ...rest } = made.group
   const given = typeof members === 'function' ? await members(outputs, facts) : members
   await client.submitGroup({ ...rest, id: idOf(group!), members: given })
   return null
-}
-
-/** Steps before it have ended, however: of one that did not succeed there is none. */
-async function outputOf(client: Asking, address: Address): Promise<unknown> {
-  const id = idOf(address)
-  try {
-    return await (address.startsWith('group:') ? client.group(id) : client.job(id)).result()
-  } catch (error) {
-    if (error instanceof JobFailedError || error instanceof JobCancelledError || isStellwerkError(error, 'NOT_FOUND')) return undefined
-    throw error
-  }
 }
 
 export function factsOf(chain: Address, input: unknown): ChainFacts {

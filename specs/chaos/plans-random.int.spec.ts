@@ -1,0 +1,176 @@
+import { suite } from 'uvu'
+import * as assert from 'uvu/assert'
+import { addressOf, type Progress, type Steps } from '../../actors/chain/steps.ts'
+import type { ChainContext } from '../../actors/chain.ts'
+import { unpack } from '../../actors/plan/packed.ts'
+import { keyOf } from '../../actors/plan/state.ts'
+import { step as decided } from '../../actors/plan/step.ts'
+import type { PlanContext } from '../../actors/plan.ts'
+import { defineCalendar } from '../../src/calendar/calendar.ts'
+import { weekdays } from '../../src/calendar/dates.ts'
+import { type ChainDefinition, defineChain } from '../../src/chain/definition.ts'
+import { type Step, step } from '../../src/chain/step.ts'
+import type { ActorDocument } from '../../src/document.ts'
+import type { RunOptions } from '../../src/plan/runs.ts'
+import { type Random, seededRandom, seedOf } from '../support/random.ts'
+import { bind, once, virtualWorld, work } from '../support/virtual-world.ts'
+
+/**
+ * Two minutes of a date, by chance: chains of jobs, groups and made inputs that fail now and then, after each other and at times, while somebody
+ * removes, restores, links, releases, restarts and cancels, and hosts die. When it is quiet again the plan, its chains and their jobs tell the same
+ * story, nothing that could start has not, and whatever waits says why.
+ * `SEEDS=n … --seed N` plays so many, from this one on.
+ */
+const date = '2026-11-23'
+const self = `plan:UTC/${date}`
+const always = defineCalendar({ name: 'always', timezone: 'UTC', days: [...weekdays] })
+
+function randomChain(random: Random, n: number): ChainDefinition {
+  const { chance, between, pick } = random
+  const given = () => ({ ms: pick([1, 200, 3000, 9000])!, fails: pick([0, 0, 0, 1, 9])! })
+  const steps: Record<string, Step> = {}
+  for (const name of ['a', 'b', 'c', 'd'].slice(0, between(1, 4))) {
+    const after = Object.keys(steps).filter(() => chance(0.6))
+    const when = chance(0.4) ? ('all-finished' as const) : undefined
+    const [job, input] = [pick([work, once])!, given()]
+    const members = Array.from({ length: between(0, 3) }, (_, i) => pick([work, once])!.with(given(), { key: `m${i}` }))
+    const done = pick([
+      job.with(input),
+      job.with(() => input),
+      { members, output: chance(0.6) ? bind.with({ ms: 100 }) : undefined, when: pick(['all-finished', 'all-succeeded'] as const) },
+      { members: () => members },
+    ] as Step['work'][])!
+    steps[name] = step(done as never, { after, when })
+  }
+  const time = () => (chance(0.5) ? `00:00:${between(1, 59).toString().padStart(2, '0')}` : undefined)
+  const run = (name?: string): RunOptions => ({
+    calendar: always,
+    name,
+    at: time(),
+    withoutPredecessorsAt: time(),
+    after: Array.from({ length: n }, (_, i) => `c${i}`).filter(() => chance(1.5 / (n + 1))),
+    missed: pick(['run', 'skip'] as const),
+  })
+  return defineChain({ name: `c${n}`, runs: chance(0.2) ? [run('x'), run('y')] : [run()], steps })
+}
+
+async function play(seed: number): Promise<string[]> {
+  const random = seededRandom(seed)
+  const { chance, between } = random
+  const one = <T>(of: readonly T[]): T => random.pick(of)!
+  const chains = Array.from({ length: between(2, 6) }, (_, n) => randomChain(random, n))
+  const world = virtualWorld({ partitions: one([1, 4]) })
+  const { client, clock, store } = world
+  const hosts = [world.start({ chains }).faults, world.start({ chains }).faults]
+  await clock.advance('1s')
+
+  const problems: string[] = []
+  const waiting = new Map<string, number>()
+  let said = 0
+  const allowed = new Set(['NOT_ALLOWED', 'NOT_FOUND', 'CONFLICT', 'VALIDATION'])
+  const say = (what: string, command: () => Promise<unknown>) => {
+    const name = `${what} (${++said})`
+    waiting.set(name, clock.now())
+    command()
+      .catch((error) => allowed.has(error.code) || problems.push(`${name}: ${error.code} ${error.message}`))
+      .finally(() => waiting.delete(name))
+  }
+  const plan = client.plan(date, { zone: 'UTC' })
+  const runsOf = ({ terms: { runs } }: ChainDefinition) => runs.map(({ name }) => name)
+  function command(): void {
+    const chain = one(chains)
+    const run = one(runsOf(chain))
+    const target = one([chain.name, keyOf(chain.name, run)])
+    const instance = client.chain(chain.name).run(`${date}/${run}`)
+    const job = client.job(`${chain.name}/${date}/${run}/${one(['', '2/', 'input/'])}${one(['a', 'b', 'c'])}`)
+    one([
+      () => say(`remove ${target}`, () => plan.remove(target)),
+      () => say(`deactivate ${target}`, () => plan.deactivate(target)),
+      () => say(`restore ${target}`, () => plan.restore(target)),
+      () => say(`restore ${target}`, () => plan.restore(target)),
+      () =>
+        say(`link ${target}`, () =>
+          plan.link(
+            target,
+            chains.slice(0, 3).filter(() => chance(0.3)),
+          ),
+        ),
+      () => say(`release ${target}`, () => plan.release(target, { now: chance(0.5) })),
+      () => say(`restart ${target}`, () => plan.restart(target)),
+      () => say(`restart ${target}`, () => plan.restart(target)),
+      () => say(`restart of ${instance.address}`, () => instance.restart()),
+      () => say(`cancel ${instance.address}`, () => instance.cancel()),
+      () => say(`retry ${job.id}`, () => job.retry()),
+      () => say(`cancel ${job.id}`, () => job.cancel()),
+      () => say('show', () => plan.show()),
+    ])()
+  }
+
+  const end = clock.now() + 120_000
+  while (clock.now() < end) {
+    const what = random.next()
+    if (what < 0.5) command()
+    else if (what < 0.56) {
+      const alive = hosts.filter(({ dead }) => !dead)
+      const dying = chance(0.4) ? alive : [one(alive)]
+      for (const host of dying) host.kill()
+      for (const _ of dying) hosts.push(world.start({ chains }).faults)
+    }
+    await clock.advance(one([0, 1, 50, 500, 2000, 5000]))
+  }
+  await clock.advance('60s')
+  for (const [name, at] of waiting) if (clock.now() > at + 25_000) problems.push(`not answered: ${name}`)
+  problems.push(...(await wrong(await world.docs(), clock.now())))
+  for (const letter of world.bus.deadLetters) problems.push(`dead letter: ${JSON.stringify(letter)}`)
+  problems.push(...(await world.problems()))
+  if ((await store.load([self])).length !== 1) problems.push('there is no plan')
+  return problems
+}
+
+const ended = new Set(['succeeded', 'failed', 'cancelled'])
+
+/** Where the plan, its chains and their jobs do not tell the same story. */
+async function wrong(docs: readonly ActorDocument[], now: number): Promise<string[]> {
+  const by = new Map(docs.map((doc) => [doc._id, doc]))
+  const problems: string[] = []
+  const plan = unpack((by.get(self)!.snapshot.context as PlanContext).packed!)
+  for (const decision of decided(plan, { type: 'time' }, now).decisions) problems.push(`not done: ${JSON.stringify(decision)}`)
+  for (const { chain, run, instance, rounds } of Object.values(plan.runs)) {
+    const doc = by.get(`chain:${chain}/${date}/${run}`)
+    if (!doc) {
+      if (rounds) problems.push(`${chain}/${run} was started ${rounds} times and is not there`)
+      continue
+    }
+    if (!ended.has(doc.state)) problems.push(`${doc._id} is ${doc.state}`)
+    if (instance && instance.state !== 'skipped' && instance.state !== doc.state)
+      problems.push(`${doc._id} is ${doc.state}, in the plan ${instance.state}`)
+    const { round, steps, progress } = doc.snapshot.context as { round: number; steps: Steps; progress: Progress } & ChainContext
+    if (round !== rounds) problems.push(`${doc._id} is in round ${round}, in the plan ${rounds}`)
+    for (const [name, { state, nth }] of Object.entries(progress)) {
+      if (state === 'skipped') continue
+      const own = by.get(addressOf(doc._id, name, { nth }, steps[name]!))
+      const maker = by.get(addressOf(doc._id, name, { nth }, steps[name]!, true))
+      if (own?.state !== state && maker?.state !== state)
+        problems.push(`${doc._id}: ${name} is ${state}, its work ${own?.state}, its maker ${maker?.state}`)
+    }
+  }
+  for (const { _id, type, state, status } of docs)
+    if ((type === 'job' || type === 'group' || type === 'chain') && status !== 'done') problems.push(`${_id} is left, ${state}`)
+  return problems
+}
+
+const test = suite('plans and chains, by chance: C2 C4 C8 C9 C12 [memory]')
+
+test('the plan, its chains and their jobs tell the same story', async () => {
+  const first = seedOf()
+  const seeds = Number(process.env.SEEDS ?? 6)
+  let bad = 0
+  for (let seed = first; seed < first + seeds; seed++) {
+    const problems = await play(seed)
+    if (!problems.length) continue
+    bad++
+    console.log(`seed ${seed}: ${problems.slice(0, 8).join('; ')}`)
+  }
+  assert.is(bad, 0)
+})
+test.run()
