@@ -2,8 +2,8 @@ import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { z } from 'zod'
 import { type Context, defineJob } from '../../src/definition.ts'
-import type { ActorDocument, HistoryEntry } from '../../src/document.ts'
 import { startsNotAllowed } from '../support/effects.ts'
+import { keepHistories } from '../support/kept-histories.ts'
 import { seededRandom, seedOf } from '../support/random.ts'
 import { bind, once, placed, virtualWorld, work } from '../support/virtual-world.ts'
 
@@ -175,28 +175,6 @@ async function play(seed: number): Promise<string[]> {
   for (const letter of world.bus.deadLetters) problems.push(`dead letter: ${JSON.stringify(letter)}`)
   problems.push(...startsNotAllowed(world.effects, histories.all()))
   return problems
-}
-
-/** What was ever written, since it does not stay. */
-function keepHistories(store: ReturnType<typeof virtualWorld>['store']) {
-  const kept = new Map<string, { doc: ActorDocument; history: Map<number, HistoryEntry> }>()
-  const seen = new Set<string>()
-  const { commit } = store
-  store.commit = async (writes) => {
-    const answers = await commit(writes)
-    writes.forEach(({ doc }, i) => {
-      seen.add(doc._id)
-      if (!answers[i] || doc.removedAt !== undefined) return
-      const of = kept.get(`${doc._id} ${doc.inc}`) ?? { doc, history: new Map() }
-      of.doc = doc
-      doc.history.forEach((entry, at) => of.history.set(entry.v * 1000 + (at - doc.history.findIndex(({ v }) => v === entry.v)), entry))
-      kept.set(`${doc._id} ${doc.inc}`, of)
-    })
-    return answers
-  }
-  const all = () =>
-    [...kept.values()].map(({ doc, history }) => ({ doc, history: [...history].sort(([a], [b]) => a - b).map(([, entry]) => entry) }))
-  return { seen, all }
 }
 
 const test = suite('housekeeping, by chance: G7 E11 P16 [memory]')
