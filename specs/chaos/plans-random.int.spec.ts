@@ -1,9 +1,9 @@
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { addressOf, type Progress, type Steps } from '../../actors/chain/steps.ts'
+import { addressOf } from '../../actors/chain/steps.ts'
 import type { ChainContext } from '../../actors/chain.ts'
 import { unpack } from '../../actors/plan/packed.ts'
-import { keyOf } from '../../actors/plan/state.ts'
+import { keyOf, type PlannedRun } from '../../actors/plan/state.ts'
 import { step as decided } from '../../actors/plan/step.ts'
 import type { PlanContext } from '../../actors/plan.ts'
 import { defineCalendar } from '../../src/calendar/calendar.ts'
@@ -87,6 +87,7 @@ async function play(seed: number): Promise<string[]> {
     const run = one(runsOf(chain))
     const target = one([chain.name, keyOf(chain.name, run)])
     const instance = client.chain(chain.name).run(`${date}/${run}`)
+    const by = client.chain(chain.name).run(`by-hand-${between(0, 2)}`)
     const job = client.job(`${chain.name}/${date}/${run}/${one(['', '2/', 'input/'])}${one(['a', 'b', 'c'])}`)
     one([
       () => say(`remove ${target}`, () => plan.remove(target)),
@@ -105,6 +106,9 @@ async function play(seed: number): Promise<string[]> {
       () => say(`restart ${target}`, () => plan.restart(target)),
       () => say(`restart of ${instance.address}`, () => instance.restart()),
       () => say(`cancel ${instance.address}`, () => instance.cancel()),
+      () => say(`start ${by.address}`, () => client.chain(chain.name).start(one([null, 1]), { id: by.address.split('/')[1]! })),
+      () => say(`restart of ${by.address}`, () => by.restart()),
+      () => say(`cancel ${by.address}`, () => by.cancel()),
       () => say(`retry ${job.id}`, () => job.retry()),
       () => say(`cancel ${job.id}`, () => job.cancel()),
       () => say('show', () => plan.show()),
@@ -125,53 +129,53 @@ async function play(seed: number): Promise<string[]> {
   }
   await clock.advance('60s')
   for (const [name, at] of waiting) if (clock.now() > at + 25_000) problems.push(`not answered: ${name}`)
-  problems.push(...(await wrong(await store.load([...histories.seen]), clock.now())))
+  problems.push(...wrong(await store.load([...histories.seen]), clock.now()))
   for (const letter of world.bus.deadLetters) problems.push(`dead letter: ${JSON.stringify(letter)}`)
   problems.push(...startsNotAllowed(world.effects, histories.all()))
   if ((await store.load([self])).length !== 1) problems.push('there is no plan')
   return problems
 }
 
-const ended = new Set(['succeeded', 'failed', 'cancelled'])
-
 /** Where the plan, its chains and their jobs do not tell the same story. */
-async function wrong(docs: readonly ActorDocument[], now: number): Promise<string[]> {
+function wrong(docs: readonly ActorDocument[], now: number): string[] {
+  const plan = unpack((docs.find(({ _id }) => _id === self)!.snapshot.context as PlanContext).packed!)
+  const undone = decided(plan, { type: 'time' }, now).decisions.map((decision) => `not done: ${JSON.stringify(decision)}`)
   const by = new Map(docs.map((doc) => [doc._id, doc]))
-  const problems: string[] = []
-  const plan = unpack((by.get(self)!.snapshot.context as PlanContext).packed!)
-  for (const decision of decided(plan, { type: 'time' }, now).decisions) problems.push(`not done: ${JSON.stringify(decision)}`)
-  for (const { chain, run, instance, rounds } of Object.values(plan.runs)) {
-    const doc = by.get(`chain:${chain}/${date}/${run}`)
-    if (!doc) {
-      if (rounds) problems.push(`${chain}/${run} was started ${rounds} times and is not there`)
-      continue
-    }
-    if (doc.removedAt !== undefined) {
-      // What was restarted after that has failed: it cannot go on.
-      if (rounds !== (doc.snapshot.context as ChainContext).round && instance?.state !== 'failed')
-        problems.push(`${doc._id} was removed, in the plan ${instance?.state}`)
-      for (const { _id, removedAt } of docs)
-        if (removedAt === undefined && _id.includes(`:${chain}/${date}/${run}/`)) problems.push(`${_id} is left of what was removed`)
-      continue
-    }
-    if (!ended.has(doc.state)) problems.push(`${doc._id} is ${doc.state}`)
-    if (instance && instance.state !== 'skipped' && instance.state !== doc.state)
-      problems.push(`${doc._id} is ${doc.state}, in the plan ${instance.state}`)
-    const { round, steps, progress } = doc.snapshot.context as { round: number; steps: Steps; progress: Progress } & ChainContext
-    if (round !== rounds) problems.push(`${doc._id} is in round ${round}, in the plan ${rounds}`)
-    for (const [name, { state, nth }] of Object.entries(progress)) {
-      if (state === 'skipped') continue
-      const own = by.get(addressOf(doc._id, name, { nth }, steps[name]!))
-      const maker = by.get(addressOf(doc._id, name, { nth }, steps[name]!, true))
-      if (own?.state !== state && maker?.state !== state)
-        problems.push(`${doc._id}: ${name} is ${state}, its work ${own?.state}, its maker ${maker?.state}`)
-    }
-  }
-  for (const { _id, type, state, status, removedAt } of docs)
-    if (removedAt === undefined && (type === 'job' || type === 'group' || type === 'chain') && status !== 'done')
-      problems.push(`${_id} is left, ${state}`)
-  return problems
+  const runs = Object.values(plan.runs).flatMap((run) => wrongRun(run, by.get(`chain:${run.chain}/${date}/${run.run}`)))
+  const chains = docs
+    .filter(({ type }) => type === 'chain')
+    .flatMap((doc) => (doc.removedAt === undefined ? wrongChain(doc, by) : leftOf(doc, docs)))
+  const left = docs.filter(
+    ({ type, status, removedAt }) => removedAt === undefined && ['job', 'group', 'chain'].includes(type) && status !== 'done',
+  )
+  return [...undone, ...runs, ...chains, ...left.map(({ _id, state }) => `${_id} is left, ${state}`)]
 }
+
+function wrongRun({ chain, run, rounds, instance }: PlannedRun, doc: ActorDocument | undefined): string[] {
+  if (!doc) return rounds ? [`${chain}/${run} was started ${rounds} times and is not there`] : []
+  const { round } = doc.snapshot.context as ChainContext
+  // What was removed and is started again has failed: it cannot go on.
+  if (doc.removedAt !== undefined && round !== rounds)
+    return instance?.state === 'failed' ? [] : [`${doc._id} was removed, in the plan ${instance?.state}`]
+  if (round !== rounds) return [`${doc._id} is in round ${round}, in the plan ${rounds}`]
+  if (!instance || instance.state === 'skipped' || instance.state === doc.state) return []
+  return [`${doc._id} is ${doc.state}, in the plan ${instance.state}`]
+}
+
+function wrongChain({ _id, snapshot }: ActorDocument, by: ReadonlyMap<string, ActorDocument>): string[] {
+  const { steps, progress } = snapshot.context as ChainContext
+  return Object.entries(progress).flatMap(([name, { state, nth }]) => {
+    const [own, maker] = [false, true].map((making) => by.get(addressOf(_id, name, { nth }, steps[name]!, making))?.state)
+    return state === 'skipped' || own === state || maker === state
+      ? []
+      : [`${_id}: ${name} is ${state}, its work ${own}, its maker ${maker}`]
+  })
+}
+
+const leftOf = ({ _id, type }: ActorDocument, docs: readonly ActorDocument[]): string[] =>
+  docs
+    .filter((doc) => doc.removedAt === undefined && doc._id.includes(`${_id.slice(type.length)}/`))
+    .map((doc) => `${doc._id} is left of what was removed`)
 
 const test = suite('plans and chains, by chance: C2 C4 C8 C9 C12 [memory]')
 
