@@ -162,8 +162,10 @@ function wrongRun({ chain, run, rounds, instance }: PlannedRun, doc: ActorDocume
   return [`${doc._id} is ${doc.state}, in the plan ${instance.state}`]
 }
 
-function wrongChain({ _id, snapshot }: ActorDocument, by: ReadonlyMap<string, ActorDocument>): string[] {
+function wrongChain({ _id, state: whole, snapshot }: ActorDocument, by: ReadonlyMap<string, ActorDocument>): string[] {
   const { steps, progress } = snapshot.context as ChainContext
+  const all = Object.values(progress).every(({ state }) => state === 'succeeded')
+  if (progress.a && all !== (whole === 'succeeded')) return [`${_id} is ${whole}: ${JSON.stringify(progress)}`]
   return Object.entries(progress).flatMap(([name, { state, nth }]) => {
     const [own, maker] = [false, true].map((making) => by.get(addressOf(_id, name, { nth }, steps[name]!, making))?.state)
     return state === 'skipped' || own === state || maker === state
