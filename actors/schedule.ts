@@ -42,7 +42,7 @@ type ScheduleEvent = { at: number; self: Address; facts: Times } & (
   /** Now, besides its times. `id`: the same is started once. */
   | { type: 'trigger'; id: string }
   /** From its topic. */
-  | { type: 'occurred'; id: string; data: Payload }
+  | { type: 'occurred'; topic: Address; id: string; data: Payload }
 )
 /** What its times are, as known when the event was decided: recorded with it, so that a replay needs no time zones. */
 interface Times {
@@ -88,6 +88,7 @@ const scheduleSetup = setup({
   },
   guards: {
     isNothingNew: ({ context, event }) => event.type === 'declare' && canonical(event.terms) === canonical(context.code ?? null),
+    isAwaited: ({ context, event }) => event.type === 'occurred' && event.topic === context.topic,
     isUnset: ({ context, event }) => termsOf(after({ context, event })) === undefined,
   },
   actions: {
@@ -172,7 +173,7 @@ const scheduleMachine = scheduleSetup.createMachine({
           { target: 'active', reenter: true, actions: ['note', ...emit] },
         ],
         trigger: { actions: ['trigger', ...emit] },
-        occurred: { actions: ['occur', ...emit] },
+        occurred: [{ guard: 'isAwaited', actions: ['occur', ...emit] }, {}],
         pause: 'paused',
         resume: {},
         remove: { target: 'removed', actions: ['leave', ...emit] },

@@ -38,8 +38,8 @@ const topicSetup = setup({
 })
 
 const tellAll = ({ context: { followers }, event }: Args) => {
-  const { id, data } = event as Extract<TopicEvent, { type: 'raise' }>
-  return { effects: followers.map((to) => ({ type: 'send' as const, params: { to, event: { type: 'occurred', id, data } } })) }
+  const { id, data, self } = event as Extract<TopicEvent, { type: 'raise' }>
+  return { effects: followers.map((to) => ({ type: 'send' as const, params: { to, event: { type: 'occurred', topic: self, id, data } } })) }
 }
 
 /** An event by its name: whoever raises it need not know what starts by it. What subscribes later does not hear of it. */
@@ -70,7 +70,8 @@ export const topic: ActorType = {
   version: 1,
   machine: topicMachine,
   creates: new Set(['subscribe', 'raise']),
-  unmarked: new Set(['subscribe', 'unsubscribe']),
+  // Subscribing and leaving undo each other: said again, and late, either would be wrong.
+  unmarked: new Set(),
   history: 'recent',
   view: ({ value }) => ({ state: value as string, final: false }),
   why: () => [],

@@ -6,11 +6,13 @@ import { defineChain } from '../src/chain/definition.ts'
 import { step } from '../src/chain/step.ts'
 import { defineJob } from '../src/definition.ts'
 import { embedded } from '../src/embedded.ts'
+import type { ActorEvent } from '../src/envelope.ts'
 import { createHost, type HostOptions } from '../src/host/host.ts'
 import { replay } from '../src/testing/replay.ts'
 import { virtualClock } from '../src/testing/virtual-clock.ts'
 import { seededRandom, seedOf } from './support/random.ts'
 import { refused } from './support/refused.ts'
+import { virtualWorld, work } from './support/virtual-world.ts'
 
 const note = defineJob({ name: 'note', input: z.object({ text: z.string() }) })
 const file = defineChain({
@@ -184,6 +186,33 @@ test('what is set counts before what code says, until it is unset', async () => 
   await refused('NOT_ALLOWED', /is in no code: remove it, or set it/, () => client.schedule('own').unset())
   await second.stop()
   await host.stop()
+})
+
+test('what a schedule said earlier, told once more and late, changes nothing; nor does an event that it waits for no more', async () => {
+  const { clock, bus, client, host, startsOf, doc } = virtualWorld()
+  await host()
+  const said = bus.connect('late')
+  const tell = (name: string, to: string, event: ActorEvent, n: number) =>
+    said.publish([{ partition: 0, id: `${name} ${n}`, events: [{ to, event, from: 'schedule:s', inc: 'of s', n }] }])
+  const set = async (options: object) => {
+    const answered = client.schedule('s').set({ starts: work.with({}), ...options })
+    await clock.advance('1s')
+    await answered
+  }
+  const follower = 'schedule:s'
+  await tell('first', 'topic:a', { type: 'subscribe', follower }, 1)
+  await tell('first', 'topic:a', { type: 'unsubscribe', follower }, 2)
+  await tell('first', 'topic:a', { type: 'subscribe', follower }, 3)
+  await tell('again', 'topic:a', { type: 'unsubscribe', follower }, 2)
+  await clock.advance('1s')
+  const { followers } = (await doc('topic:a')).snapshot.context as { followers: string[] }
+  assert.equal(followers, [follower], 'the owner of before was slow to say it')
+
+  await set({ on: 'b' })
+  await client.raise('a', undefined, { id: 'of-a' })
+  await client.raise('b', undefined, { id: 'of-b' })
+  await clock.advance('1s')
+  assert.equal([startsOf('s/of-a').length, startsOf('s/of-b').length], [0, 1])
 })
 
 test('a replay decides the same, without asking any calendar', async () => {

@@ -1255,6 +1255,20 @@ const chained: readonly Mutation[] = [
     './chains.int: started by hand',
   ),
   off(
+    'C4 what a schedule said earlier does not count once more',
+    'actors/topic.ts',
+    'unmarked: new Set()',
+    "unmarked: new Set(['subscribe', 'unsubscribe'])",
+    './schedules.int: what a schedule said earlier',
+  ),
+  off(
+    'C4 only the event that it waits for starts it',
+    'actors/schedule.ts',
+    "{ guard: 'isAwaited', actions: ['occur', ...emit] }",
+    "{ actions: ['occur', ...emit] }",
+    './schedules.int: what a schedule said earlier',
+  ),
+  off(
     'C9 a new job of a step has a round of its own',
     'actors/chain/steps.ts',
     'round: step.round + 1, nth: step.nth + 1',
