@@ -152,6 +152,7 @@ const startedAgain = [
   {},
 ] as const
 const again = {
+  predecessorEnded: { actions: ['noteGroup', ...emit] },
   start: [{ guard: 'goesOn', ...goOn }, { guard: 'isNewRound', ...begin }, ...startedAgain],
   restart: [
     { guard: 'isRemoved', actions: { type: 'reject', params: notAgain } },

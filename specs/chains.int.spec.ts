@@ -306,6 +306,26 @@ chains('what a group has put out stays as long as its chain, which may be restar
   await d.host.stop()
 })
 
+chains('a group whose output was run again by hand has succeeded: a restart goes on behind it, and makes no other', async () => {
+  const d = await deployment([report])
+  let broken = true
+  d.behave((job) => {
+    if (job === 'bind' && broken) throw new TerminalError('out of paper')
+  })
+  const run = await d.client.chain(report).start({ of: 'May' }, { id: 'may' })
+  assert.equal((await d.ended(run)).steps, { load: 'succeeded', post: 'succeeded', print: 'failed', mail: 'skipped' })
+  broken = false
+  await d.client.deadLetters.redrive('job:report/may/print/output')
+  await d.clock.advance('1s')
+  const { state, steps } = await run.view()
+  assert.equal([state, steps!.print], ['failed', 'succeeded'])
+  await run.restart()
+  assert.is((await d.ended(run)).state, 'succeeded')
+  assert.is(d.ran.filter((line) => line.startsWith('print ')).length, 3)
+  assert.equal(d.said, ['report/may: 3 pages, 3 posted, of May'])
+  await d.host.stop()
+})
+
 chains('retention takes a chain with its steps, its groups and their members; its id stays', async () => {
   const d = await deployment([report], { retention: { finished: { age: '1m' }, tombstones: { age: '1h' } } })
   const run = await d.client.chain(report).start({ of: 'May' }, { id: 'may' })

@@ -37,6 +37,8 @@ export interface Step {
   readonly nth: number
   /** The job that makes its input has done so. */
   readonly made?: true
+  /** A group: the job that submits it has failed. It was told to cancel, and is waited for. */
+  readonly abandoned?: true
 }
 
 export interface Send {
@@ -118,24 +120,35 @@ export function jobEnded(chain: Address, steps: Steps, before: Progress, { key, 
   const name = making ? key.slice(0, -'/input'.length) : key
   const step = before[name]
   if (!step || step.round !== round || step.state !== (making ? 'preparing' : 'running')) return undefined
-  if (!making || state !== 'succeeded') {
-    const moved = advance(chain, steps, { ...before, [name]: { ...step, state: endOf(state) } })
-    return making && 'group' in steps[name]!.work ? { ...moved, out: [...abandon(chain, name, step, steps[name]!), ...moved.out] } : moved
-  }
+  const goesOn = (to: Step['state']) => advance(chain, steps, { ...before, [name]: { ...step, state: to } })
+  if (!making) return goesOn(step.abandoned && state !== 'succeeded' ? 'failed' : endOf(state))
+  if (state !== 'succeeded') return 'group' in steps[name]!.work ? abandon(chain, steps, before, name, state) : goesOn(endOf(state))
   const running = { ...before, [name]: { ...step, state: 'running' as const, made: true as const } }
   return { progress: running, out: begin(chain, name, steps[name]!, step, output ?? { value: null }) }
 }
 
-/** A group of which perhaps a part was submitted. There need not be one: whoever follows makes it known. */
-function abandon(chain: Address, name: string, step: Step, terms: StepTerms): Send[] {
-  const to = addressOf(chain, name, step, terms)
-  return [{ type: 'follow', follower: chain }, { type: 'cancel' }].map((event) => ({ type: 'send', params: { to, event } }))
+/**
+ * A group of which nothing, a part or all was submitted. Whoever follows makes it known, so that there always is an end of it: it may even have succeeded.
+ */
+function abandon(chain: Address, steps: Steps, before: Progress, name: string, state: string): Moved {
+  const step = before[name]!
+  const to = addressOf(chain, name, step, steps[name]!)
+  const abandoned: Step = { ...step, state: 'running', ...(state !== 'cancelled' && { abandoned: true }) }
+  return {
+    progress: { ...before, [name]: abandoned },
+    out: [{ type: 'follow', follower: chain }, { type: 'cancel' }].map((event) => ({ type: 'send', params: { to, event } })),
+  }
 }
 
 /** The same of a group, by its address. */
 export function groupEnded(chain: Address, steps: Steps, before: Progress, of: Address, state: string): Moved | undefined {
   const name = Object.keys(steps).find((one) => 'group' in steps[one]!.work && addressOf(chain, one, before[one]!, steps[one]!) === of)
-  return name === undefined ? undefined : jobEnded(chain, steps, before, { key: name, round: before[name]!.round, state })
+  if (name === undefined) return undefined
+  const step = before[name]!
+  // Its output was run again by hand: what is behind it runs when the chain is restarted.
+  if (state === 'succeeded' && (step.state === 'failed' || step.state === 'cancelled'))
+    return { progress: { ...before, [name]: { ...step, state } }, out: [] }
+  return jobEnded(chain, steps, before, { key: name, round: step.round, state })
 }
 
 const endOf = (state: string): Step['state'] => (state === 'succeeded' || state === 'cancelled' ? state : 'failed')

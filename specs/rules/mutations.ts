@@ -1269,6 +1269,13 @@ const chained: readonly Mutation[] = [
     './schedules.int: what a schedule said earlier',
   ),
   off(
+    'C9 a group that succeeds late is not made again',
+    'actors/chain/steps.ts',
+    "if (state === 'succeeded' && (step.state === 'failed'",
+    "if (!chain && (step.state === 'failed'",
+    './chains.int: a group whose output was run again',
+  ),
+  off(
     'C9 a new job of a step has a round of its own',
     'actors/chain/steps.ts',
     'round: step.round + 1, nth: step.nth + 1',
@@ -1300,8 +1307,8 @@ const chained: readonly Mutation[] = [
   off(
     'C2 of a group of which a part was submitted nothing stays',
     'actors/chain/steps.ts',
-    "return making && 'group' in steps[name]!.work ? ",
-    'return false ? ',
+    'abandon(chain, steps, before, name, state) :',
+    'goesOn(endOf(state)) :',
     'machines/chain.unit: what was submitted of a group',
   ),
   off(
