@@ -141,6 +141,8 @@ const refuse = (words: string) =>
   ({
     actions: { type: 'reject', params: ({ event }: Args) => ({ code: 'NOT_ALLOWED', message: `${event.self} ${words}` }) },
   }) as const
+/** A time that has passed before the change is started as it was declared then. */
+const changed = { target: 'active', reenter: true, actions: ['run', 'note', ...emit] } as const
 const noCode = refuse('is in no code: remove it, or set it')
 
 /**
@@ -166,12 +168,9 @@ const scheduleMachine = scheduleSetup.createMachine({
     active: {
       after: { untilNext: { target: 'active', reenter: true, actions: ['run', ...emit] } },
       on: {
-        declare: [{ guard: 'isNothingNew' }, { target: 'active', reenter: true, actions: ['note', ...emit] }],
-        set: { target: 'active', reenter: true, actions: ['note', ...emit] },
-        unset: [
-          { guard: 'isUnset', ...noCode },
-          { target: 'active', reenter: true, actions: ['note', ...emit] },
-        ],
+        declare: [{ guard: 'isNothingNew' }, changed],
+        set: changed,
+        unset: [{ guard: 'isUnset', ...noCode }, changed],
         trigger: { actions: ['trigger', ...emit] },
         occurred: [{ guard: 'isAwaited', actions: ['occur', ...emit] }, {}],
         pause: 'paused',
@@ -215,10 +214,12 @@ export const schedule: ActorType = {
   history: 'recent',
   facts(snapshot, event, at): Times {
     const before = (snapshot?.context ?? { started: 0, self: event.self, out: [] }) as ScheduleContext
-    const terms = termsOf(after({ context: before, event: event as never }))
-    if (!terms || 'on' in terms.when) return {}
-    const due = before.next === undefined || before.next > at ? undefined : latestTime(terms.when, before.next - 1, at)
-    return { due, next: nextTime(terms.when, at) }
+    const was = termsOf(before)?.when
+    const when = termsOf(after({ context: before, event: event as never }))?.when
+    return {
+      ...(was && !('on' in was) && before.next !== undefined && before.next <= at && { due: latestTime(was, before.next - 1, at) }),
+      ...(when && !('on' in when) && { next: nextTime(when, at) }),
+    }
   },
   view: ({ value }) => ({ state: value as string, final: false }),
   why: ({ value, context }) => {

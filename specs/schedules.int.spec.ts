@@ -168,6 +168,16 @@ test('paused it starts nothing and makes up for nothing; triggered it starts at 
   await host.stop()
 })
 
+test('a time that passed before its schedule was changed starts as it was declared then', async () => {
+  const { clock, host, ran, up } = await deployment({ nightly })
+  await host.stop()
+  await clock.advanceTo('2026-11-23T12:00:00+01:00')
+  const second = await up({ schedules: { nightly: { ...nightly, cron: '30 13 * * *', starts: note.with({ text: 'newer' }) } } })
+  await clock.advanceTo('2026-11-23T14:00:00+01:00')
+  assert.equal(ran, ['11-23T11:00:00 nightly/20261123T013000Z nightly', '11-23T12:30:00 nightly/20261123T123000Z newer'])
+  await second.stop()
+})
+
 test('what is set counts before what code says, until it is unset', async () => {
   const { clock, host, client, ran, up } = await deployment({ hourly: { every: '1h', starts: note.with({ text: 'code' }) } })
   await clock.advance('1s')
