@@ -144,6 +144,17 @@ rules('C4 hosts refuse chains with unknown names and circles, also together with
   await day.host.stop()
 })
 
+rules('C4 two services that publish the halves of a circle at the same time: it is refused, and the next date has its plan', async () => {
+  const day = await chainDay({ chains: [chain('B', on(workdays, { at: '18:00' })), chain('C', on(workdays, { at: '19:00' }))] })
+  const half = (name: string, after: string) => day.start([chain(name, on(workdays, { after: [after], at: '18:00' }))])
+  const ends = await Promise.allSettled([half('B', 'C'), half('C', 'B')])
+  assert.ok(ends.some((end) => end.status === 'rejected' && /would wait for the next/.test(String(end.reason))))
+  await day.until('20:00', '2026-11-24')
+  assert.is(new Set(day.startsOf('B')).size + new Set(day.startsOf('C')).size, 4)
+  for (const end of ends) if (end.status === 'fulfilled') await end.value.stop()
+  await day.host.stop()
+})
+
 rules('C5 B removed at 15:30: E starts at 16:00', async () => {
   for (const how of ['remove', 'deactivate'] as const) {
     const day = await chainDay()
@@ -369,6 +380,27 @@ making('a service that has no host here publishes a chain: today’s plan has it
   await publishChains(bus.records, { all: six.map(({ terms }) => terms) }, [chain('K', on(workdays, { at: '13:00' }))])
   await day.until('14:00')
   assert.equal(day.starts, ['K 13:00'])
+  await close()
+  await day.host.stop()
+})
+
+making('a calendar that this host cannot settle: it says so, and all else goes on; without it the plan is made', async () => {
+  const day = await chainDay({ partitions: 1 })
+  await day.until('12:00')
+  const { bus, close } = await day.world.connect({ name: 'outside', clock: day.clock, log: () => {} })
+  const calendar = { ...workdays.terms, moons: ['full'] }
+  const revision = await bus.records.put(
+    'chain.K',
+    { name: 'K', steps: {}, runs: [{ name: 'main', calendar, after: [], missed: 'run' }] },
+    0,
+  )
+  await day.until('22:00')
+  assert.is(day.starts.length, 6)
+  await day.until('01:00', '2026-11-24')
+  assert.ok(day.said.some((line) => /plan:Europe-Zurich\/2026-11-24 cannot be made here: moons: there is no such field/.test(line)))
+  await bus.records.put('chain.K', { name: 'K', steps: {}, runs: [] }, revision!)
+  await day.until('22:00', '2026-11-24')
+  assert.is(day.starts.length, 12)
   await close()
   await day.host.stop()
 })

@@ -1449,6 +1449,27 @@ const chained: readonly Mutation[] = [
     './schedules.int: times that were missed',
   ),
   off(
+    'C4 what has passed before a schedule is changed is started',
+    'actors/schedule.ts',
+    "actions: ['run', 'note', ...emit] } as const",
+    "actions: ['note', ...emit] } as const",
+    './schedules.int: a time that passed before',
+  ),
+  off(
+    'C4 of a circle that two publish at once one half is taken back',
+    'src/chain/published.ts',
+    'for (const back of takeBack) await back()',
+    '',
+    './plans.int: C4 two services that publish',
+  ),
+  off(
+    'C12 what cannot be settled here does not hold up the partition',
+    'src/host/planner.ts',
+    '    } catch (error) {',
+    '    } catch (error) {\n      throw error',
+    './plans.int: a calendar that this host cannot settle',
+  ),
+  off(
     'C4 missed times are skipped if it says so',
     'actors/schedule.ts',
     "termsOf(context)!.missed === 'skip'",

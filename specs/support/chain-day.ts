@@ -59,6 +59,7 @@ export async function chainDay({ chains = six, date = monday, courses = {}, part
   const clock = virtualClock(instantOf(date, from, zone))
   const world = embedded(':memory:', { partitions })
   const starts: string[] = []
+  const said: string[] = []
   const running = new Map<string, number>()
   let most = 0
 
@@ -77,7 +78,7 @@ export async function chainDay({ chains = six, date = monday, courses = {}, part
     }
   })
   const start = (with_: readonly ChainDefinition[] = chains): Promise<Host> =>
-    createHost({ on: world, clock, handlers: [handler], chains: with_, retention, log: () => {} })
+    createHost({ on: world, clock, handlers: [handler], chains: with_, retention, log: (line) => said.push(line) })
 
   const host = await start()
   await clock.settled()
@@ -90,6 +91,8 @@ export async function chainDay({ chains = six, date = monday, courses = {}, part
     /** Another host of the same deployment. */
     start,
     starts,
+    /** What hosts have logged. */
+    said,
     startsOf: (name: string) => starts.filter((line) => line.split(' ')[0] === name).map((line) => line.slice(name.length + 1)),
     courses,
     /** Runs of one chain at the same time. */

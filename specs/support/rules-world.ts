@@ -89,6 +89,7 @@ export function rulesWorld({
       cacheLimit: 1000,
       steadyFor: faults.steadyFor ?? (() => Number.POSITIVE_INFINITY),
       confirm: async () => {},
+      warn: () => {},
       onError: (error) => errors.push(error),
       owned,
     }

@@ -62,20 +62,46 @@ export async function watchChains(records: Records): Promise<Chains> {
   }
 }
 
-/** The newest host's word counts. What would be unknown, or a circle, together with what others have published is refused, and nothing of it is published. */
+/**
+ * The newest host's word counts. What would be unknown, or a circle, together with what others have published is refused, and nothing of it is published: also
+ * if another host publishes the other half of a circle at the same time. Each reads what the other has written, or is read by it; who finds a circle takes its word back.
+ */
 export async function publishChains(records: Records, chains: Pick<Chains, 'all'>, given: readonly ChainDefinition[]): Promise<void> {
   if (!given.length) return
   const ours = new Set(given.map(({ name }) => name))
   checkChains([...given.map(({ terms }) => terms), ...chains.all.filter(({ name }) => !ours.has(name))])
-  for (const chain of given) await publishOne(records, chain)
+  const takeBack: (() => Promise<unknown>)[] = []
+  for (const chain of given) takeBack.push(await publishOne(records, chain))
+  try {
+    checkChains(await publishedBefore(records, ours))
+  } catch (error) {
+    for (const back of takeBack) await back()
+    throw error
+  }
 }
 
-async function publishOne(records: Records, { name, terms: { runs }, steps, input }: ChainDefinition): Promise<void> {
+/** As it is now: these chains, and all that they come after. */
+async function publishedBefore(records: Records, names: Iterable<string>): Promise<PublishedChain[]> {
+  const wanted = new Set(names)
+  const found: PublishedChain[] = []
+  for (const name of wanted) {
+    const record = await records.get(prefix + name)
+    if (!record) continue
+    const chain = record.value as PublishedChain
+    found.push(chain)
+    for (const { after } of chain.runs) for (const other of after) wanted.add(other)
+  }
+  return found
+}
+
+/** Answers how to take it back, as long as nobody has said otherwise since: what there was not before is in no plan then. */
+async function publishOne(records: Records, { name, terms: { runs }, steps, input }: ChainDefinition): Promise<() => Promise<unknown>> {
   const schema = input && z.toJSONSchema(input, { unrepresentable: 'any', io: 'input' })
   const chain: PublishedChain = JSON.parse(JSON.stringify({ name, runs, steps, input: schema }))
   for (;;) {
     const present = await records.get(prefix + name)
-    if (present && JSON.stringify(present.value) === JSON.stringify(chain)) return
-    if ((await records.put(prefix + name, chain, present?.revision ?? 0)) !== undefined) return
+    if (present && JSON.stringify(present.value) === JSON.stringify(chain)) return async () => {}
+    const revision = await records.put(prefix + name, chain, present?.revision ?? 0)
+    if (revision !== undefined) return () => records.put(prefix + name, present?.value ?? { ...chain, runs: [] }, revision)
   }
 }

@@ -148,6 +148,7 @@ export async function createHost(options: HostOptions): Promise<Host> {
     cacheLimit: 12_000,
     steadyFor: () => liveness.steadyFor(),
     confirm: () => liveness.confirm(),
+    warn: (message) => log(`stellwerk: ${message}`),
     onError: (error, partition) => log(`stellwerk: partition ${partition} begins again: ${error instanceof Error ? error.message : error}`),
   }
   const liveness = createLiveness({

@@ -59,6 +59,8 @@ export interface HostParts {
   /** Resolves when it is sure that this host is alive for the others: without that no turn begins. */
   confirm(): Promise<void>
   onError(error: unknown, partition: number): void
+  /** Something that an operator should know, and that ends nothing. */
+  warn(message: string): void
 }
 
 export interface Counts {

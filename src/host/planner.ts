@@ -1,3 +1,4 @@
+import { graphIssue, graphOf, inWords } from '../../actors/plan/graph.ts'
 import { pack } from '../../actors/plan/packed.ts'
 import { partitionOf } from '../address.ts'
 import { addDays, type DateText, dateAt, startOfDate } from '../calendar/dates.ts'
@@ -30,9 +31,21 @@ export function createPlanner(partition: Partition) {
     const now = clock.now()
     for (const zone of zones) {
       const today = dateAt(now, zone)
-      for (const date of await missing(zone, today))
-        partition.push({ envelope: { to: planAddress(zone, date), event: makePlan(chains, zone, date) } })
+      for (const date of await missing(zone, today)) make(chains, zone, date)
       wakeAt(startOfDate(addDays(today, 1), zone))
+    }
+  }
+
+  /** Another service may have published what this one cannot settle, or a circle at the same time as others: that is said, and stops nothing else. */
+  function make(chains: readonly ChainTerms[], zone: string, date: DateText): void {
+    const to = planAddress(zone, date)
+    try {
+      const plan = resolvePlan(chains, zone, date)
+      const issue = graphIssue(graphOf(Object.values(plan.runs)))
+      if (issue) partition.warn(`${to} cannot be made of what hosts have published: ${inWords(issue)}`)
+      partition.push({ envelope: { to, event: { type: 'make', code: pack(plan) } } })
+    } catch (error) {
+      partition.warn(`${to} cannot be made here: ${(error as Error).message}`)
     }
   }
 
