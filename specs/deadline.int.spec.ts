@@ -52,6 +52,12 @@ machine('an end before it takes the deadline with it; an operator may run it aga
     .when(retry)
     .then({ state: 'queued', timers: [] })
 })
+machine('held, and run again by an operator: it has none either', () => {
+  fresh
+    .events([submit({ deadline: 5000, onLost: 'hold' }), claim(), lost(), retry])
+    .whenPasses('6s')
+    .then({ state: 'queued' })
+})
 machine('given at the submit it counts before that of the terms', () => {
   fresh
     .events([within({ overdueAt: 2000 })])

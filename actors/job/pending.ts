@@ -10,7 +10,8 @@ import { refused, rescheduled } from './update.ts'
 export const pendingState = jobSetup.createStateConfig({
   initial: 'planned',
   always: { guard: 'isInVain', target: '#cancelled', actions: 'noteInVain' },
-  after: { untilOverdue: { target: '#failed', actions: 'failOverdue' } },
+  // An operator's retry of a held job takes its deadline away, and not this timer.
+  after: { untilOverdue: { guard: 'isOverdue', target: '#failed', actions: 'failOverdue' } },
   on: {
     cancel: { target: '#cancelled', actions: 'noteCancel' },
     submit: { guard: 'joins', actions: 'join' },

@@ -28,6 +28,7 @@ export const jobSetup = setup({
     untilRetry: ({ context, event }) => Math.max(0, (context.retryAt ?? 0) - event.at),
   },
   guards: {
+    isOverdue: ({ context, event }) => context.overdueAt !== undefined && context.overdueAt <= event.at,
     waitsForTime: ({ event }) => event.type === 'submit' && event.startAt !== undefined && event.startAt > event.at,
     waitsForWindow: ({ event }) => event.type === 'submit' && !!event.window,
     sameContent: ({ context, event }) => event.type === 'submit' && context.content === contentOf(event.job, event.input),

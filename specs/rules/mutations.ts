@@ -619,6 +619,13 @@ const suspends: Mutation[] = [
   off('Q32 and nothing is added to it', suspension, 'if (!now?.resuming) return now', 'if (!now) return now', 'suspend: Q32'),
   off('Q33 tests at once', suspension, 'suspends(args) && isMet(suspended(args))', 'false', 'suspend: Q33', 'suspend: Q8'),
   off('Q34 the deadline goes with its suspend', 'src/decide.ts', 'if (at >= 0) here.timers.splice(at, 1)', '', 'suspend: Q34'),
+  off(
+    'R4 the deadline goes with an operator’s retry',
+    'actors/job/pending.ts',
+    "guard: 'isOverdue', ",
+    '',
+    './deadline.int: held, and run again',
+  ),
   off('Q34 with the fallback of what has not come', suspension, "if (now.resuming === 'deadline')", 'if (false)', 'suspend: Q34'),
   off(
     'Q8 a late suspend counts',

@@ -127,6 +127,7 @@ function resultOf(type: ActorType, { present, effects }: Applied): Result {
 }
 
 function compare(expected: Expected, result: Result): void {
+  if (result.threw && !('rejected' in expected)) throw new AssertionError({ message: `then: the machine threw: ${result.threw}` })
   const found = differences('', expected, result, true)
   if (!found.length) return
   const actual = Object.fromEntries(Object.keys(expected).map((name) => [name, result[name as keyof Expected]]))
