@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { type CalendarOptions, calendarOf, defineCalendar } from '../../src/calendar/calendar.ts'
-import { addDays, weekdayOf } from '../../src/calendar/dates.ts'
+import { addDays, monthOf, weekdayOf } from '../../src/calendar/dates.ts'
 import { isStellwerkError, type ValidationError } from '../../src/errors.ts'
 
 const timezone = 'Europe/Zurich'
@@ -97,6 +97,24 @@ countries('a day that is free from noon on is a working day', () => {
 })
 countries.run()
 
+const nested = suite('calendars in calendars')
+nested('days of a month may be counted of days that are counted, and so on', () => {
+  let calendar = defineCalendar({ name: 'all', timezone, days })
+  for (let i = 0; i < 20; i++)
+    calendar = defineCalendar({
+      name: 'but-first',
+      timezone,
+      also: [calendar],
+      ofMonth: [-1, ...Array.from({ length: 30 }, (_, n) => n + 2)],
+    })
+  const began = process.cpuUsage().user
+  const active = monthOf('2026-10-01').filter((date) => calendar.day(date).active)
+  assert.is(active.at(-1), '2026-10-30')
+  assert.ok(active.length < 22)
+  assert.ok(process.cpuUsage().user - began < 2_000_000)
+})
+nested.run()
+
 const bad = suite('calendars that make no sense are refused, and the field is named')
 const refused = (options: object, field: string, message: RegExp) => {
   try {
@@ -109,7 +127,23 @@ const refused = (options: object, field: string, message: RegExp) => {
   }
   assert.unreachable(`${JSON.stringify(options)} was accepted`)
 }
+bad('made of too many', () => {
+  const one = defineCalendar({ name: 'a', timezone, days: ['mon'] })
+  assert.ok(defineCalendar({ name: 'a', timezone, also: Array(100).fill(one) }).day('2026-11-23').active)
+  refused({ also: Array(101).fill(one) }, 'also.100', /more than 100/)
+  refused({ holidays: Array(101).fill({ country: 'CH' }) }, 'holidays.100', /more than 100/)
+  let deep = one.terms
+  for (let i = 0; i < 2000; i++) deep = { name: 'a', timezone, also: [deep] }
+  try {
+    calendarOf(deep)
+    assert.unreachable()
+  } catch (error) {
+    assert.match((error as Error).message, /more than 100/)
+  }
+})
 bad('each of them', () => {
+  refused({ holidays: [{ country: '__proto__' }] }, 'holidays.0.country', /two letters/)
+  refused({ holidays: [{ country: 'DE', region: 'constructor' }] }, 'holidays.0.region', /BY/)
   refused({ name: 'work days' }, 'name', /letters, digits/)
   refused({ timezone: 'Europe/Zuric' }, 'timezone', /Europe\/Zurich/)
   refused({ timezone: 'europe/zurich' }, 'timezone', /not a time zone/)

@@ -67,7 +67,7 @@ export function calendarOf(terms: CalendarTerms): Calendar {
   check(terms, '')
   // What travels holds only what was said.
   const said = JSON.parse(JSON.stringify(terms)) as CalendarTerms
-  return { name: said.name, timezone: said.timezone, terms: said, day: remembering((date) => dayOf(said, date)) }
+  return { name: said.name, timezone: said.timezone, terms: said, day: (date) => dayOf(said, date) }
 }
 
 /** Plans ask for the same date again and again: once for each run. */
@@ -84,7 +84,16 @@ function remembering(find: (date: DateText) => Day): (date: DateText) => Day {
   }
 }
 
+/** Days of a month that are counted in months that are counted: each is found once. */
+const found = new WeakMap<CalendarTerms, (date: DateText) => Day>()
+
 function dayOf(terms: CalendarTerms, date: DateText): Day {
+  let find = found.get(terms)
+  if (!find) found.set(terms, (find = remembering((each) => countedDay(terms, each))))
+  return find(date)
+}
+
+function countedDay(terms: CalendarTerms, date: DateText): Day {
   const day = anyDay(terms, date)
   const { ofMonth } = terms
   if (!ofMonth || !day.active) return day
@@ -127,9 +136,15 @@ function holidayOn(holidays: readonly (DateText | HolidaysOf)[], date: DateText)
   return undefined
 }
 
-function check(terms: CalendarTerms, at: string): void {
+/** Calendars and countries that one is made of: a program may send any. */
+const mostParts = 100
+
+function check(terms: CalendarTerms, at: string, parts = { count: 0 }): void {
+  const another = (field: string) => {
+    if (++parts.count > mostParts) fail(field, `more than ${mostParts} calendars and countries in one calendar`)
+  }
   const fields = ['name', 'timezone', 'days', 'holidays', 'extra', 'also', 'except', 'ofMonth']
-  if (typeof terms !== 'object' || terms === null) fail(at || 'calendar', 'must be an object')
+  if (typeof terms !== 'object' || terms === null) fail(at.slice(0, -1) || 'calendar', 'must be an object')
   for (const field of Object.keys(terms))
     if (!fields.includes(field)) fail(at + field, `there is no such field. There are ${fields.join(', ')}.`)
   const { name, timezone, days, holidays, extra, also, except, ofMonth } = terms
@@ -147,11 +162,17 @@ function check(terms: CalendarTerms, at: string): void {
   )
   each(holidays, `${at}holidays`, (holiday, field) => {
     if (typeof holiday !== 'object' || holiday === null) return isDate(holiday) ? undefined : notDate(holiday)
+    another(field)
     const issue = holidaysIssue(holiday)
     return issue && fail(`${field}.${issue.field}`, issue.message)
   })
-  each(also, `${at}also`, (other, field) => void check(other, `${field}.`))
-  each(except, `${at}except`, (other, field) => void check(other, `${field}.`))
+  const part = (other: CalendarTerms, field: string) => {
+    another(field)
+    check(other, `${field}.`, parts)
+    return undefined
+  }
+  each(also, `${at}also`, part)
+  each(except, `${at}except`, part)
   if (!days?.length && !extra?.length && !also?.length) fail(`${at}days`, 'the calendar is never active. Give days, extra or also.')
 }
 

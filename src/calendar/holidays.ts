@@ -78,14 +78,15 @@ export function holidaysIssue({ country, region }: HolidaysOf): { field: 'countr
       message: 'the holidays of countries are in the package "date-holidays". Install it: npm install date-holidays',
     }
   }
-  if (typeof country !== 'string' || !(country in countries))
+  if (typeof country !== 'string' || !Object.hasOwn(countries, country))
     return { field: 'country', message: `${JSON.stringify(country)} is no country that "date-holidays" knows. Use two letters: 'CH'.` }
   if (region === undefined) return undefined
   const [state, part, ...more] = String(region).split('-') as [string, string?]
   const states = (new (load())().getStates(country) ?? {}) as Record<string, unknown>
   const parts = part === undefined ? undefined : ((new (load())().getRegions(country, state) ?? {}) as Record<string, unknown>)
-  if (typeof region === 'string' && state in states && !more.length && (part === undefined || part in parts!)) return undefined
-  const names = Object.keys(state in states ? (parts ?? {}) : states)
+  if (typeof region === 'string' && Object.hasOwn(states, state) && !more.length && (part === undefined || Object.hasOwn(parts!, part)))
+    return undefined
+  const names = Object.keys(Object.hasOwn(states, state) ? (parts ?? {}) : states)
   return {
     field: 'region',
     message: `${JSON.stringify(region)} is no region of ${country}. ${names.length ? `There are ${names.join(', ')}.` : 'There are none.'}`,
