@@ -53,6 +53,8 @@ const report = defineChain({
   },
 })
 
+const small = defineChain({ name: 'small', steps: { print: step(print.with({ row: 'a' })) } })
+
 type Behaviour = (job: string, ctx: Context, input: unknown) => unknown
 
 async function deployment(chains: readonly ChainDefinition[], more: Partial<HostOptions> = {}) {
@@ -240,6 +242,17 @@ chains('cancelled: what runs is told, what waits never begins, and a restart goe
   assert.is((await d.ended(run)).state, 'succeeded')
   assert.equal(d.said, ['report/may: 3 pages, 3 posted, of May'])
   assert.ok(d.ran.includes('print report/may/2/print/a'), 'a group is a new one')
+  await d.host.stop()
+})
+
+chains('the id of a step that other work has: it has failed, and a restart takes another', async () => {
+  const d = await deployment([small])
+  await d.client.submit(print, { row: 'other' }, { id: 'small/x/print' })
+  const run = await d.client.chain(small).start(undefined, { id: 'x' })
+  assert.is((await d.ended(run)).state, 'failed')
+  await run.restart()
+  assert.is((await d.ended(run)).state, 'succeeded')
+  assert.ok(d.ran.includes('print small/x/2/print'))
   await d.host.stop()
 })
 

@@ -35,6 +35,8 @@ export interface Step {
   readonly round: number
   /** Which of its jobs: +1 where a restart needs a new one. */
   readonly nth: number
+  /** The id of its job was taken by other work: a restart needs another. */
+  readonly refused?: true
   /** The job that makes its input has done so. */
   readonly made?: true
   /** A group: the job that submits it has failed. It was told to cancel, and is waited for. */
@@ -120,7 +122,8 @@ export function jobEnded(chain: Address, steps: Steps, before: Progress, { key, 
   const name = making ? key.slice(0, -'/input'.length) : key
   const step = before[name]
   if (!step || step.round !== round || step.state !== (making ? 'preparing' : 'running')) return undefined
-  const goesOn = (to: Step['state']) => advance(chain, steps, { ...before, [name]: { ...step, state: to } })
+  const ended: Step = state === 'refused' ? { ...step, refused: true } : step
+  const goesOn = (to: Step['state']) => advance(chain, steps, { ...before, [name]: { ...ended, state: to } })
   if (!making) return goesOn(step.abandoned && state !== 'succeeded' ? 'failed' : endOf(state))
   if (state !== 'succeeded') return 'group' in steps[name]!.work ? abandon(chain, steps, before, name, state) : goesOn(endOf(state))
   const running = { ...before, [name]: { ...step, state: 'running' as const, made: true as const } }
@@ -176,7 +179,7 @@ export function restart(chain: Address, steps: Steps, before: Progress): Moved {
   for (const [name, terms] of Object.entries(steps)) {
     const step = before[name]!
     const behind = terms.after.some((other) => progress[other]!.state === 'waiting' || progress[other]!.state === 'running')
-    const sameJob = 'job' in terms.work && (!terms.work.maker || step.made)
+    const sameJob = 'job' in terms.work && (!terms.work.maker || step.made) && !step.refused
     if (step.state === 'succeeded' && !behind) progress[name] = step
     else if (step.state === 'failed' && !behind && sameJob) {
       progress[name] = { ...step, state: 'running', round: step.round + 1 }
