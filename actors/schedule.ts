@@ -31,6 +31,8 @@ export interface ScheduleContext {
   started: number
   /** Its topic, if it waits for an event. */
   topic?: Address
+  /** Its topic does not tell it, for this reason. */
+  notTaken?: string
   /** Effects of the present transition; empty in every stored snapshot. */
   out: { type: 'send'; params: { to: Address; event: ActorEvent } }[]
 }
@@ -43,6 +45,8 @@ type ScheduleEvent = { at: number; self: Address; facts: Times } & (
   | { type: 'trigger'; id: string }
   /** From its topic. */
   | { type: 'occurred'; topic: Address; id: string; data: Payload }
+  /** From its topic: it will not be told. */
+  | { type: 'notTaken'; topic: Address; reason: string }
 )
 /** What its times are, as known when the event was decided: recorded with it, so that a replay needs no time zones. */
 interface Times {
@@ -88,7 +92,7 @@ const scheduleSetup = setup({
   },
   guards: {
     isNothingNew: ({ context, event }) => event.type === 'declare' && canonical(event.terms) === canonical(context.code ?? null),
-    isAwaited: ({ context, event }) => event.type === 'occurred' && event.topic === context.topic,
+    isAwaited: ({ context, event }) => (event.type === 'occurred' || event.type === 'notTaken') && event.topic === context.topic,
     isUnset: ({ context, event }) => termsOf(after({ context, event })) === undefined,
   },
   actions: {
@@ -111,7 +115,8 @@ const scheduleSetup = setup({
       const { id, data } = event as Of<'occurred'>
       return begun(context, id, data)
     }),
-    leave: assign(({ context }) => ({ ...leftTopic(context), code: undefined, set: undefined, next: undefined })),
+    leave: assign(({ context }) => ({ ...leftTopic(context), notTaken: undefined, code: undefined, set: undefined, next: undefined })),
+    noteNotTaken: assign(({ event }) => ({ notTaken: (event as Of<'notTaken'>).reason })),
     clear: assign({ out: [] }),
   },
 })
@@ -120,13 +125,13 @@ const scheduleSetup = setup({
 function topicOf(context: ScheduleContext): ScheduleContext {
   const { when } = termsOf(context)!
   const topic = 'on' in when ? addressOf('topic', when.on) : undefined
-  if (topic === context.topic) return context
+  if (topic === context.topic && context.notTaken === undefined) return context
   const left = leftTopic(context)
   const out =
     topic === undefined
       ? left.out
       : [...left.out, { type: 'send' as const, params: { to: topic, event: { type: 'subscribe', follower: context.self } } }]
-  return { ...context, topic, out }
+  return { ...context, topic, notTaken: undefined, out }
 }
 function leftTopic(context: ScheduleContext): Pick<ScheduleContext, 'out' | 'topic'> {
   if (context.topic === undefined) return { out: context.out, topic: undefined }
@@ -173,6 +178,7 @@ const scheduleMachine = scheduleSetup.createMachine({
         unset: [{ guard: 'isUnset', ...noCode }, changed],
         trigger: { actions: ['trigger', ...emit] },
         occurred: [{ guard: 'isAwaited', actions: ['occur', ...emit] }, {}],
+        notTaken: [{ guard: 'isAwaited', actions: 'noteNotTaken' }, {}],
         pause: 'paused',
         resume: {},
         remove: { target: 'removed', actions: ['leave', ...emit] },
@@ -185,6 +191,7 @@ const scheduleMachine = scheduleSetup.createMachine({
         unset: [{ guard: 'isUnset', ...noCode }, { actions: ['note', ...emit] }],
         trigger: { actions: ['trigger', ...emit] },
         occurred: {},
+        notTaken: [{ guard: 'isAwaited', actions: 'noteNotTaken' }, {}],
         pause: {},
         resume: { target: 'active', actions: 'noteNext' },
         remove: { target: 'removed', actions: ['leave', ...emit] },
@@ -199,6 +206,7 @@ const scheduleMachine = scheduleSetup.createMachine({
         pause: refuse('was removed: set it'),
         resume: refuse('was removed: set it'),
         occurred: {},
+        notTaken: {},
         remove: {},
       },
     },
@@ -223,9 +231,13 @@ export const schedule: ActorType = {
   },
   view: ({ value }) => ({ state: value as string, final: false }),
   why: ({ value, context }) => {
-    const { next, topic, self } = context as ScheduleContext
+    const { next, topic, notTaken, self } = context as ScheduleContext
     if (value === 'paused') return [{ code: 'PAUSED', message: `${self} is paused: it starts nothing until it is resumed`, stuck: true }]
     if (value !== 'active') return []
+    if (notTaken !== undefined)
+      return [
+        { code: 'EVENT_FULL', message: `${topic} does not tell it: ${notTaken}. Set it again when there is room`, on: topic, stuck: true },
+      ]
     if (topic !== undefined) return [{ code: 'EVENT', message: `waits for ${idOf(topic)} to occur`, on: topic }]
     return next === undefined
       ? [{ code: 'NO_TIME', message: 'it has no time to come', stuck: true }]

@@ -42,6 +42,13 @@ const tellAll = ({ context: { followers }, event }: Args) => {
   return { effects: followers.map((to) => ({ type: 'send' as const, params: { to, event: { type: 'occurred', topic: self, id, data } } })) }
 }
 
+const full = `${mostFollowers} schedules wait for it already`
+/** Else it would wait for ever without knowing. */
+const tellFull = ({ event }: Args) => {
+  const { follower: to, self } = event as Extract<TopicEvent, { type: 'subscribe' }>
+  return { effects: [{ type: 'send' as const, params: { to, event: { type: 'notTaken', topic: self, reason: full } } }] }
+}
+
 /** An event by its name: whoever raises it need not know what starts by it. What subscribes later does not hear of it. */
 const topicMachine = topicSetup.createMachine({
   id: 'topic',
@@ -54,7 +61,10 @@ const topicMachine = topicSetup.createMachine({
           { guard: 'isThere' },
           {
             guard: 'tooMany',
-            actions: { type: 'reject', params: { code: 'NOT_ALLOWED', message: `${mostFollowers} schedules wait for it already` } },
+            actions: [
+              { type: 'reject', params: { code: 'NOT_ALLOWED', message: full } },
+              { type: 'emit', params: tellFull },
+            ],
           },
           { actions: 'add' },
         ],

@@ -168,6 +168,25 @@ test('paused it starts nothing and makes up for nothing; triggered it starts at 
   await host.stop()
 })
 
+test('one schedule too many for an event says so, until it is set again when there is room', async () => {
+  const { clock, host, client, ran } = await deployment()
+  for (let i = 0; i < 51; i++) await client.schedule(`s${i}`).set({ on: 'arrived', starts: note })
+  await clock.settled()
+  const last = client.schedule('s50')
+  const { conditions } = await last.why()
+  assert.is(conditions[0]!.code, 'EVENT_FULL')
+  assert.ok(conditions[0]!.stuck)
+  await client.schedule('s0').remove()
+  await last.set({ on: 'arrived', starts: note })
+  await clock.settled()
+  assert.is((await last.why()).conditions[0]!.code, 'EVENT')
+  await client.raise('arrived', { text: 'x' }, { id: 'x' })
+  await clock.settled()
+  assert.is(ran.length, 50)
+  assert.ok(ran.some((line) => line.includes(' s50/x ')))
+  await host.stop()
+})
+
 test('a time that passed before its schedule was changed starts as it was declared then', async () => {
   const { clock, host, ran, up } = await deployment({ nightly })
   await host.stop()
