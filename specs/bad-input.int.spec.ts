@@ -17,6 +17,7 @@ import type { World } from '../src/world.ts'
 const print = defineJob({ name: 'print', input: z.object({ number: z.string() }), retry: { attempts: 1 } })
 const other = defineJob({ name: 'other', input: z.object({ number: z.string() }) })
 const unpublished = defineJob({ name: 'unpublished' })
+const dig = defineJob({ name: 'dig', retry: { attempts: 1 } })
 const block = defineJob({ name: 'block', retry: { attempts: 1 } })
 
 interface Backend {
@@ -53,6 +54,7 @@ for (const { name, world: make } of backends) {
       handlers: [
         print.handler(({ number }) => number),
         other.handler(() => 0),
+        dig.handler((levels) => JSON.parse('['.repeat(levels as number) + ']'.repeat(levels as number))),
         block.handler((_, ctx) => new Promise((_, fail) => ctx.signal.addEventListener('abort', () => fail(ctx.signal.reason)))),
       ],
     })
@@ -291,6 +293,14 @@ for (const { name, world: make } of backends) {
     assert.is(state, 'queued')
     assert.is(conditions[0]!.code, 'NO_WORKER_YET')
     await job.cancel()
+  })
+
+  test('what is nested so deep that whoever writes it would run out of stack', async () => {
+    const deep = (levels: number) => JSON.parse('['.repeat(levels) + ']'.repeat(levels))
+    await refused('VALIDATION', /^input: nested deeper than 200/, () => client.submit(block, deep(1000), { id: 'deep' }))
+    await (await client.submit(block, deep(200), { id: 'not-so-deep' })).cancel()
+    const job = await client.submit(dig, 1000)
+    assert.match(String(await job.result().catch((error) => error)), /output: nested deeper than 200/)
   })
 
   test('input that JSON cannot hold', async () => {

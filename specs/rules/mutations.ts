@@ -1463,6 +1463,27 @@ const chained: readonly Mutation[] = [
     './schedules.int: a time that passed before',
   ),
   off(
+    'E1 what is nested too deep is not let in',
+    'src/host/door.ts',
+    'if (!ours && isTooDeep(one)) throw',
+    'if (false) throw',
+    './nesting.unit: a command that is nested too deep',
+  ),
+  off(
+    'C4 a schedule that its event does not tell says so',
+    'actors/topic.ts',
+    "{ type: 'emit', params: tellFull },",
+    '',
+    './schedules.int: one schedule too many',
+  ),
+  off(
+    'C2 a step whose id other work has gets another',
+    'actors/chain/steps.ts',
+    ' && !step.refused',
+    '',
+    './chains.int: the id of a step that other work has',
+  ),
+  off(
     'C4 of a circle that two publish at once one half is taken back',
     'src/chain/published.ts',
     'for (const back of takeBack) await back()',

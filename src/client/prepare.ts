@@ -6,6 +6,7 @@ import { type Duration, ms } from '../duration.ts'
 import { NotFoundError, ValidationError } from '../errors.ts'
 import { maxPayload } from '../host/run.ts'
 import { schemaFrom } from '../json-schema.ts'
+import { deepest, isTooDeep } from '../nesting.ts'
 import { needIssue, type PoolCapacities, watchPools } from '../pools.ts'
 
 /** A job as its submit names it. */
@@ -61,10 +62,12 @@ function asJson(input: unknown, field: string): { value: unknown; length: number
   if (input === undefined) return { value: undefined, length: 0 }
   try {
     const text = JSON.stringify(input)
-    return { value: JSON.parse(text), length: text.length }
+    const value = JSON.parse(text)
+    if (!isTooDeep(value)) return { value, length: text.length }
   } catch (error) {
     throw invalid(field, `cannot be written as JSON (${(error as Error).message.split('\n')[0]})`)
   }
+  throw invalid(field, `nested deeper than ${deepest} levels`)
 }
 
 export const invalid = (field: string, message: string) =>

@@ -6,6 +6,7 @@ import type { Chains } from '../chain/published.ts'
 import { isJobName, mostMembers, parseCommand, replyOf } from '../command.ts'
 import type { ActorEvent, Envelope } from '../envelope.ts'
 import type { Issue } from '../errors.ts'
+import { deepest, isTooDeep } from '../nesting.ts'
 import { callbackInlineLimit, paged, weightOf } from '../payload.ts'
 import type { PoolCapacities } from '../pools.ts'
 import type { Page } from '../store/port.ts'
@@ -60,6 +61,7 @@ export function openFrame(
   const bodies = Array.isArray(body) && (ours || body.length <= mostCommands) ? body : [body]
   bodies.forEach((one, place) => {
     try {
+      if (!ours && isTooDeep(one)) throw refusal('VALIDATION', `the command is nested deeper than ${deepest} levels`)
       const envelope = ours ? (one as Envelope) : fromOutside(here.contracts, root, one)
       if (partitionOf(rootOf(envelope.to), here.partitions) !== partition)
         throw refusal('ADDRESS', `${envelope.to} is not of this partition`)
@@ -73,7 +75,7 @@ export function openFrame(
       const named = typeof to === 'string' ? to : undefined
       const reason: Refusal = { code, message, ...(issues ? { issues } : {}) }
       const id = `e${epoch}.p${partition}.${sequence}.${place}`
-      const form = one === undefined ? undefined : ours ? 'envelope' : 'command'
+      const form = one === undefined || isTooDeep(one) ? undefined : ours ? 'envelope' : 'command'
       opened.letters.push({ id, to: named, reason, body: bodyOf(frame, one), form, at: here.now })
       const inbox = ours ? (reply as Envelope['reply']) : inboxOf(one)
       if (inbox?.inbox) opened.refused.push({ envelope: { to: named ?? '', event: { type: 'refused' }, reply: inbox }, error: reason })
@@ -85,8 +87,12 @@ export function openFrame(
 const tooMuch = (size: number) =>
   invalid('members', `${size} characters with what belongs to them; one message may bring ${mostWeight}. Send the others by "add".`)
 
-/** What is no JSON is kept as the text that it was. */
-const bodyOf = ({ text }: IncomingFrame, body: unknown): unknown => (body === undefined ? { text } : body)
+/** What is no JSON is kept as the text that it was; what is nested too deep cannot be kept. */
+function bodyOf({ text }: IncomingFrame, body: unknown): unknown {
+  if (body === undefined) return { text }
+  if (!isTooDeep(body)) return body
+  return Object.fromEntries(Object.entries(body as object).filter(([, value]) => typeof value === 'string'))
+}
 
 function inboxOf(body: unknown): Envelope['reply'] {
   const { reply, id } = replyOf(body)

@@ -5,6 +5,7 @@ import type { Clock } from '../clock.ts'
 import { type Callbacks, type Context, check, type Handler, type MemberResult } from '../definition.ts'
 import type { ActorDocument } from '../document.ts'
 import { type RetryAt, StellwerkError, TimeoutError } from '../errors.ts'
+import { deepest, isTooDeep } from '../nesting.ts'
 import { readPayload } from '../payload.ts'
 import type { Store } from '../store/port.ts'
 import { type SuspendOptions, suspended, suspendOf } from '../suspend.ts'
@@ -111,7 +112,10 @@ function inputOf({ definition }: Handler, value: unknown): unknown {
 
 /** Characters of JSON: what cannot be written, or is too large, fails here. */
 function sizeOf(output: unknown): number {
-  const { length } = JSON.stringify(output ?? null) ?? ''
+  const text = JSON.stringify(output ?? null) ?? 'null'
+  const { length } = text
+  if (length > 2 * deepest && isTooDeep(JSON.parse(text)))
+    throw new StellwerkError('TERMINAL', `output: nested deeper than ${deepest} levels`)
   if (length > maxPayload) throw new StellwerkError('TERMINAL', `output: ${length} characters of JSON; at most ${maxPayload} are kept`)
   return length
 }
