@@ -3,7 +3,7 @@ import type { Address } from '../src/address.ts'
 import type { ActorEvent } from '../src/envelope.ts'
 import type { ActorType } from './actor.ts'
 import { admit, enqueue, readPage, release, withdraw } from './gate/admit.ts'
-import { type GateContext, type GateEffect, type GateEvent, isLane, type Of } from './gate/context.ts'
+import { capacityOf, type GateContext, type GateEffect, type GateEvent, isLane, type Of } from './gate/context.ts'
 import { why } from './gate/why.ts'
 
 export { beyond, capacityOf, type GateContext, limitOf, usedOf } from './gate/context.ts'
@@ -18,7 +18,11 @@ const by =
 
 const gateSetup = setup({
   types: { context: {} as GateContext, events: {} as GateEvent },
-  guards: { isLane: ({ event }) => isLane(event.self) },
+  guards: {
+    isLane: ({ event }) => isLane(event.self),
+    isSized: ({ event }) => event.type === 'resize' && !!event.capacity,
+    isUndeclared: ({ context }) => !capacityOf(context),
+  },
   actions: {
     // for the host: see ActorType
     emit: (_, _params: { effects: GateEffect[] }) => {},
@@ -72,6 +76,9 @@ const gateMachine = gateSetup.createMachine({
           { actions: ['begin', 'enqueue', ...emit] },
         ],
         declare: { target: 'open', actions: ['begin', 'declare', 'admit', ...emit] },
+        // An operator may be there before the first host that declares it.
+        resize: [{ guard: 'isSized', target: 'open', actions: ['resize', 'admit', ...emit] }, { actions: 'resize' }],
+        pause: { target: 'paused' },
       },
     },
     open: {
@@ -86,7 +93,12 @@ const gateMachine = gateSetup.createMachine({
       },
     },
     paused: {
-      on: { resume: { target: 'open', actions: ['admit', ...emit] } },
+      on: {
+        resume: [
+          { guard: 'isUndeclared', target: 'undeclared' },
+          { target: 'open', actions: ['admit', ...emit] },
+        ],
+      },
     },
   },
 })

@@ -101,6 +101,15 @@ test('RetryAt with a time that has passed: at once', async () => {
   ])
 })
 
+test('RetryAt with what is no time: after its backoff', async () => {
+  const j = await job(work, { ms: 0, fails: 1, how: 'retry-at', at: 1e18 })
+  await j.ended()
+  assert.equal(attempts(j.world), [
+    [1, 0],
+    [2, 1000],
+  ])
+})
+
 test('timeout: the handler is told, the attempt has failed, the next one runs', async () => {
   const j = await job(short, { ms: 5000 })
   const { code, message } = await j.ended()

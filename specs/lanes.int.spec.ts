@@ -182,6 +182,32 @@ pools('resized, paused, drained and resumed while it runs; a need above the capa
   }
 })
 
+pools('paused or resized before any host declares it: that counts', async () => {
+  const world = virtualWorld({ partitions: 4 })
+  await world.host()
+  const pool = world.client.pool('printers')
+  await world.client.submit(placed, {}, { id: 'waits' })
+  await world.clock.step('1s')
+  assert.is((await world.doc('pool:printers')).state, 'undeclared')
+  await pool.pause()
+  await pool.resume()
+  assert.is((await pool.why()).conditions[0]!.code, 'NOT_DECLARED')
+  await pool.resize({ slots: 4, printer: 2 })
+  await world.clock.step('1s')
+  assert.equal([await stateOf(world, 'waits'), await places(world, 'pool:printers')], ['queued', ['job:waits']])
+
+  const other = virtualWorld({ partitions: 4 })
+  await other.host()
+  await other.client.submit(placed, {}, { id: 'waits' })
+  await other.clock.step('1s')
+  await other.client.pool('printers').pause()
+  await other.host({ pools: { printers: { slots: 2, printer: 2 } } })
+  await other.clock.step('30s')
+  assert.equal([await stateOf(other, 'waits'), (await other.client.pool('printers').why()).conditions[0]!.code], ['waiting', 'PAUSED'])
+  await other.client.pool('printers').resume()
+  await other.until('it ran', async () => (await stateOf(other, 'waits')) === 'succeeded')
+})
+
 pools('a host whose jobs run in a pool that nobody declares does not start', async () => {
   const world = virtualWorld()
   await world.host({ handlers: [placed] }).then(
@@ -276,6 +302,20 @@ after(
     await world.until('it ran', async () => (await stateOf(world, 'in-vain')) === 'succeeded')
   },
 )
+
+after('two that wait for each other, and one that waits for itself, are cancelled: nobody waits for ever', async () => {
+  const world = virtualWorld({ partitions: 8 })
+  await world.host()
+  await world.client.submit(work, {}, { id: 'itself', after: ['job:itself'] })
+  await world.client.submit(work, {}, { id: 'a', after: ['job:b'] })
+  await world.client.submit(work, {}, { id: 'b', after: ['job:a'] })
+  await world.clock.step('1s')
+  for (const id of ['itself', 'a', 'b']) assert.is(await stateOf(world, id), 'cancelled', id)
+  const { cancelReason } = (await world.doc('job:a')).snapshot.context as JobContext
+  assert.match(cancelReason!, /job:b, after which it was to begin, was submitted after this one/)
+  await world.client.job('a').retry()
+  await world.until('an operator may start it', async () => (await stateOf(world, 'a')) === 'succeeded')
+})
 
 after('not before its time, and in its lane', async () => {
   const world = virtualWorld({ partitions: 8 })

@@ -16,6 +16,7 @@ export const pendingState = jobSetup.createStateConfig({
     cancel: { target: '#cancelled', actions: 'noteCancel' },
     submit: { guard: 'joins', actions: 'join' },
     predecessorEnded: { actions: 'notePredecessor' },
+    follow: { guard: 'isCircle', target: '#cancelled', actions: ['noteFollower', 'noteCircle'] },
   },
   states: {
     planned: {

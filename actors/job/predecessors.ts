@@ -28,3 +28,10 @@ export function inVain({ context: { after = {} } }: Args): Partial<JobContext> {
   const [of, state] = Object.entries(after).find(([, ended]) => ended !== waiting && ended !== 'succeeded')!
   return { cancelReason: `${of}, after which it was to begin, is ${state}` }
 }
+
+/** Who follows it is who it follows: each would wait for the other, for ever. */
+export const isCircle = ({ context: { after }, event }: Args): boolean => event.type === 'follow' && after?.[event.follower] === waiting
+
+export const circle = ({ event }: Args): Partial<JobContext> => ({
+  cancelReason: `${(event as Of<'follow'>).follower}, after which it was to begin, was submitted after this one`,
+})

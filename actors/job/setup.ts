@@ -8,7 +8,7 @@ import type { JobEvent, Of } from './events.ts'
 import { isNewRound } from './membership.ts'
 import { countEnd } from './on-end.ts'
 import { ask, isAskedFor, isHeld, lacksPlace, take, told, withoutPlaces, withoutPool } from './places.ts'
-import { followed, follows, inVain, isInVain, note } from './predecessors.ts'
+import { circle, followed, follows, inVain, isCircle, isInVain, note } from './predecessors.ts'
 import { editsResumed, forgetRedrive, isThisEnd, noteRedrive, otherInput, redrivenInput, wasRedriven } from './redrive.ts'
 import { afterLoss, type Grant, isCurrent, outcome } from './runs.ts'
 import { entered, isTaken, meets, refusalOf, resumed, suspended, suspends, suspendsAndMet, takenError, withValue } from './suspension.ts'
@@ -65,6 +65,7 @@ export const jobSetup = setup({
     followsNoMore: (args) => !follows(args),
     hasEnded: ({ context }) => context.endedAs !== undefined,
     isInVain,
+    isCircle,
     tooManyFollow: ({ context, event }) => event.type === 'follow' && !withFollower(context, event.follower),
     currentAndOverdue: (args) => isCurrent(args) && !!args.context.overdue,
     isUnfit: ({ event }) => event.type === 'done' && !!event.refused,
@@ -124,6 +125,7 @@ export const jobSetup = setup({
     giveUp: assign({ cancelReason: 'nobody submitted it' }),
     goneWithGroup: assign({ cancelReason: 'it was removed with its group' }),
     noteInVain: assign(inVain),
+    noteCircle: assign(circle),
     queue: assign(({ context, event }) => ({ dispatch: context.dispatch + 1, queuedAt: event.at })),
     hold: assign(({ event }) => {
       const { dispatch, worker, at } = event as Of<'claim'>

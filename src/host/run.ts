@@ -87,7 +87,8 @@ async function enter(
       outcome: 'fail',
       error: errorOf(error),
       terminal: code === 'TERMINAL' || code === 'VALIDATION' || undefined,
-      retryAt: code === 'RETRY_AT' ? (error as RetryAt).at : undefined,
+      // A time that is none would never come: then it is tried again after its backoff.
+      retryAt: code === 'RETRY_AT' && Number.isFinite((error as RetryAt).at) ? (error as RetryAt).at : undefined,
       ...timed,
     }
   } finally {
