@@ -36,7 +36,10 @@ export function admit(context: GateContext): GateContext {
     const { job, permit, needs } = request
     queues = withQueue(queues, priority, without(queues[priority]!, job))
     const present = held[job]
-    if (present && present.permit >= permit) continue
+    if (present && present.permit >= permit) {
+      if (present.permit > permit) out.push(forgotten(context, request))
+      continue
+    }
     passed = request === oldest.request ? 0 : passed + 1
     held = { ...held, [job]: { permit, needs } }
     for (const [unit, count] of Object.entries(needs)) used[unit] = (used[unit] ?? 0) + count
@@ -109,23 +112,29 @@ export const release = (context: GateContext, { job, permit }: Of<'release'>): G
   held: freed(context.held, job, permit),
 })
 
+/** So long the job must not be removed. */
+const forgotten = ({ self }: GateContext, { job, permit }: { job: Address; permit: number }): GateEffect => ({
+  type: 'send',
+  params: { to: job, event: { type: 'withdrawn', gate: self, permit } },
+})
+
 /**
  * The request is withdrawn, or the place given back if it was granted meanwhile. Whoever is not found may be in a page: its turn will
  * come, and the job answers a place that it no longer wants by releasing it. Until then it must not be removed: it is told when it is free.
  */
 export function withdraw(context: GateContext, { job, permit }: Of<'withdraw'>): GateContext {
   let { queues } = context
-  let found = context.held[job] !== undefined
-  let far = false
+  const gone = new Set<number>()
+  if ((context.held[job]?.permit ?? Number.POSITIVE_INFINITY) <= permit) gone.add(permit)
+  if (Object.values(queues).every(({ far }) => !far.length)) gone.add(permit)
   for (const priority of prioritiesOf(queues)) {
     const queue = queues[priority]!
-    far ||= queue.far.length > 0
-    if (!queue.near.some((request) => request.job === job && request.permit <= permit)) continue
-    found = true
+    const request = queue.near.find((one) => one.job === job && one.permit <= permit)
+    if (!request) continue
+    gone.add(request.permit)
     queues = withQueue(queues, priority, without(queue, job))
   }
-  const told: GateEffect[] =
-    found || !far ? [{ type: 'send', params: { to: job, event: { type: 'withdrawn', gate: context.self, permit } } }] : []
+  const told = [...gone].map((one) => forgotten(context, { job, permit: one }))
   return { ...context, queues, held: freed(context.held, job, permit), out: [...context.out, ...told] }
 }
 
@@ -134,6 +143,7 @@ export function readPage(context: GateContext, { priority, id, body }: Of<'page'
   if (context.reading?.id !== id) return context
   const step = turnPage(context.self, context.queues[priority] ?? noQueue, id, body)
   if (!step) return { ...context, reading: undefined }
-  const out: GateEffect[] = [...context.out, ...step.out, { type: 'unpage', params: { id } }]
+  const told = step.dropped.map((request) => forgotten(context, request))
+  const out: GateEffect[] = [...context.out, ...step.out, ...told, { type: 'unpage', params: { id } }]
   return { ...context, reading: undefined, queues: withQueue(context.queues, priority, step.queue), out }
 }

@@ -39,6 +39,8 @@ export type QueuePageEffect = { type: 'page'; params: { id: string; body: QueueP
 export interface QueueStep {
   queue: Queue
   out: QueuePageEffect[]
+  /** Older ones of the same jobs, which are forgotten. */
+  dropped: Request[]
 }
 
 export const noQueue: Queue = { near: [], far: [] }
@@ -55,12 +57,13 @@ export const lengthOf = ({ near, far }: Queue): number => far.reduce((sum, { cou
 /** Adds requests; one of the same job that is at hand makes place for them. */
 export function put(gate: Address, { near, far }: Queue, added: readonly Request[]): QueueStep {
   let sorted = near.slice()
+  const dropped: Request[] = []
   for (const request of added) {
-    const present = sorted.findIndex(({ job }) => job === request.job)
-    if (present >= 0) {
-      if (sorted[present]!.permit >= request.permit) continue
-      sorted.splice(present, 1)
-    }
+    const place = sorted.findIndex(({ job }) => job === request.job)
+    const present = sorted[place]
+    if (present && present.permit !== request.permit) dropped.push(present.permit < request.permit ? present : request)
+    if (present && present.permit >= request.permit) continue
+    if (present) sorted.splice(place, 1)
     const at = sorted.findIndex((other) => before(request, other))
     sorted.splice(at < 0 ? sorted.length : at, 0, request)
   }
@@ -77,7 +80,7 @@ export function put(gate: Address, { near, far }: Queue, added: readonly Request
     const count = body.reduce((sum, page) => sum + page.count, 0)
     pages = [...ordered, { ...write(gate, body, count, out), lists: true }]
   }
-  return { queue: { near: sorted, far: pages }, out }
+  return { queue: { near: sorted, far: pages }, out, dropped }
 }
 
 function write(gate: Address, body: QueuePage, count: number, out: QueuePageEffect[]): Far {
@@ -100,7 +103,7 @@ export function turnPage(gate: Address, { near, far }: Queue, id: string, body: 
   const page = far.find((one) => one.id === id)
   if (!page) return undefined
   const others = far.filter((one) => one !== page)
-  if (page.lists) return { queue: { near, far: [...others, ...(body as readonly Far[])] }, out: [] }
+  if (page.lists) return { queue: { near, far: [...others, ...(body as readonly Far[])] }, out: [], dropped: [] }
   return put(gate, { near, far: others }, body as readonly Request[])
 }
 

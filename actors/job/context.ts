@@ -50,11 +50,11 @@ export interface JobContext {
   followers?: readonly Address[]
   /** Present where its order in a lane or pool counts. */
   submittedAt?: number
-  /** Lane and pool: how often it asked each, where it has a place, where it has asked for one, and who has not yet forgotten that it did. */
+  /** Lane and pool: how often it asked each, where it has a place, where it has asked for one, and by which permits it did that are not forgotten yet. */
   permits?: Record<Address, number>
   places?: readonly Address[]
   asked?: Address
-  leaving?: Record<Address, number>
+  leaving?: Record<Address, readonly number[]>
   /** When it has failed at the latest, ms since 1970; `overdue`: that has passed while a handler ran, and the handler was told. */
   overdueAt?: number
   overdue?: true

@@ -59,11 +59,13 @@ export const refuse = ({ context, event }: Args) => {
   return giveUp(context, gate, 'release', permit).params
 }
 
-/** The gate has nothing of this job any more. */
+/** The gate has nothing of this permit any more. */
 export function told({ context: { leaving }, event }: Args): Partial<JobContext> {
   const { gate, permit } = event as Of<'granted' | 'withdrawn'>
-  if (leaving?.[gate] !== permit) return {}
-  const { [gate]: _, ...others } = leaving
+  if (!leaving?.[gate]?.includes(permit)) return {}
+  const { [gate]: permits, ...others } = leaving
+  const rest = permits!.filter((one) => one !== permit)
+  if (rest.length) return { leaving: { ...others, [gate]: rest } }
   return { leaving: Object.keys(others).length ? others : undefined }
 }
 
@@ -80,7 +82,10 @@ function left({ context }: Args, which: (gate: Address) => boolean): Partial<Job
   const rest = places?.filter((gate) => !which(gate))
   return {
     ...(places && { places: rest?.length ? rest : undefined }),
-    ...(asked !== undefined && { asked: undefined, leaving: { ...leaving, [asked]: permitOf(context, asked) } }),
+    ...(asked !== undefined && {
+      asked: undefined,
+      leaving: { ...leaving, [asked]: [...(leaving?.[asked] ?? []), permitOf(context, asked)] },
+    }),
   }
 }
 

@@ -35,7 +35,7 @@ function gate(address: string) {
       assert.ok(pages.has(p.page), 'a page that is asked for is there')
       decide({ ...p.event, body: pages.get(p.page) })
     } else if (name === 'send' && p.event.type === 'granted') granted.push({ job: p.to, permit: p.event.permit as number })
-    else if (name === 'send' && p.event.type === 'withdrawn') withdrawn.push(p.to)
+    else if (name === 'send' && p.event.type === 'withdrawn') withdrawn.push(p.event.permit === 1 ? p.to : `${p.to} ${p.event.permit}`)
   }
   return {
     decide,
@@ -145,6 +145,30 @@ lanes('5,000 wait: the document stays small, the order is kept, no page is left 
 lanes.run()
 
 const pools = suite('a pool: W1')
+
+pools('a request in a page, of a job that has its place by a newer one: the job is told that the gate has forgotten it', () => {
+  const p = gate('pool:p')
+  const needs = { printer: 1 }
+  p.decide({ type: 'declare', capacity: { slots: 2, printer: 2 } })
+  p.request('job:a', 0, 5, needs)
+  p.request('job:b', 1, 5, needs)
+  for (let i = 0; i < 300; i++) p.request(`job:w${i}`, 10 + i, 5, needs)
+  // It waits far behind, and an operator gives it another priority, twice.
+  p.withdraw('job:w100')
+  p.request('job:w100', 110, 6, needs, 2)
+  p.withdraw('job:w100', 2)
+  p.request('job:w100', 110, 5, needs, 3)
+  p.withdraw('job:w100', 3)
+  p.request('job:w100', 110, 9, needs, 4)
+  assert.equal(p.withdrawn, ['job:w100 2', 'job:w100 3'], 'they were at hand')
+  p.withdraw('job:w100')
+  p.release('job:a')
+  assert.ok(p.take().includes('job:w100'))
+  p.release('job:b')
+  for (let i = 0; i < 300; i++) for (const job of p.take()) p.release(job)
+  assert.equal(p.withdrawn, ['job:w100 2', 'job:w100 3', 'job:w100'])
+  assert.equal([Object.keys(p.context.held), p.pages.size], [['job:w100'], 0])
+})
 
 pools('nobody gets a place before it is declared', () => {
   const p = gate('pool:a')

@@ -38,9 +38,15 @@ test('Q20 a place of another permit is not the one that it asked for', () => {
 
 test('Q21 a place that it no longer wants goes back, and so long the gate is kept in mind', () => {
   const gone = inLane.events([cancel])
-  inLane.when(cancel).then({ state: 'cancelled', sends: [sent('withdraw', 'lane:l', 1)], context: { leaving: { 'lane:l': 1 } } })
+  inLane.when(cancel).then({ state: 'cancelled', sends: [sent('withdraw', 'lane:l', 1)], context: { leaving: { 'lane:l': [1] } } })
   gone.when(granted('lane:l', 1)).then({ state: 'cancelled', sends: [sent('release', 'lane:l', 1)], context: { leaving: undefined } })
   gone.when({ type: 'withdrawn', gate: 'lane:l', permit: 1 }).then({ state: 'cancelled', sends: [], context: { leaving: undefined } })
+})
+
+test('Q21 each permit is kept in mind, until the gate has forgotten that one', () => {
+  const moved = inPool.events([update({ priority: 7 }), update({ priority: 8 })])
+  moved.when(cancel).then({ context: { leaving: { 'pool:p': [1, 2, 3] } } })
+  moved.events([{ type: 'withdrawn', gate: 'pool:p', permit: 2 }]).when(cancel).then({ context: { leaving: { 'pool:p': [1, 3] } } })
 })
 
 test('a place told once more stays its own', () => {

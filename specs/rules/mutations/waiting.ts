@@ -208,4 +208,18 @@ export const waiting: readonly Mutation[] = [
     '',
     './lanes.int: P6',
   ),
+  off(
+    'Q21 a request that is dropped from a page is told',
+    'actors/gate/admit.ts',
+    'if (present.permit > permit) out.push(forgotten(context, request))',
+    '',
+    'machines/gate.unit: a request in a page',
+  ),
+  off(
+    'Q21 each permit is kept in mind',
+    'actors/job/places.ts',
+    '[...(leaving?.[asked] ?? []), permitOf(context, asked)]',
+    '[permitOf(context, asked)]',
+    'machines/places.unit: Q21 each permit',
+  ),
 ]
