@@ -181,7 +181,7 @@ async function play(seed: number): Promise<string[]> {
     else if (what < 0.78 && known.length) command()
     else if (what < 0.83) end()
     await clock.advance(one([0, 1, 50, 300, 1000]))
-    problems.push(...(await silent(store, histories.seen, clock.now())))
+    if (n % 8 === 0) problems.push(...(await silent(store, histories.seen, clock.now())))
   }
   say('resize', pool.resize())
   say('resume', pool.resume())
