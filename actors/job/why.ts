@@ -99,7 +99,7 @@ export function why(snapshot: Snapshot, at: number): Condition[] {
       return [
         {
           code: 'HELD',
-          message: `run ${run?.dispatch} was lost and the job says onLost: 'hold': retry or cancel it, or let its result arrive`,
+          message: `run ${run?.dispatch} was lost and the job says onLost: 'hold': retry or cancel it, say what came of it (done), or let its result arrive`,
           stuck: true,
         },
       ]
