@@ -46,7 +46,10 @@ test('Q21 a place that it no longer wants goes back, and so long the gate is kep
 test('Q21 each permit is kept in mind, until the gate has forgotten that one', () => {
   const moved = inPool.events([update({ priority: 7 }), update({ priority: 8 })])
   moved.when(cancel).then({ context: { leaving: { 'pool:p': [1, 2, 3] } } })
-  moved.events([{ type: 'withdrawn', gate: 'pool:p', permit: 2 }]).when(cancel).then({ context: { leaving: { 'pool:p': [1, 3] } } })
+  moved
+    .events([{ type: 'withdrawn', gate: 'pool:p', permit: 2 }])
+    .when(cancel)
+    .then({ context: { leaving: { 'pool:p': [1, 3] } } })
 })
 
 test('a place told once more stays its own', () => {

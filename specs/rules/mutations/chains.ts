@@ -1,4 +1,4 @@
-import { group, liveness, partition, turn } from './files.ts'
+import { group, liveness, turn } from './files.ts'
 import { type Mutation, off } from './mutation.ts'
 
 /** Chains, the plans that start them, and schedules, in hosts. */

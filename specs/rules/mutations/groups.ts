@@ -1,4 +1,4 @@
-import { apply, commit, endedState, group, partition } from './files.ts'
+import { apply, commit, endedState, group } from './files.ts'
 import { type Mutation, off } from './mutation.ts'
 
 const groupSetup = 'actors/group/setup.ts'

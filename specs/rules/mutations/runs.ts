@@ -1,4 +1,4 @@
-import { active, apply, commit, dueTimes, jobSetup, liveness, outcomes, ownership, partition, pending, worker } from './files.ts'
+import { active, apply, commit, dueTimes, jobSetup, liveness, outcomes, ownership, pending, worker } from './files.ts'
 import { type Mutation, off } from './mutation.ts'
 
 const claims = 'src/host/worker/claims.ts'
