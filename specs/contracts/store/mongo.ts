@@ -94,7 +94,7 @@ function outage(url: string) {
     const docs = upTo(3).map((i) => aDocument(`job:large/${i}`))
     for (const doc of docs) await stored(store, doc)
     const changes = docs.map((doc) => change({ ...doc, labels: { large } }))
-    await Promise.all(upTo(20).map((i) => store.fact(`line ${i}`)))
+    await Promise.all(upTo(200).map((i) => store.fact(`line ${i}`))) // so many idle lines go silent, too
     proxy.silence()
     const page = { _id: 'large', owner: 'job:large', body: large.repeat(2) }
     const calls = Promise.all([store.commit(changes), store.putPages([page])])

@@ -29,6 +29,8 @@ const optionsFor = (patience: number): MongoClientOptions => ({
   connectTimeoutMS: patience,
   socketTimeoutMS: patience,
   waitQueueTimeoutMS: patience,
+  // All lines may have gone silent, and the driver drops only the one that it waited for: its monitor notices before a call in doubt gives up, and drops all.
+  heartbeatFrequencyMS: patience,
   // Far more than are ever used: a call that is never answered keeps its connection's place.
   maxPoolSize: 500,
   // What is acknowledged survives the loss of a server; what is read cannot be taken back by one.
