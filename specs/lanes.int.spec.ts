@@ -317,6 +317,27 @@ after('two that wait for each other, and one that waits for itself, are cancelle
   await world.until('an operator may start it', async () => (await stateOf(world, 'a')) === 'succeeded')
 })
 
+after('a longer circle waits for an operator: whoever asks why is told the way round', async () => {
+  const world = virtualWorld({ partitions: 8 })
+  await world.host()
+  await world.client.submit(work, {}, { id: 'a', after: ['job:b', 'job:far'] })
+  await world.client.submit(work, {}, { id: 'b', after: ['job:c'] })
+  await world.client.submit(work, {}, { id: 'behind', after: ['job:a'] })
+  await world.clock.step('1s')
+  const circleOf = async (id: string) => (await world.client.job(id).why()).conditions.filter(({ code }) => code === 'CIRCLE')
+  assert.equal(await circleOf('a'), [])
+  await world.client.submit(work, {}, { id: 'c', after: ['job:a'] })
+  await world.clock.step('1s')
+  const [circle] = await circleOf('a')
+  assert.equal(circle!.circle, ['job:a', 'job:b', 'job:c', 'job:a'])
+  assert.ok(circle!.stuck)
+  assert.match(circle!.message, /job:a after job:b after job:c after job:a: a circle, which ends only if/)
+  assert.equal((await circleOf('c'))[0]!.circle, ['job:c', 'job:a', 'job:b', 'job:c'])
+  assert.equal(await circleOf('behind'), [])
+  await world.client.job('c').cancel()
+  await world.until('all end', async () => (await stateOf(world, 'behind')) === 'cancelled')
+})
+
 after('not before its time, and in its lane', async () => {
   const world = virtualWorld({ partitions: 8 })
   await world.host()

@@ -12,6 +12,7 @@ import { readPayload } from '../payload.ts'
 import type { Query, Store } from '../store/port.ts'
 import { answerSize, fitting } from './answer-size.ts'
 import { changesOf } from './changes.ts'
+import { circleOf } from './circle.ts'
 import { letterQuestions } from './dead-letters/questions.ts'
 import { entriesOf, historyPages } from './history.ts'
 import { reach } from './reach.ts'
@@ -86,11 +87,12 @@ export function serveApi({ bus, store, clock, actors, more = {} }: Parts) {
     if (!doc) throw new NotFoundError(`${address} does not exist`)
     return doc
   }
+  const whyOf = (doc: ActorDocument) => actors.get(doc.type)?.why(doc.snapshot, clock.now()) ?? []
   const verbs: Record<string, (request: Request) => Promise<Record<string, unknown>>> = {
     get: async (request) => ({ view: await viewOf(store, await load(request), true) }),
     async why(request) {
       const doc = await load(request)
-      return { state: doc.state, conditions: actors.get(doc.type)?.why(doc.snapshot, clock.now()) ?? [] }
+      return { state: doc.state, conditions: [...whyOf(doc), ...(await circleOf(store, doc, whyOf))] }
     },
     history: async (request) => ({ address: request.address, ...(await partOfHistory(store, await load(request), request.after)) }),
     changes: async (request) => ({ ...(await changesOf(store, await load(request), request.from ?? 0, request.inc)) }),

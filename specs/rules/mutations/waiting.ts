@@ -13,6 +13,13 @@ export const waiting: readonly Mutation[] = [
     "actions: 'change'",
     'updates: W7: a queued job',
   ),
+  off(
+    'W7 who waits in a circle is told the way round',
+    'src/host/circle.ts',
+    'if (on === doc._id)',
+    'if (!on)',
+    './lanes.int: a longer circle',
+  ),
   off('W7 a new time is a new timer', jobUpdate, "target: '#planned', reenter: true", "target: '#planned'", 'updates: W7: a planned job'),
   off(
     'W7 what may return keeps its input',
