@@ -87,7 +87,7 @@ rules('C4 B2 is added at 18:20 for 18:45, and E waits for both', async () => {
   assert.equal(day.startsOf('D'), ['19:00'])
   const row = await day.row('E')
   assert.equal(row.differs, ['after: B, B2; in code: B'])
-  assert.equal((await day.row('B2')).differs, ['not in code: added to this plan'])
+  assert.equal((await day.row('B2')).differs, ['not in code: only in this plan'])
   await day.host.stop()
 })
 

@@ -54,7 +54,7 @@ export function changed(plan: Plan, change: Change, at: number): Changed {
   }
 }
 
-const done = (plan: Plan, runs: readonly PlannedRun[], decisions: readonly Decision[] = []): Changed => ({
+const done = (plan: Plan, runs: readonly PlannedRun[] = [], decisions: readonly Decision[] = []): Changed => ({
   plan: withRuns(plan, runs),
   decisions,
 })
@@ -94,23 +94,34 @@ function takenOut(plan: Plan, runs: readonly PlannedRun[], as: 'removed' | 'deac
 
 /** A chain in other words. Its instances stay what they are: a run that has started is not started again by it. */
 function added(plan: Plan, { chain, runs }: Extract<Change, { type: 'add' }>, at: number): Changed {
-  return replaced(plan, new Map([[chain, runs.map((run) => byHand(plan, chain, run, at))]]))
+  return inOnePlan(replaced(plan, new Map([[chain, runs.map((run) => byHand(plan, chain, run, at))]])))
 }
 
-/** What was changed by hand stays as it is, and the difference is shown. */
+/**
+ * What was changed by hand stays as it is, and the difference is shown. So it is with all that is in the plan if what code says makes a circle together with
+ * that, or takes away what that comes after.
+ */
 function declared(plan: Plan, { chains }: Extract<Change, { type: 'declare' }>, at: number): Changed {
-  return replaced(plan, new Map(Object.entries(chains).map(([chain, runs]) => [chain, runs.map((run) => byCode(plan, chain, run, at))])))
+  const by = (say: typeof byCode) =>
+    new Map(Object.entries(chains).map(([chain, runs]) => [chain, runs.map((run) => say(plan, chain, run, at))]))
+  const change = inOnePlan(replaced(plan, by(byCode)))
+  if (!change.refused) return change
+  const left = Object.values(plan.runs).filter(({ chain }) => chains[chain])
+  return inOnePlan(withRuns(plan, [left.map((run): PlannedRun => ({ ...run, inCode: 'none' })), ...by(byCodeBeside).values()].flat()))
 }
 
-function replaced(plan: Plan, chains: ReadonlyMap<string, readonly PlannedRun[]>): Changed {
+function replaced(plan: Plan, chains: ReadonlyMap<string, readonly PlannedRun[]>): Plan {
   const next = [...chains.values()].flat()
   const said = new Set(next.map(({ chain, run }) => keyOf(chain, run)))
   const kept = Object.entries(plan.runs).filter(
     ([key, { chain, rounds, inCode }]) => !chains.has(chain) || said.has(key) || rounds > 0 || inCode === 'none',
   )
-  const after = withRuns({ ...plan, runs: Object.fromEntries(kept) }, next)
-  const issue = graphIssue(graphOf(Object.values(after.runs)))
-  return issue ? refuseGraph(issue) : done(after, [])
+  return withRuns({ ...plan, runs: Object.fromEntries(kept) }, next)
+}
+
+function inOnePlan(plan: Plan): Changed {
+  const issue = graphIssue(graphOf(Object.values(plan.runs)))
+  return issue ? refuseGraph(issue) : done(plan)
 }
 
 type Said = { readonly run: string } & RunFacts
@@ -121,11 +132,15 @@ function byHand(plan: Plan, chain: string, { run, ...facts }: Said, at: number):
   return { ...restated(before, facts, at), out: undefined, inCode: inCodeOf(before, facts) }
 }
 
-function byCode(plan: Plan, chain: string, { run, ...facts }: Said, at: number): PlannedRun {
+function byCode(plan: Plan, chain: string, said: Said, at: number): PlannedRun {
+  const before = plan.runs[keyOf(chain, said.run)]
+  const { run: _, ...facts } = said
+  return !before || before.inCode ? byCodeBeside(plan, chain, said) : restated(before, facts, at)
+}
+
+function byCodeBeside(plan: Plan, chain: string, { run, ...facts }: Said): PlannedRun {
   const before = plan.runs[keyOf(chain, run)]
-  if (!before) return { chain, run, ...facts, rounds: 0 }
-  if (!before.inCode) return restated(before, facts, at)
-  return { ...before, inCode: sameFacts(before, facts) ? undefined : facts }
+  return before ? { ...before, inCode: sameFacts(before, facts) ? undefined : facts } : { chain, run, ...facts, rounds: 0 }
 }
 
 /** The same run with other facts. */
@@ -145,9 +160,7 @@ function linked(plan: Plan, runs: readonly PlannedRun[], { target, after }: Extr
     return refuse('NOT_ALLOWED', `${target} has started (${runs[0]!.instance!.state}): what it comes after counts for it no more`)
   const names = [...new Set(after)]
   const next = waiting.map((run) => ({ ...run, after: names, linkedAt: at, inCode: inCodeOf(run, { ...run, after: names }) }))
-  const linkedPlan = withRuns(plan, next)
-  const issue = graphIssue(graphOf(Object.values(linkedPlan.runs)))
-  return issue ? refuseGraph(issue) : done(linkedPlan, [])
+  return inOnePlan(withRuns(plan, next))
 }
 
 function released(plan: Plan, runs: readonly PlannedRun[], { target, now }: Extract<Change, { type: 'release' }>, at: number): Changed {

@@ -174,7 +174,7 @@ function became(here: Here): string {
 function differences(here: Here): string[] {
   const { run } = here
   if (!run.inCode) return []
-  if (run.inCode === 'none') return ['not in code: added to this plan']
+  if (run.inCode === 'none') return ['not in code: only in this plan']
   const names = (after: readonly string[]) => after.join(', ') || 'nothing'
   const time = (at: number | undefined) => (at === undefined ? 'none' : clock(here, at))
   const say: { [F in keyof RunFacts]-?: (facts: RunFacts) => string } = {

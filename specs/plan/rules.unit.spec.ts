@@ -217,7 +217,7 @@ C4('B2 added at 18:20 for 18:45, before E: E waits for both', () => {
   const [facts] = factsOf(d, 'B')
   d.change({ type: 'add', chain: 'B2', runs: [{ ...facts!, run: 'main', at: facts!.at! + 45 * 60_000 }] })
   d.change({ type: 'link', target: 'E', after: ['B', 'B2'] })
-  assert.equal(d.row('B2').differs, ['not in code: added to this plan'])
+  assert.equal(d.row('B2').differs, ['not in code: only in this plan'])
   assert.equal(d.row('E').differs, ['after: B, B2; in code: B'])
   assert.equal(
     d.row('E').why.map(({ message }) => message),
@@ -326,10 +326,40 @@ C4('other code: it counts for what has not started, what was changed by hand sta
   assert.equal(d.row('E').differs, ['after: nothing; in code: B', 'at: none; in code: 19:00'])
   assert.equal(d.row('G').differs, [])
   assert.is(d.row('D').state, 'removed')
-  assert.equal(d.row('B2').differs, ['not in code: added to this plan'])
-  d.refuses({ type: 'declare', chains: { B: [{ run: 'main', after: ['J'], missed: 'run' }] } }, /each of them would wait/)
+  assert.equal(d.row('B2').differs, ['not in code: only in this plan'])
+  d.change({ type: 'declare', chains: { B: [{ run: 'main', after: ['J'], missed: 'run' }] } })
+  assert.equal(d.row('B').differs, ['after: nothing; in code: J', 'at: 18:00; in code: none'])
   d.until('24:00')
   assert.equal(d.log(), ['E 17:00', 'B 18:00', 'B2 18:00', 'F 19:30', 'G 21:00', 'I/workday 21:10', 'J 21:10'])
+})
+C4(
+  'code that makes a circle with what was changed by hand: what is in the plan stays, the difference is told, what is new comes in',
+  () => {
+    const d = day(six, monday, B40)
+    d.until('12:00')
+    d.change({ type: 'link', target: 'D', after: ['E'] })
+    const code = {
+      E: factsOf(d, 'E').map((facts) => ({ ...facts, after: ['D'] })),
+      J: [{ run: 'main', after: ['G'], missed: 'run' }],
+    } as const
+    d.change({ type: 'declare', chains: code })
+    const told = { E: ['after: B; in code: D'], D: ['after: nothing; in code: '], J: [] }
+    assert.equal(d.row('E').differs, told.E)
+    assert.equal(d.row('J').differs, told.J)
+    d.change({ type: 'declare', chains: code })
+    assert.equal(d.row('E').differs, told.E)
+    d.until('24:00')
+    assert.equal(d.starts('D').length + d.starts('J').length, 2)
+  },
+)
+C4('code without a chain that others were put after by hand: it stays in the plan, and the difference is told', () => {
+  const d = day([...six, chain('K', on(workdays, { at: '17:00' }))], monday, B40)
+  d.until('12:00')
+  d.change({ type: 'link', target: 'D', after: ['K'] })
+  d.change({ type: 'declare', chains: { K: [], J: [{ run: 'main', after: ['G'], missed: 'run' }] } })
+  assert.equal(d.row('K').differs, ['not in code: only in this plan'])
+  d.until('24:00')
+  assert.equal([d.starts('K'), d.starts('D'), d.starts('J').length], [['17:00'], ['17:10'], 1])
 })
 C4('a run that code no longer has is not in the plan any more, unless it has started', () => {
   const twice = chain('B', on(workdays, { name: 'early', at: '08:00' }), on(workdays, { name: 'late', at: '18:00' }))

@@ -10,6 +10,14 @@ const planStep = 'actors/plan/step.ts'
 /** Calendars, and the rules of a plan. */
 export const plans: readonly Mutation[] = [
   off(
+    'C4 code that cannot be in one plan with what is there is kept beside it',
+    planChanges,
+    'if (!change.refused) return change',
+    'if (change) return change',
+    `${rules}: code that makes a circle`,
+    `${rules}: code without a chain`,
+  ),
+  off(
     'C5 a time that does not exist is the next that does',
     dates,
     'if (zoned.toPlainDateTime().equals(wall)) return zoned.epochMilliseconds\n',
@@ -109,8 +117,8 @@ export const plans: readonly Mutation[] = [
   off(
     'C4 circles are refused',
     planChanges,
-    'return issue ? refuseGraph(issue) : done(linkedPlan, [])',
-    'return done(linkedPlan, [])',
+    'return issue ? refuseGraph(issue) : done(plan)',
+    'return issue ? done(plan) : done(plan)',
     `${rules}: a typo and a cycle`,
   ),
   off('C4 a change of what it is after is not late', standing, 'run.linkedAt ?? 0', '0', `${rules}: a dependency that is taken away`),
@@ -169,8 +177,8 @@ export const plans: readonly Mutation[] = [
   off(
     'C4 what was changed by hand stays when code changes',
     planChanges,
-    'if (!before.inCode) return restated(before, facts, at)',
-    'if (before) return restated(before, facts, at)',
+    'return !before || before.inCode ?',
+    'return !before ?',
     `${rules}: other code`,
   ),
   off('C12 starts of one step are bounded', planStep, 'if (runs.length === mostAtOnce) break', '', 'plan/large.unit: what is due at once'),
