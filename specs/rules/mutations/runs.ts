@@ -26,20 +26,8 @@ export const runs: readonly Mutation[] = [
     'runs: Q1 a grant',
     'runs: Q1 a late owner',
   ),
-  off(
-    'Q2 acknowledged once answered',
-    claims,
-    '    if (jobs.length) backlog.push',
-    '    offer.acknowledge()\n    if (jobs.length) backlog.push',
-    'runs: Q2 an offer',
-  ),
-  off(
-    'Q2 remembered',
-    claims,
-    '.filter(([address, dispatch]) => !runs.has(keyOf(address, dispatch)))',
-    '.slice()',
-    'runs: Q2 a second copy',
-  ),
+  off('Q2 acknowledged once answered', claims, '    backlog.push(', '    offer.acknowledge()\n    backlog.push(', 'runs: Q2 an offer'),
+  off('Q2 remembered', claims, 'if (runs.has(keyOf(address, dispatch)))', 'if (!dispatch)', 'runs: Q2 a second copy'),
   off(
     'Q3 within the lease',
     readyLine,
@@ -212,6 +200,13 @@ export const runs: readonly Mutation[] = [
     'outages: E9: a submit waits no longer',
   ),
   off('E9 it gives up', sender, 'clock.now() - since >= giveUpAfter', '!since', 'outages: E9: after a minute'),
+  off(
+    'E9 lines that all went silent are dropped before a write in doubt is given up',
+    'src/store/mongo/server.ts',
+    '  heartbeatFrequencyMS: patience,\n',
+    '',
+    './store.int: writes that are larger than a line holds',
+  ),
   off('E9 a failed publish is repeated', sender, 'unsent.unshift(...batch)', '', 'outages: E9: submits wait'),
   off('E9 many are read as they are taken', 'src/client.ts', '++open >= submitsAhead', '++open < 0', 'outages: E9: many are read'),
 ]

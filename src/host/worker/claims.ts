@@ -39,7 +39,7 @@ export function createClaims(parts: ClaimParts) {
   const backlog: Backlog[] = []
   let refilling = false
 
-  /** Slots that become free together are filled by one request, not by one each. */
+  /** Slots that become free together, and offers that come together, are one request, not one each. */
   function refill(): void {
     if (refilling) return
     refilling = true
@@ -63,17 +63,16 @@ export function createClaims(parts: ClaimParts) {
   }
 
   function onOffer(offer: TakenOffer): void {
-    if (parts.stopping() || !slots.room) {
+    if (parts.stopping() || slots.room <= waiting()) {
       offer.giveBack()
       return
     }
     favourOthers(offer.job)
-    const jobs = offer.jobs.filter(([address, dispatch]) => !runs.has(keyOf(address, dispatch)))
-    if (jobs.length) backlog.push({ offer, jobs, open: jobs.length })
-    else offer.acknowledge()
-    claimBacklog()
-    want()
+    backlog.push({ offer, jobs: [...offer.jobs], open: offer.jobs.length })
+    refill()
   }
+  /** Offered to this worker, and not claimed yet. */
+  const waiting = (): number => backlog.reduce((sum, { jobs }) => sum + jobs.length, 0)
 
   function claimBacklog(): void {
     const claims = new Map<number, { address: Address; dispatch: number; from: Backlog }[]>()
@@ -81,6 +80,10 @@ export function createClaims(parts: ClaimParts) {
       const from = backlog[0]!
       const [address, dispatch] = from.jobs.shift()!
       if (!from.jobs.length) backlog.shift()
+      if (runs.has(keyOf(address, dispatch))) {
+        answered(from, true)
+        continue
+      }
       const partition = partitionOf(rootOf(address), bus.partitions)
       const list = claims.get(partition) ?? claims.set(partition, []).get(partition)!
       list.push({ address, dispatch, from })
@@ -103,10 +106,14 @@ export function createClaims(parts: ClaimParts) {
         slots.unclaim()
         parts.freed()
       }
-      if (--from.open > 0) return
-      if (answers) from.offer.acknowledge()
-      else from.offer.giveBack()
+      answered(from, answers !== undefined)
     })
+  }
+
+  function answered(from: Backlog, isKnown: boolean): void {
+    if (--from.open > 0) return
+    if (isKnown) from.offer.acknowledge()
+    else from.offer.giveBack()
   }
 
   /**
