@@ -89,7 +89,7 @@ test('one that throws midway, and the group is cancelled: it ends, without an ou
 test('the id of a group that was given none is in the error', async () => {
   const { client } = await world()
   const error = (await client.submitGroup({ members: stream(600, { thrown: died }) }).catch((thrown) => thrown)) as IncompleteError
-  assert.match(error.id, /^[0-9a-f]{24}$/)
+  assert.match(error.id, /^[0-9a-f]{32}$/)
   assert.is((await client.group(error.id).view()).state, 'open')
 })
 

@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto'
 import type { JobSubmit } from '../actors/job.ts'
 import { type Address, addressOf, checkAddress, checkId } from './address.ts'
 import type { Bus } from './bus/port.ts'
@@ -23,6 +22,7 @@ import { type Duration, ms } from './duration.ts'
 import type { ActorEvent } from './envelope.ts'
 import type { Find, View } from './host/api.ts'
 import type { StuckCount } from './host/stuck.ts'
+import { randomId } from './random-id.ts'
 import { createSender } from './sender.ts'
 
 export type { ChainHandle, ChainHandles, ChainRun } from './client/chains.ts'
@@ -150,7 +150,7 @@ export function createClient({ bus, clock, name, onClose }: ClientParts): Client
   const { actor, job, group } = handles({ ask, command, sendMembers, prepare, ends })
 
   async function submit(definition: WithInput['definition'], input: unknown, options: SubmitOptions = {}): Promise<JobHandle<never>> {
-    const { id = randomBytes(12).toString('hex'), startAt, priority, ack, signal, deadline } = options
+    const { id = randomId(), startAt, priority, ack, signal, deadline } = options
     const order = orderOf(options)
     if (typeof id === 'string' && id.endsWith('/output')) throw invalid('id', reservedId)
     const labels = check(labelsSchema, options.labels, 'labels') as Record<string, string> | undefined
@@ -196,7 +196,7 @@ export function createClient({ bus, clock, name, onClose }: ClientParts): Client
   }
 
   async function submitGroup(given: GroupSubmitOptions): Promise<GroupHandle> {
-    const { id = randomBytes(12).toString('hex'), members, output, seal = true, sealBy, ...rest } = given
+    const { id = randomId(), members, output, seal = true, sealBy, ...rest } = given
     const address = addressOf('group', checkId(id, 'id'))
     checkId(`${id}/output`, 'id')
     if (rest.concurrency !== undefined && (!Number.isInteger(rest.concurrency) || rest.concurrency < 1))

@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto'
 import { type Address, addressOf } from '../address.ts'
 import type { Records } from '../bus/port.ts'
 import type { ChainDefinition } from '../chain/definition.ts'
@@ -8,6 +7,7 @@ import type { ActorEvent } from '../envelope.ts'
 import { JobCancelledError, JobFailedError, NotFoundError } from '../errors.ts'
 import type { View } from '../host/api.ts'
 import { schemaFrom } from '../json-schema.ts'
+import { randomId } from '../random-id.ts'
 import type { Ends, WaitOptions } from './ends.ts'
 import type { ActorHandle } from './handles.ts'
 import { invalid, payloadOf } from './prepare.ts'
@@ -71,7 +71,7 @@ export function chainsOf({ records, ends, command, actor }: Parts): ChainHandles
       throw invalid('name', `${JSON.stringify(name)} is not the name of a chain`)
     return {
       name,
-      async start(input, { id = randomBytes(12).toString('hex') } = {}) {
+      async start(input, { id = randomId() } = {}) {
         const to = addressOf('chain', `${name}/${id}`)
         check(startCommand.shape.to, to, 'id')
         await checkInput(chain, name, input)

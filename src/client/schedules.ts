@@ -1,9 +1,9 @@
-import { randomBytes } from 'node:crypto'
 import { type Address, addressOf } from '../address.ts'
 import type { Records } from '../bus/port.ts'
 import { raise as raiseCommand, scheduleId, trigger as triggerCommand } from '../command/schedules.ts'
 import { check } from '../definition.ts'
 import type { ActorEvent } from '../envelope.ts'
+import { randomId } from '../random-id.ts'
 import { type ScheduleOptions, scheduleTerms } from '../schedule.ts'
 import type { ActorHandle } from './handles.ts'
 import { type Prepare, payloadOf } from './prepare.ts'
@@ -37,7 +37,6 @@ interface Parts {
 }
 
 export function schedulesOf({ records, prepare, command, actor }: Parts): Schedules {
-  const anId = () => randomBytes(12).toString('hex')
   return {
     schedule(id) {
       check(scheduleId, id, 'id')
@@ -50,14 +49,14 @@ export function schedulesOf({ records, prepare, command, actor }: Parts): Schedu
         unset: say('unset'),
         pause: say('pause'),
         resume: say('resume'),
-        async trigger({ id = anId() } = {}) {
+        async trigger({ id = randomId() } = {}) {
           check(triggerCommand.shape.as, id, 'id')
           await command(address, { type: 'trigger', id })
         },
         remove: say('remove'),
       }
     },
-    async raise(event, data, { id = anId() } = {}) {
+    async raise(event, data, { id = randomId() } = {}) {
       const to = addressOf('topic', event)
       check(raiseCommand.pick({ to: true, as: true, data: true }), { to, as: id, data }, 'raise')
       await command(to, { type: 'raise', id, data: payloadOf(data, 'data') })
