@@ -1,4 +1,4 @@
-import type { Snapshot } from '../src/document.ts'
+import type { Snapshot, Work } from '../src/document.ts'
 import type { ActorType } from './actor.ts'
 import { tellFollower, tooManyFollowers } from './followers.ts'
 import { activeState } from './job/active.ts'
@@ -134,6 +134,14 @@ function stateOf({ value }: Snapshot): string {
 /** Final states, by name. */
 export const ended: ReadonlySet<string> = new Set(['succeeded', 'failed', 'cancelled', 'aborted'])
 
+function workOf(state: string, { job, terms: { priority }, dispatch, queuedAt, run }: JobContext): Work | undefined {
+  if (state === 'queued') return { state: 'queued', job, priority, dispatch, at: queuedAt }
+  if (!holdsRun.has(state)) return undefined
+  const { worker, at } = run!
+  const cancelling = state === 'cancelling' || undefined
+  return { state: 'running', job, priority, dispatch: run!.dispatch, worker, at, cancelling }
+}
+
 export const job: ActorType = {
   name: 'job',
   version: 1,
@@ -150,27 +158,7 @@ export const job: ActorType = {
   view(snapshot) {
     const context = snapshot.context as JobContext
     const state = stateOf(snapshot)
-    const { job: name, terms, dispatch, queuedAt, run } = context
-    const work = { job: name, priority: terms.priority }
-    return {
-      state,
-      final: ended.has(state),
-      group: context.member?.group,
-      labels: context.labels,
-      work:
-        state === 'queued'
-          ? { ...work, state: 'queued', dispatch, at: queuedAt }
-          : holdsRun.has(state)
-            ? {
-                ...work,
-                state: 'running',
-                dispatch: run!.dispatch,
-                worker: run!.worker,
-                at: run!.at,
-                cancelling: state === 'cancelling' ? true : undefined,
-              }
-            : undefined,
-    }
+    return { state, final: ended.has(state), group: context.member?.group, labels: context.labels, work: workOf(state, context) }
   },
   peer(snapshot) {
     const { content, member, removedAt } = snapshot.context as JobContext

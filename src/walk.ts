@@ -161,8 +161,9 @@ function performOne(machine: AnyStateMachine, place: Place, action: unknown): vo
 
 function assigned(assignment: unknown, args: Args, params: unknown): object {
   if (typeof assignment === 'function') return assignment(args, params) as object
-  const fields = Object.entries(assignment as Record<string, unknown>)
-  return Object.fromEntries(fields.map(([key, value]) => [key, typeof value === 'function' ? value(args, params) : value]))
+  const fields: Record<string, unknown> = {}
+  for (const [key, value] of Object.entries(assignment as object)) fields[key] = typeof value === 'function' ? value(args, params) : value
+  return fields
 }
 
 const paramsOf = (params: unknown, args: Args): unknown =>

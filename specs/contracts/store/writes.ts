@@ -1,6 +1,6 @@
 import * as assert from 'uvu/assert'
 import type { Write } from '../../../src/store/port.ts'
-import { aDocument, baseOf, change, creation, loaded, type StoreFactory, stored, storeSuite, type Test, upTo } from './world.ts'
+import { aDocument, baseOf, change, creation, loaded, plain, type StoreFactory, stored, storeSuite, type Test, upTo } from './world.ts'
 
 export const writeSpecs = (factory: StoreFactory): void => storeSuite(factory, 'compare-and-set', compareAndSet)
 
@@ -54,6 +54,27 @@ function compareAndSet(test: Test) {
     await stored(store, second)
     assert.equal(await store.commit([change(first)]), [false])
     assert.equal(await store.commit([change(second)]), [true])
+  })
+
+  test('the base is what was flushed last: changed, ended, deleted, created again', async ({ store }) => {
+    const first = aDocument('job:flushed', { wakeAt: 7 })
+    await stored(store, first)
+    const second = change(first, { wakeAt: 8 })
+    const ended = change(second.doc, { status: 'done', wakeAt: undefined })
+    const again = change(ended.doc, { status: 'active' })
+    const versions = [first, second.doc, ended.doc, again.doc]
+    for (const write of [second, ended, again]) {
+      for (const doc of versions) if (doc.version !== write.base.version) assert.equal(await store.commit([change(doc)]), [false])
+      assert.equal(await store.commit([write]), [true])
+      await store.flush()
+      assert.equal(await loaded(store, 'job:flushed'), plain(write.doc))
+    }
+    assert.is(await store.remove('job:flushed', baseOf(ended.doc)), false)
+    assert.ok(await store.remove('job:flushed', baseOf(again.doc)))
+    await store.flush()
+    assert.equal(await store.commit([change(again.doc)]), [false])
+    assert.equal(await store.waking(0, 100), [])
+    await stored(store, aDocument('job:flushed'))
   })
 
   test('a batch is answered write by write', async ({ store }) => {

@@ -6,6 +6,13 @@ const send = 'src/host/turn/send.ts'
 /** Events: from the stream to the stream. */
 export const delivery: readonly Mutation[] = [
   off(
+    'G1 what is kept of a folder is what is there',
+    'src/store/folder/heads.ts',
+    'heads.delete(id)\n      if (!doc',
+    'if (!doc',
+    './store.int: the base is what was flushed last',
+  ),
+  off(
     'F1 marks are numbers of events, not versions',
     send,
     'inc: doc.inc, n: entry.n }',

@@ -1,15 +1,14 @@
 import type { Database, RootDatabase } from 'lmdb'
-import { typeOf } from '../../address.ts'
 import type { ActorDocument } from '../../document.ts'
 import { afterAll, byText, byWakeAt, meets, wakingOf } from '../match.ts'
 import type { Base, Waking, Write } from '../port.ts'
+import { type Head, headIn, headLine, recentHeads } from './heads.ts'
 import { overlay } from './overlay.ts'
 import { checkKey } from './table.ts'
 import type { Operation, Writer } from './writer.ts'
 
 /**
- * Documents are kept as JSON text behind a first line, their head: what the compare-and-set, the index and queries need, so that
- * the rest is not parsed for them. Those not on disk yet are kept as they were given: a caller never changes a document that it committed.
+ * Documents are kept as JSON text behind a first line, their head. Those not on disk yet are kept as they were given: a caller never changes a document that it committed.
  */
 export interface Documents {
   get(address: string): ActorDocument | undefined
@@ -34,8 +33,6 @@ export interface Row {
   doc(): ActorDocument
 }
 
-type Head = Pick<ActorDocument, '_id' | 'version' | 'commit' | 'partition' | 'wakeAt' | 'type' | 'state' | 'group' | 'removedAt'>
-
 interface Fresh {
   /** undefined: removed. */
   doc: ActorDocument | undefined
@@ -43,15 +40,7 @@ interface Fresh {
   was: Head | undefined
 }
 
-const textOf = (doc: ActorDocument): string => {
-  const { version, commit, partition, wakeAt = null, state, group = null, removedAt } = doc
-  return `${JSON.stringify([version, commit, partition, wakeAt, state, group, removedAt])}\n${JSON.stringify(doc)}`
-}
-const headIn = (_id: string, line: string): Head => {
-  const [version, commit, partition, wakeAt, state, group, removedAt] = JSON.parse(line)
-  const optional = { wakeAt: wakeAt ?? undefined, group: group ?? undefined, removedAt: removedAt ?? undefined }
-  return { _id, type: typeOf(_id), version, commit, partition, state, ...optional }
-}
+const textOf = (doc: ActorDocument): string => `${headLine(doc)}\n${JSON.stringify(doc)}`
 const docIn = (text: string): ActorDocument => JSON.parse(text.slice(text.indexOf('\n') + 1))
 const byId = (a: Row, b: Row) => byText(a.head._id, b.head._id)
 
@@ -59,6 +48,7 @@ export function documents(root: RootDatabase<string>, writer: Writer): Documents
   const db: Database<string> = root.openDB('documents', { encoding: 'string' })
   const wakes: Database<string> = root.openDB('wakes', { encoding: 'string' })
   const fresh = overlay<Fresh>()
+  const heads = recentHeads()
 
   const operations = ([id, { doc, was }]: [string, Fresh]): Operation[] => {
     const written: Operation[] = [{ db, key: id, value: doc && textOf(doc) }]
@@ -67,9 +57,21 @@ export function documents(root: RootDatabase<string>, writer: Writer): Documents
     if (doc?.wakeAt !== undefined) written.push({ db: wakes, key: [doc.partition, doc.wakeAt, id], value: '1' })
     return written
   }
-  writer.add({ dirty: fresh.dirty, cut: () => Array.from(fresh.cut(), operations).flat(), landed: fresh.landed, dropped: fresh.dropped })
+  writer.add({
+    dirty: fresh.dirty,
+    cut: () => Array.from(fresh.cut(), operations).flat(),
+    landed() {
+      for (const [id, { doc }] of fresh.landed()) heads.landed(id, doc)
+    },
+    dropped() {
+      fresh.dropped()
+      heads.clear()
+    },
+  })
 
   const headOnDisk = (id: string): Head | undefined => {
+    const kept = heads.get(id)
+    if (kept) return kept
     const bytes = db.getBinaryFast(checkKey(id))
     return bytes && headIn(id, bytes.toString('utf8', 0, bytes.indexOf(10)))
   }

@@ -15,7 +15,8 @@ export interface Overlay<T> {
   dirty(): boolean
   /** Sets the upper layer under way, and answers it. */
   cut(): Map<string, T>
-  landed(): void
+  /** Answers what was under way. */
+  landed(): Map<string, T>
   /** Forgets both layers. */
   dropped(): void
 }
@@ -39,7 +40,9 @@ export function overlay<T>(): Overlay<T> {
       return underWay
     },
     landed: () => {
+      const landed = underWay
       underWay = new Map()
+      return landed
     },
     dropped: () => {
       upper = new Map()
