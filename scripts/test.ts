@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process'
 import { readdir } from 'node:fs/promises'
+import { availableParallelism } from 'node:os'
 import { parseArgs, stripVTControlCharacters } from 'node:util'
 
 /**
@@ -29,9 +30,28 @@ const servers = values['no-servers'] || !needServers() ? undefined : await start
 let passed = 0
 let failed = 0
 const skipped: string[] = []
+const failures: string[] = []
 const byBackend = new Map<string, number>()
 
-for (const file of files) {
+/** Pure specs, as many at once as there are processors; then what shares servers and waits for time, one by one. */
+const [pure, others] = [files.filter(isPure), files.filter((file) => !isPure(file))]
+await Promise.all(Array.from({ length: availableParallelism() }, () => tryAll(pure)))
+await tryAll(others)
+await servers?.stop()
+
+for (const [backend, count] of [...byBackend].sort()) console.log(`${backend}: ${count} passed`)
+for (const line of failures) console.log(line)
+for (const line of skipped) console.log(`skipped ${line}`)
+if (ci) failed += skipped.length
+console.log(`${passed} passed, ${failed} failed`)
+process.exit(failed || !passed ? 1 : 0)
+
+/** Takes from the front of `waiting` until none is left. */
+async function tryAll(waiting: string[]): Promise<void> {
+  for (let file = waiting.shift(); file; file = waiting.shift()) await tryOne(file)
+}
+
+async function tryOne(file: string): Promise<void> {
   const started = performance.now()
   const { code, output } = await run(file)
   const counts = read(output)
@@ -43,19 +63,17 @@ for (const file of files) {
     `${bad ? 'FAIL' : 'ok  '} ${file}  ${counts.passed} passed${counts.failed ? `, ${counts.failed} failed` : ''}  ${Math.round(performance.now() - started)} ms`,
   )
   const told = output.split('\n').filter((line) => line.startsWith('# '))
+  if (bad) failures.push(`FAIL ${file}`, ...reasons(output))
   if (bad) console.log(output)
   else if (told.length) console.log(told.map((line) => `     ${line}`).join('\n'))
 }
-await servers?.stop()
 
-for (const [backend, count] of [...byBackend].sort()) console.log(`${backend}: ${count} passed`)
-for (const line of skipped) console.log(`skipped ${line}`)
-if (ci) failed += skipped.length
-console.log(`${passed} passed, ${failed} failed`)
-process.exit(failed || !passed ? 1 : 0)
+function isPure(file: string): boolean {
+  return file.endsWith('.unit.spec.ts')
+}
 
 function needServers(): boolean {
-  return files.some((file) => !file.includes('.unit.'))
+  return !files.every(isPure)
 }
 
 async function startServers() {
@@ -80,6 +98,12 @@ function run(file: string): Promise<{ code: number; output: string }> {
     child.stderr.on('data', (data) => (output += data))
     child.on('close', (code) => done({ code: code ?? 1, output }))
   })
+}
+
+/** Of each test that failed its name and the first line of what it said: repeated at the end, where it is found. */
+function reasons(output: string): string[] {
+  const text = stripVTControlCharacters(output)
+  return [...text.matchAll(/^ +FAIL +(.*)\n +(.*)$/gm)].map(([, name, said]) => `     ${name}: ${said}`)
 }
 
 /** uvu prints a line for each suite, `name  • • • (3 / 3)`; a suite's backend stands in brackets at the end of its name. */
