@@ -17,6 +17,7 @@ import {
   type Send,
   type StepEnd,
   type Steps,
+  whatFailed,
 } from './chain/steps.ts'
 import { canonical, type Payload } from './job.ts'
 
@@ -46,7 +47,8 @@ type ChainEvent = { at: number; self: Address } & (
   | { type: 'predecessorEnded'; of: Address; state: string }
   /** An operator wants one of its jobs to run again. */
   | { type: 'retry'; key: string }
-  | { type: 'cancel'; reason?: string }
+  /** `plan`: of the plan that takes it out. */
+  | { type: 'cancel'; reason?: string; plan?: Address }
 )
 type Args = { context: ChainContext; event: ChainEvent }
 type Of<T extends ChainEvent['type']> = Extract<ChainEvent, { type: T }>
@@ -72,6 +74,8 @@ const chainSetup = setup({
     isPlanned: ({ context }) => context.plan !== undefined,
     isRemoved: ({ context }) => context.removedAt !== undefined,
     isStartOfRemoved: ({ context, event }) => context.removedAt !== undefined && event.type === 'start' && event.plan !== undefined,
+    isOfAnotherPlan: ({ context, event }) =>
+      (event.type === 'start' || event.type === 'cancel') && event.plan !== undefined && event.plan !== context.plan?.address,
     isUnknown: ({ event }) => event.type === 'steps' && event.body === undefined,
     hasSteps,
     succeeded: ({ context: { progress } }) => isSuccess(progress),
@@ -145,15 +149,22 @@ const cannotStart = ({ event }: Args) => {
   const { plan, key, round } = event as Of<'start'>
   return { to: plan!, event: { type: 'ended', key, round, state: 'failed' } }
 }
+/** Two plans, or a plan and somebody's hand, may mean the same instance: it is of the first, and the other is told. */
+const isTaken = ({ event }: Args) => {
+  const { plan, key, round } = event as Of<'start'>
+  return { to: plan!, event: { type: 'ended', key, round, state: 'failed', taken: true } }
+}
 /** What it is started with again must be the same. */
+const ofAnother = { guard: 'isOfAnotherPlan', actions: { type: 'send', params: isTaken } } as const
 const startedAgain = [
+  ofAnother,
   { guard: 'isStartOfRemoved', actions: { type: 'send', params: cannotStart } },
   { guard: 'isOther', actions: { type: 'reject', params: conflict } },
   {},
 ] as const
 const again = {
   predecessorEnded: { actions: ['noteGroup', ...emit] },
-  start: [{ guard: 'goesOn', ...goOn }, { guard: 'isNewRound', ...begin }, ...startedAgain],
+  start: [ofAnother, { guard: 'goesOn', ...goOn }, { guard: 'isNewRound', ...begin }, ...startedAgain],
   restart: [
     { guard: 'isRemoved', actions: { type: 'reject', params: notAgain } },
     { guard: 'isPlanned', actions: { type: 'send', params: askPlan } },
@@ -214,7 +225,7 @@ const chainMachine = chainSetup.createMachine({
           { guard: 'isUnknown', target: 'failed' },
           { target: 'running', actions: ['begin', ...emit] },
         ],
-        cancel: 'cancelled',
+        cancel: [{ guard: 'isOfAnotherPlan' }, { target: 'cancelled' }],
       },
     },
     running: {
@@ -225,7 +236,7 @@ const chainMachine = chainSetup.createMachine({
       on: {
         ended: { actions: ['noteEnd', ...emit] },
         predecessorEnded: { actions: ['noteGroup', ...emit] },
-        cancel: { target: 'cancelling', actions: ['cancelAll', ...emit] },
+        cancel: [{ guard: 'isOfAnotherPlan' }, { target: 'cancelling', actions: ['cancelAll', ...emit] }],
       },
     },
     cancelling: {
@@ -252,8 +263,8 @@ function why({ value, context }: { value: unknown; context: unknown }): Conditio
       return [
         { code: 'NOT_DECLARED', message: `no service has declared a chain ${rootOf(self)}: deploy it, then restart this`, stuck: true },
       ]
-    const failed = Object.keys(progress).filter((name) => progress[name]!.state === 'failed')
-    return [{ code: 'STEP_FAILED', message: `${failed.join(', ')} failed: restart it, or remove it from its plan`, stuck: true }]
+    const states = Object.fromEntries(Object.entries(progress).map(([name, { state }]) => [name, state]))
+    return [{ code: 'STEP_FAILED', message: `${whatFailed(states)}: restart it, or remove it from its plan`, stuck: true }]
   }
   if (value !== 'running' && value !== 'cancelling') return []
   return Object.entries(progress).flatMap(([name, step]): Condition[] => {

@@ -31,10 +31,12 @@ type MadeEvent = { at: number; self: Address } & (
       /** The first creates the plan; any other is what code says now. */
       type: 'make'
       code: Packed
+      /** Chains that code declares, of which it has no run in this zone. */
+      without?: readonly string[]
     }
   | Exclude<Change, { type: 'declare' }>
   /** From a chain. */
-  | { type: 'ended'; key: RunKey; round: number; state: 'succeeded' | 'failed' | 'cancelled' }
+  | { type: 'ended'; key: RunKey; round: number; state: 'succeeded' | 'failed' | 'cancelled'; taken?: true }
 )
 type Args = { context: PlanContext; event: MadeEvent }
 type Made = Extract<MadeEvent, { type: 'make' }>
@@ -58,12 +60,13 @@ interface Next extends ReturnType<typeof step> {
 let latest: (Args & { next: Next }) | undefined
 
 function asPlanEvent(event: MadeEvent): PlanEvent {
-  if (event.type === 'make') return { type: 'declare', chains: saidBy(event.code) }
+  if (event.type === 'make') return { type: 'declare', chains: saidBy(event) }
   return changes.has(event.type) || event.type === 'ended' ? event : { type: 'time' }
 }
 
-function saidBy(code: Packed): Record<string, Said[]> {
+function saidBy({ code, without = [] }: Made): Record<string, Said[]> {
   const chains: Record<string, Said[]> = Object.create(null)
+  for (const chain of without) chains[chain] = []
   for (const { chain, run, ...more } of Object.values(unpack(code).runs)) (chains[chain] ??= []).push({ run, ...factsOf(more) })
   return chains
 }
@@ -78,7 +81,7 @@ function effectOf(plan: Plan, self: Address, decision: Decision): Effect[] {
     case 'start':
       return [{ type: 'send', params: { to, event: { type: 'start', plan: self, key, round: decision.round } } }]
     case 'cancel':
-      return [{ type: 'send', params: { to, event: { type: 'cancel', reason: `taken out of ${self}` } } }]
+      return [{ type: 'send', params: { to, event: { type: 'cancel', reason: `taken out of ${self}`, plan: self } } }]
     case 'skip':
       return []
   }

@@ -1,5 +1,6 @@
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
+import { defineCalendar } from '../src/calendar/calendar.ts'
 import { publishChains } from '../src/chain/published.ts'
 import { replay } from '../src/testing/replay.ts'
 import { chain, chainDay, monday, on, saturday, saturdays, six, sixWith, workdays } from './support/chain-day.ts'
@@ -130,6 +131,91 @@ rules('C4 unknown names, circles and bad input are refused, by the field, and no
   assert.is(JSON.stringify((await day.plan.show()).rows), before)
   await day.host.stop()
 })
+
+rules('C4 what is no chain, no name and no list is refused by its field', async () => {
+  const day = await chainDay()
+  const plan = day.plan as unknown as Record<string, (...given: unknown[]) => Promise<void>>
+  const runs = [on(workdays, { at: '12:00' })]
+  for (const none of [5, {}, null, undefined]) await refused('VALIDATION', /^chain: .*no chain/, () => plan.add!(none, runs))
+  for (const none of ['B', undefined, 5]) await refused('VALIDATION', /^after: must be an array/, () => plan.link!('E', none))
+  for (const none of [5, null, {}]) await refused('VALIDATION', /^after.1: /, () => plan.link!('E', ['B', none]))
+  for (const verb of ['remove', 'deactivate', 'restore', 'release', 'restart'])
+    for (const none of [undefined, null, 5, 'B C']) await refused('VALIDATION', /^target: /, () => plan[verb]!(none, null))
+  await day.plan.release('E', null as never)
+  await day.host.stop()
+})
+
+rules('C4 a change that is refused makes no plan of a date to come, and there is none in a zone without chains', async () => {
+  const day = await chainDay()
+  const later = day.client.plan('2026-12-24')
+  await refused('NOT_FOUND', /there is no chain "Bx".*Is B meant\?/, () => later.remove('Bx'))
+  await refused('VALIDATION', /Is B meant\?/, () => later.link('E', ['Bx']))
+  await refused('NOT_ALLOWED', /only what has failed/, () => later.restart('B'))
+  assert.is((await later.show()).made, false)
+  for (const zone of ['Mars', 'Europe/Paris', 'europe/zurich']) {
+    const elsewhere = day.client.plan('2026-12-24', { zone })
+    await refused('VALIDATION', /^zone: there is no chain in .*There are chains in Europe\/Zurich/, () => elsewhere.show())
+    await refused('VALIDATION', /^zone: /, () => elsewhere.remove('B'))
+  }
+  await refused('NOT_FOUND', /does not exist, and its date has passed/, () => day.client.plan('2026-11-19').show())
+  await day.host.stop()
+})
+
+rules('C4 runs that were replaced by hand do not come back when code says them again', async () => {
+  const day = await chainDay()
+  const tomorrow = day.client.plan('2026-11-24')
+  await tomorrow.add('E', [on(workdays, { name: 'late', at: '22:00' })])
+  const states = async () => (await tomorrow.show()).rows.filter(({ chain }) => chain === 'E').map(({ run, state }) => `${run} ${state}`)
+  assert.equal(await states(), ['main removed', 'late waiting'])
+  await day.until('12:00', '2026-11-24')
+  assert.equal(await states(), ['main removed', 'late waiting'])
+  await day.until('23:59', '2026-11-24')
+  assert.equal(day.startsOf('E').slice(1), ['22:00 on 2026-11-24'])
+  await day.host.stop()
+})
+
+rules('C4 code that has no run of a chain in this zone any more: it leaves the plan', async () => {
+  const day = await chainDay()
+  await day.until('12:00')
+  await day.host.stop()
+  const host = await day.start(sixWith(chain('E'), chain('I', on(saturdays, { name: 'saturday', at: '14:00' }))))
+  await day.until('23:59')
+  assert.equal(day.starts, ['B 18:00', 'D 18:10', 'F 19:30', 'G 20:00'])
+  const { rows } = await host.client.plan(monday).show()
+  assert.not.ok(rows.some(({ chain, run }) => chain === 'E' || run === 'workday'))
+  await host.stop()
+})
+
+rules(
+  'C12 what another plan has started, or somebody by hand, is not started again: this plan says so, and nobody waits unseen',
+  async () => {
+    const tokyo = { ...workdays, terms: { ...workdays.terms, timezone: 'Asia/Tokyo' } }
+    const day = await chainDay({
+      chains: [...six, chain('T', on(tokyo, { at: '23:00' })), chain('H', on(workdays, { at: '12:00' }))],
+      courses: { B: { minutes: 20 } },
+    })
+    const { client } = day
+    const inTokyo = client.plan(monday, { zone: 'Asia/Tokyo' })
+    const inZurich = client.plan(monday, { zone: 'Europe/Zurich' })
+    const row = async (name: string) => (await inZurich.show()).rows.find(({ chain }) => chain === name)!
+    await day.until('12:00')
+    await inTokyo.add('B', [on(tokyo, { at: '20:00' })]) // that passed at 12:00 in Zurich
+    await day.until('18:05')
+    assert.equal(day.startsOf('B'), ['12:00'])
+    assert.match((await row('B')).words, /could not start at 18:00: chain:B\/2026-11-23\/main is another plan's/)
+    assert.match((await row('E')).words, /waits for B, which failed/)
+    const stuck = (await client.actor('plan:Europe-Zurich/2026-11-23').why()).conditions.filter((one) => one.stuck)
+    assert.ok(stuck.length)
+    await inZurich.restart('B')
+    await day.until('18:10')
+    assert.is((await row('B')).state, 'failed', 'and it is not taken over later')
+    assert.equal(day.startsOf('B'), ['12:00'])
+    await inZurich.remove('B')
+    await day.until('18:20')
+    assert.equal(day.startsOf('E'), ['18:10'])
+    await day.host.stop()
+  },
+)
 
 rules('C4 hosts refuse chains with unknown names and circles, also together with what others have published', async () => {
   const day = await chainDay()
@@ -286,6 +372,47 @@ making('all hosts are down over dates: those are made as well, in order, when on
   const states = async (date: string) => (await host.client.plan(date).show()).rows.map(({ state }) => state)
   assert.equal(await states('2026-11-25'), ['succeeded', 'skipped'])
   assert.equal(await states('2026-11-26'), ['succeeded', 'skipped'])
+  await host.stop()
+})
+
+for (const [down, dates] of [
+  ['2026-11-30', ['2026-11-24', '2026-11-25', '2026-11-26', '2026-11-27', '2026-11-28', '2026-11-29']],
+  ['2026-12-01', ['2026-11-24', '2026-11-25', '2026-11-26', '2026-11-27', '2026-11-28', '2026-11-29', '2026-11-30']],
+  ['2026-12-05', ['2026-11-28', '2026-11-29', '2026-11-30', '2026-12-01', '2026-12-02', '2026-12-03', '2026-12-04']],
+] as const)
+  making(
+    `all hosts are down until ${down}: the seven dates before it are made at most, and who reads the log learns of the others`,
+    async () => {
+      const everyDay = defineCalendar({ name: 'all', timezone: 'Europe/Zurich', days: ['mon', 'tue', 'wed', 'thu', 'fri', 'sat', 'sun'] })
+      const day = await chainDay({ chains: [chain('run', on(everyDay, { at: '09:00' }))] })
+      await day.until('12:00')
+      await day.host.stop()
+      await day.clock.advanceTo(`${down}T08:00:00+01:00`)
+      const host = await day.start()
+      await day.clock.advance('30m')
+      const plans: string[] = []
+      for await (const { id } of host.client.find({ type: 'plan' })) plans.push(id)
+      assert.equal(
+        plans,
+        ['2026-11-23', ...dates, down].map((date) => `Europe-Zurich/${date}`),
+      )
+      assert.is(day.starts.length, 1 + dates.length)
+      const told = day.said.filter((line) => line.includes('no plans in Europe/Zurich for dates before 2026-11-28'))
+      assert.is(told.length, down === '2026-12-05' ? 1 : 0)
+      await host.stop()
+    },
+  )
+
+making('a plan that was made in advance does not hide the dates before it', async () => {
+  const day = await chainDay({ chains: [chain('run', on(workdays, { at: '09:00' })), chain('more', on(workdays, { at: '10:00' }))] })
+  await day.until('12:00')
+  await day.client.plan('2026-11-26').remove('more')
+  await day.host.stop()
+  await day.clock.advanceTo('2026-11-27T08:00:00+01:00')
+  const host = await day.start()
+  await day.clock.advance('30m')
+  assert.is(day.startsOf('run').length, 4)
+  assert.is(day.startsOf('more').length, 3)
   await host.stop()
 })
 

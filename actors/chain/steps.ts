@@ -60,6 +60,13 @@ const underWay = ({ state }: Step): boolean => state === 'preparing' || state ==
 export const isComplete = (progress: Progress): boolean => Object.values(progress).every(finished)
 export const isSuccess = (progress: Progress): boolean => Object.values(progress).every(({ state }) => state === 'succeeded')
 
+/** `load failed, post was cancelled`; empty: no step did. By the states of steps. */
+export function whatFailed(states: Readonly<Record<string, string>>): string {
+  const words: Record<string, string> = { failed: 'failed', cancelled: 'was cancelled' }
+  const failed = Object.entries(states).filter(([, state]) => words[state])
+  return failed.map(([name, state]) => `${name} ${words[state]}`).join(', ')
+}
+
 const idOf = (chain: Address): string => chain.slice(chain.indexOf(':') + 1)
 /**
  * Its job or group, `<chain>/<step>`; `<chain>/2/<step>` where a restart needs a new one; the job that makes its input is `<chain>/input/<step>`. Names of steps begin with a

@@ -1,5 +1,6 @@
 import { clockTime } from '../../src/calendar/dates.ts'
 import { type GraphIssue, graphIssue, graphOf, inWords, nearest } from './graph.ts'
+import { startsAnew } from './standing.ts'
 import { keyOf, type Plan, type PlannedRun, type RunFacts, runsNamed, withRuns } from './state.ts'
 import type { Decision } from './step.ts'
 
@@ -92,9 +93,15 @@ function takenOut(plan: Plan, runs: readonly PlannedRun[], as: 'removed' | 'deac
   )
 }
 
-/** A chain in other words. Its instances stay what they are: a run that has started is not started again by it. */
+/**
+ * A chain in other words. Its instances stay what they are: a run that has started is not started again by it. Its other runs are removed, and stay so:
+ * code that says them once more does not bring them back.
+ */
 function added(plan: Plan, { chain, runs }: Extract<Change, { type: 'add' }>, at: number): Changed {
-  return inOnePlan(replaced(plan, new Map([[chain, runs.map((run) => byHand(plan, chain, run, at))]])))
+  const said = new Set(runs.map(({ run }) => run))
+  const others = runsNamed(plan, chain).filter(({ run, instance }) => !said.has(run) && !instance)
+  const removed = others.map((run): PlannedRun => ({ ...run, out: run.out ?? { as: 'removed', since: at } }))
+  return inOnePlan(withRuns(plan, [...removed, ...runs.map((run) => byHand(plan, chain, run, at))]))
 }
 
 /**
@@ -102,22 +109,25 @@ function added(plan: Plan, { chain, runs }: Extract<Change, { type: 'add' }>, at
  * that, or takes away what that comes after.
  */
 function declared(plan: Plan, { chains }: Extract<Change, { type: 'declare' }>, at: number): Changed {
-  const by = (say: typeof byCode) =>
-    new Map(Object.entries(chains).map(([chain, runs]) => [chain, runs.map((run) => say(plan, chain, run, at))]))
-  const change = inOnePlan(replaced(plan, by(byCode)))
+  const by = (say: typeof byCode) => Object.entries(chains).flatMap(([chain, runs]) => runs.map((run) => say(plan, chain, run, at)))
+  const left = leftByCode(plan, chains)
+  const change = inOnePlan(withRuns(left, by(byCode)))
   if (!change.refused) return change
-  const left = Object.values(plan.runs).filter(({ chain }) => chains[chain])
-  return inOnePlan(withRuns(plan, [left.map((run): PlannedRun => ({ ...run, inCode: 'none' })), ...by(byCodeBeside).values()].flat()))
+  const beside = Object.values(plan.runs).filter(({ chain }) => chains[chain])
+  return inOnePlan(withRuns(plan, [...beside.map(onlyHere), ...by(byCodeBeside)]))
 }
 
-function replaced(plan: Plan, chains: ReadonlyMap<string, readonly PlannedRun[]>): Plan {
-  const next = [...chains.values()].flat()
-  const said = new Set(next.map(({ chain, run }) => keyOf(chain, run)))
-  const kept = Object.entries(plan.runs).filter(
-    ([key, { chain, rounds, inCode }]) => !chains.has(chain) || said.has(key) || rounds > 0 || inCode === 'none',
-  )
-  return withRuns({ ...plan, runs: Object.fromEntries(kept) }, next)
+/** What code says no more leaves the plan, unless it has started, or was changed by hand. */
+function leftByCode(plan: Plan, chains: Extract<Change, { type: 'declare' }>['chains']): Plan {
+  const runs: Record<string, PlannedRun> = {}
+  for (const [key, run] of Object.entries(plan.runs)) {
+    const isLeft = chains[run.chain]?.every((said) => said.run !== run.run)
+    if (!isLeft || run.rounds > 0) runs[key] = run
+    else if (run.inCode) runs[key] = onlyHere(run)
+  }
+  return { ...plan, runs }
 }
+const onlyHere = (run: PlannedRun): PlannedRun => ({ ...run, inCode: 'none' })
 
 function inOnePlan(plan: Plan): Changed {
   const issue = graphIssue(graphOf(Object.values(plan.runs)))
@@ -164,7 +174,7 @@ function linked(plan: Plan, runs: readonly PlannedRun[], { target, after }: Extr
 }
 
 function released(plan: Plan, runs: readonly PlannedRun[], { target, now }: Extract<Change, { type: 'release' }>, at: number): Changed {
-  const waiting = runs.filter(({ instance, out }) => !instance && !out)
+  const waiting = runs.filter((run) => !run.out && (!run.instance || startsAnew(run)))
   if (!waiting.length) {
     const { instance, out } = runs[0]!
     return refuse('NOT_ALLOWED', `${target} is ${out?.as ?? instance!.state}: only what waits can be released`)

@@ -28,6 +28,7 @@ interface Rest extends Pick<PlannedRun, 'out' | 'released' | 'linkedAt' | 'inCod
   /** Place of the reason among the names. */
   inactive?: number
   removed?: true
+  taken?: true
   late?: number
   /** Of a run without an instance that has started before. */
   rounds?: number
@@ -77,6 +78,7 @@ function restOf(
     ...(inCode && { inCode }),
     ...(inactive !== undefined && { inactive: place(inactive) }),
     ...(instance?.removed && { removed: true as const }),
+    ...(instance?.taken && { taken: true as const }),
     ...(instance?.late !== undefined && { late: instance.late }),
     ...(!instance && rounds > 0 && { rounds }),
   }
@@ -89,7 +91,7 @@ export function unpack({ zone, date, base, names, runs }: Packed): Plan {
     zone,
     date,
     runs.map(([chain, run, after, at, withoutPredecessorsAt, skip, begun, rest = {}]): PlannedRun => {
-      const { inactive, removed, late, rounds = 0, ...kept } = rest
+      const { inactive, removed, taken, late, rounds = 0, ...kept } = rest
       const facts: RunFacts = {
         after: after.map((i) => names[i]!),
         at: time(at),
@@ -104,6 +106,7 @@ export function unpack({ zone, date, base, names, runs }: Packed): Plan {
             endedAt: time(begun[3]),
             ...(late !== undefined && { late }),
             ...(removed && { removed }),
+            ...(taken && { taken }),
           }
         : undefined
       return { chain: names[chain]!, run: names[run]!, ...facts, ...kept, rounds: begun ? begun[1] : rounds, ...(instance && { instance }) }

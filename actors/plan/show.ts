@@ -1,7 +1,8 @@
+import type { Address } from '../../src/address.ts'
 import { clockTime } from '../../src/calendar/dates.ts'
 import type { Condition } from '../actor.ts'
 import { factsOf } from './changes.ts'
-import { type Standing, standings } from './standing.ts'
+import { type Standing, standings, startsAnew } from './standing.ts'
 import { instanceId, keyOf, type Plan, type PlannedRun, predecessors, type RunFacts, type RunKey, runsByChain } from './state.ts'
 
 /** A run of a chain in the plan of a date: as data, and in words. */
@@ -40,6 +41,8 @@ export function show(plan: Plan, at: number): PlanRow[] {
     const before = predecessors(runsOf, run).map((one) => one.run)
     const here: Here = { plan, all, stuck, run, standing: all.get(key)!, before }
     const { state, counts, startAt } = here.standing
+    // Of one that starts anew what was is over.
+    const instance = startsAnew(run) ? undefined : run.instance
     const why = whyOf(here)
     return {
       chain: run.chain,
@@ -54,9 +57,9 @@ export function show(plan: Plan, at: number): PlanRow[] {
         waitedFor: here.standing.waitsFor.includes(keyOf(other.chain, other.run)),
       })),
       startAt: state === 'waiting' ? startAt : undefined,
-      startedAt: run.instance?.startedAt,
-      endedAt: run.instance?.endedAt,
-      late: run.instance?.late,
+      startedAt: instance?.startedAt,
+      endedAt: instance?.endedAt,
+      late: instance?.late,
       why,
       words: why.length ? why.map(({ message }) => message).join('; ') : became(here),
       differs: differences(here),
@@ -75,6 +78,7 @@ interface Here {
 
 const standingOf = ({ all }: Here, { chain, run }: PlannedRun): Standing => all.get(keyOf(chain, run))!
 const nameOf = ({ chain, run }: PlannedRun): string => (run === 'main' ? chain : keyOf(chain, run))
+const instanceOf = ({ plan, run }: Here): Address => `chain:${instanceId(plan, run)}`
 const clock = ({ plan }: Here, at: number): string => clockTime(at, plan.zone, plan.date)
 
 function whyOf(here: Here): Condition[] {
@@ -154,19 +158,20 @@ function leftOut(here: Here): string {
 
 function became(here: Here): string {
   const { run, standing } = here
-  const { startedAt, endedAt, late } = run.instance ?? {}
-  const missed = late === undefined || startedAt === undefined ? '' : ` (missed ${clock(here, startedAt - late)})`
+  const { startedAt, endedAt, late = 0, taken } = run.instance ?? {}
+  const missed = late && startedAt !== undefined ? ` (missed ${clock(here, startedAt - late)})` : ''
   switch (standing.state) {
     case 'due':
       return 'starts now'
     case 'missed':
     case 'skipped':
-      return `skipped: its own time had passed${endedAt === undefined ? '' : ` at ${clock(here, endedAt)}`}, and it says missed: 'skip'`
+      return `skipped: its own time had passed${endedAt === undefined ? '' : ` at ${clock(here, endedAt - late)}`}, and it says missed: 'skip'`
     case 'running':
       return `runs since ${clock(here, startedAt!)}${missed}`
     case 'cancelling':
       return 'was told to cancel'
     default:
+      if (taken) return `could not start at ${clock(here, startedAt!)}: ${instanceOf(here)} is another plan's, or was started by hand`
       return `${standing.state} at ${clock(here, endedAt!)}${missed}`
   }
 }

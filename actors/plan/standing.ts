@@ -121,10 +121,11 @@ interface Start {
 const releasedStart = ({ released, at }: PlannedRun): Start | undefined =>
   released && { time: released.now ? undefined : at, allowed: released.since }
 
-function starting({ missed }: PlannedRun, at: number, { time = 0, allowed }: Start): Standing {
+function starting({ missed, rounds }: PlannedRun, at: number, { time = 0, allowed }: Start): Standing {
   const startAt = Math.max(time, allowed)
   const start = { counts: true, since: 0, waitsFor: none, startAt, ...(startAt === time && time > 0 ? { timed: true as const } : {}) }
   if (startAt > at) return { state: 'waiting', ...start }
-  if (start.timed && missed === 'skip' && at - startAt > inTime) return { ...start, state: 'missed', counts: false, since: at }
+  if (start.timed && missed === 'skip' && rounds === 0 && at - startAt > inTime)
+    return { ...start, state: 'missed', counts: false, since: at }
   return { state: 'due', ...start }
 }

@@ -48,6 +48,8 @@ export interface Instance {
   readonly endedAt?: number
   /** Its own time was missed by so much, ms: no host was up then, or it was added later. */
   readonly late?: number
+  /** It is another plan's, or was started by hand: this plan could not start it. */
+  readonly taken?: true
   /** It was taken out of the plan while it ran. Back in the plan it may start anew, unless it has succeeded. */
   readonly removed?: true
 }

@@ -6,7 +6,7 @@ import { type Ending, type Plan, type PlannedRun, type RunKey, withRuns } from '
 export type PlanEvent =
   | Change
   /** The instance of a run has ended. `round`: of its start. */
-  | { type: 'ended'; key: RunKey; round: number; state: Ending }
+  | { type: 'ended'; key: RunKey; round: number; state: Ending; taken?: true }
   /** Time has passed. */
   | { type: 'time' }
 
@@ -35,11 +35,11 @@ export function step(plan: Plan, event: PlanEvent, at: number): Step {
 }
 
 /** Only the latest start can end, and only once. */
-function ended(plan: Plan, { key, round, state }: Extract<PlanEvent, { type: 'ended' }>, at: number): Plan {
+function ended(plan: Plan, { key, round, state, taken }: Extract<PlanEvent, { type: 'ended' }>, at: number): Plan {
   const run = plan.runs[key]
   const running = run?.instance?.state === 'running' || run?.instance?.state === 'cancelling'
   if (!run || !running || run.rounds !== round) return plan
-  return withRuns(plan, [{ ...run, instance: { ...run.instance, state, endedAt: at } }])
+  return withRuns(plan, [{ ...run, instance: { ...run.instance, state, endedAt: at, ...(taken && { taken }) } }])
 }
 
 /** What starts in one step: all of it is in the outbox of one document. The rest is in the next, at once (see nextAt). */
@@ -60,7 +60,7 @@ function settle(plan: Plan, at: number, before: readonly Decision[]): Step {
     } else {
       const { released, ...rest } = run
       const round = run.rounds + 1
-      const missed = timed && late > inTime ? { late } : {}
+      const missed = timed && late > inTime && round === 1 ? { late } : {}
       runs.push({ ...rest, rounds: round, instance: { state: 'running', startedAt: at, ...missed } })
       decisions.push({ do: 'start', key, round, ...missed })
     }

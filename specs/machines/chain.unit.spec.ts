@@ -112,6 +112,43 @@ chains('a failed step: what does not depend on it goes on, and then the chain ha
   assert.is(c.state, 'failed')
   assert.equal(c.why()[0], { code: 'STEP_FAILED', message: 'load failed: restart it, or remove it from its plan', stuck: true })
 })
+chains('a step that somebody cancelled is named as that', () => {
+  const c = actor()
+  c.start()
+  c.end('load', 'cancelled')
+  c.end('audit', 'failed')
+  c.end('tidy')
+  assert.is(c.why()[0]!.message, 'load was cancelled, audit failed: restart it, or remove it from its plan')
+})
+chains('another plan that means the same instance neither starts nor cancels it, and is told', () => {
+  const other = { plan: 'plan:y/2026-11-23', key: 'E/main' }
+  const taken = { to: other.plan, event: { type: 'ended', key: 'E/main', round: 2, state: 'failed', taken: true } }
+  const c = actor()
+  c.start()
+  c.sent.splice(0)
+  c.send({ type: 'start', ...other, round: 2 })
+  assert.equal(c.sent.splice(0), [taken])
+  c.send({ type: 'cancel', reason: `taken out of ${other.plan}`, plan: other.plan })
+  assert.is(c.state, 'running')
+  c.send({ type: 'cancel', reason: 'taken out of plan:z/2026-11-23', plan: 'plan:z/2026-11-23' })
+  assert.is(c.state, 'cancelling')
+  c.end('load', 'cancelled')
+  c.end('audit', 'cancelled')
+  assert.is(c.state, 'cancelled')
+  c.sent.splice(0)
+  c.send({ type: 'start', ...other, round: 2 })
+  assert.equal(c.sent.splice(0), [taken])
+  assert.is(c.state, 'cancelled')
+})
+chains('one that was started by hand is not a plan’s', () => {
+  const c = actor()
+  c.send({ type: 'start', steps })
+  c.sent.splice(0)
+  c.start()
+  assert.equal(c.sent.splice(0), [
+    { to: 'plan:z/2026-11-23', event: { type: 'ended', key: 'E/main', round: 1, state: 'failed', taken: true } },
+  ])
+})
 chains('restarted from the failed step: the same job, what was behind it anew, and nothing else', () => {
   const c = actor()
   c.start()

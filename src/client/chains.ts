@@ -1,3 +1,4 @@
+import { whatFailed } from '../../actors/chain/steps.ts'
 import { type Address, addressOf } from '../address.ts'
 import type { Records } from '../bus/port.ts'
 import type { ChainDefinition } from '../chain/definition.ts'
@@ -50,8 +51,8 @@ export function chainsOf({ records, ends, command, actor }: Parts): ChainHandles
         const view = await ends.ended(address, options)
         if (view.state === 'succeeded') return view
         if (view.state === 'cancelled') throw new JobCancelledError(`${address} was cancelled`)
-        const failed = Object.entries(view.steps ?? {}).flatMap(([step, state]) => (state === 'failed' ? [step] : []))
-        throw new JobFailedError(`${address} failed: ${failed.length ? `step ${failed.join(', ')}` : 'no service has declared it'}`)
+        const failed = whatFailed(view.steps ?? {})
+        throw new JobFailedError(`${address} failed: ${failed ? `step ${failed}` : 'no service has declared it'}`)
       },
       restart: () => command(address, { type: 'restart' }),
     }

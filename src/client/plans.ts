@@ -1,11 +1,13 @@
-import type { Change } from '../../actors/plan/changes.ts'
 import type { PlanRow } from '../../actors/plan/show.ts'
 import type { Address } from '../address.ts'
 import type { DateText } from '../calendar/dates.ts'
+import { planRemove } from '../command/plans.ts'
+import { check } from '../definition.ts'
 import type { ActorEvent } from '../envelope.ts'
-import type { PlanAsked, ShownPlan } from '../host/plans.ts'
+import type { Asked, PlanAsked, ShownPlan } from '../host/plans.ts'
 import { type RunOptions, runTermsOf } from '../plan/runs.ts'
 import type { ActorHandle } from './handles.ts'
+import { invalid } from './prepare.ts'
 import type { Ask } from './questions.ts'
 
 /**
@@ -44,8 +46,8 @@ interface Parts {
 
 export const plansOf =
   ({ ask, command, actor }: Parts): Plans =>
-  (date, { zone } = {}) => {
-    const asked: PlanAsked = { date, zone }
+  (date, options) => {
+    const asked: PlanAsked = { date, zone: options?.zone }
 
     async function show(): Promise<ShownPlan> {
       const rows: PlanRow[] = []
@@ -57,30 +59,28 @@ export const plansOf =
       }
     }
 
-    async function change(event: Exclude<Change, { type: 'declare' } | { type: 'add' }>): Promise<void> {
-      const { address } = await ask<{ address: Address }>('changePlan', asked)
-      await command(address, event)
+    /** It is asked first: there may be no plan yet, and what is added is settled by a host. */
+    async function change(asks: Asked): Promise<void> {
+      const { address, change } = await ask<{ address: Address; change: ActorEvent }>('changePlan', { ...asked, change: asks })
+      await command(address, change)
     }
 
     return {
       date,
       show,
       async add(chain, runs) {
-        const name = nameOf(chain)
-        const terms = runTermsOf(name, runs)
-        const { address, runs: said } = await ask<{ address: Address; runs: ActorEvent[] }>('changePlan', {
-          ...asked,
-          chain: name,
-          runs: terms,
-        })
-        await command(address, { type: 'add', chain: name, runs: said })
+        const name = nameOf(chain, 'chain')
+        await change({ type: 'add', chain: name, runs: runTermsOf(name, runs) })
       },
-      remove: (target) => change({ type: 'remove', target }),
-      deactivate: (target) => change({ type: 'deactivate', target }),
-      restore: (target) => change({ type: 'restore', target }),
-      link: (target, after) => change({ type: 'link', target, after: after.map(nameOf) }),
-      release: (target, { now } = {}) => change({ type: 'release', target, ...(now && { now }) }),
-      restart: (target) => change({ type: 'restart', target }),
+      remove: async (target) => change({ type: 'remove', target: targetOf(target) }),
+      deactivate: async (target) => change({ type: 'deactivate', target: targetOf(target) }),
+      restore: async (target) => change({ type: 'restore', target: targetOf(target) }),
+      async link(target, after) {
+        if (!Array.isArray(after)) throw invalid('after', 'must be an array of chains, or their names')
+        await change({ type: 'link', target: targetOf(target), after: after.map((chain, i) => nameOf(chain, `after.${i}`)) })
+      },
+      release: async (target, options) => change({ type: 'release', target: targetOf(target), ...(options?.now && { now: true }) }),
+      restart: async (target) => change({ type: 'restart', target: targetOf(target) }),
       async actor() {
         const { cancel: _, ...handle } = actor((await ask<ShownPlan>('plan', asked)).address)
         return handle
@@ -88,4 +88,10 @@ export const plansOf =
     }
   }
 
-const nameOf = (chain: string | { readonly name: string }): string => (typeof chain === 'string' ? chain : chain.name)
+const targetOf = (target: string): string => check(planRemove.shape.target, target, 'target') as string
+
+function nameOf(chain: string | { readonly name: string }, field: string): string {
+  const name: unknown = typeof chain === 'string' ? chain : chain?.name
+  if (typeof name === 'string' && /^[A-Za-z0-9_-]{1,80}$/.test(name)) return name
+  throw invalid(field, `${JSON.stringify(chain)} is no chain, and not the name of one`)
+}

@@ -1,15 +1,16 @@
 import { graphIssue, graphOf, inWords } from '../../actors/plan/graph.ts'
-import { pack } from '../../actors/plan/packed.ts'
+import { pack, unpack } from '../../actors/plan/packed.ts'
 import { partitionOf } from '../address.ts'
 import { addDays, type DateText, dateAt, startOfDate } from '../calendar/dates.ts'
-import type { ActorEvent } from '../envelope.ts'
 import { resolvePlan } from '../plan/resolve.ts'
 import type { ChainTerms } from '../plan/runs.ts'
 import { planAddress, rootOfZone, zonesOf } from '../plan/zones.ts'
 import type { Partition } from './partition.ts'
 
-/** Dates that nobody was up for are made when somebody is, if they are not older. */
+/** Dates that nobody was up for are made when somebody is, so many at most. */
 const mostDays = 7
+/** And for so long it is known that there was a plan before them. */
+const lookBack = 30
 /** What is published together is looked at together, ms. */
 const together = 50
 
@@ -40,21 +41,28 @@ export function createPlanner(partition: Partition) {
   function make(chains: readonly ChainTerms[], zone: string, date: DateText): void {
     const to = planAddress(zone, date)
     try {
-      const plan = resolvePlan(chains, zone, date)
-      const issue = graphIssue(graphOf(Object.values(plan.runs)))
+      const event = makePlan(chains, zone, date)
+      const issue = graphIssue(graphOf(Object.values(unpack(event.code).runs)))
       if (issue) partition.warn(`${to} cannot be made of what hosts have published: ${inWords(issue)}`)
-      partition.push({ envelope: { to, event: { type: 'make', code: pack(plan) } } })
+      partition.push({ envelope: { to, event } })
     } catch (error) {
       partition.warn(`${to} cannot be made here: ${(error as Error).message}`)
     }
   }
 
-  /** From the day after the newest plan on, in order; without one there is only today. */
+  /** Dates behind the first plan that have none, in order: one that was made in advance says nothing of those before it. Without a plan there is only today. */
   async function missing(zone: string, today: DateText): Promise<DateText[]> {
-    const past = Array.from({ length: mostDays }, (_, i) => addDays(today, -1 - i))
+    const past = Array.from({ length: lookBack }, (_, i) => addDays(today, i - lookBack))
     const made = new Set((await store.load(past.map((date) => planAddress(zone, date)))).map(({ _id }) => _id))
-    const newest = past.findIndex((date) => made.has(planAddress(zone, date)))
-    return [...past.slice(0, Math.max(0, newest)).reverse(), today]
+    const isMade = (date: DateText) => made.has(planAddress(zone, date))
+    const since = past.findIndex(isMade)
+    const missed = since < 0 ? [] : past.slice(since).filter((date) => !isMade(date))
+    const dates = missed.filter((date) => date >= past.at(-mostDays)!)
+    if (dates.length && missed.includes(addDays(dates[0]!, -1)))
+      partition.warn(
+        `no plans in ${zone} for dates before ${dates[0]}: no host was up, and they are made for ${mostDays} days back at most`,
+      )
+    return [...dates, today]
   }
 
   function wakeAt(at: number): void {
@@ -90,7 +98,8 @@ export function createPlanner(partition: Partition) {
 }
 
 /** What code says of a date: the first makes the plan. */
-export const makePlan = (chains: readonly ChainTerms[], zone: string, date: DateText): ActorEvent => ({
+export const makePlan = (chains: readonly ChainTerms[], zone: string, date: DateText) => ({
   type: 'make',
   code: pack(resolvePlan(chains, zone, date)),
+  without: chains.filter(({ runs }) => !runs.some(({ calendar }) => calendar.timezone === zone)).map(({ name }) => name),
 })

@@ -1,6 +1,8 @@
+import type { Change } from '../../actors/plan/changes.ts'
 import { unpack } from '../../actors/plan/packed.ts'
 import { type PlanRow, show } from '../../actors/plan/show.ts'
 import type { Plan } from '../../actors/plan/state.ts'
+import { step } from '../../actors/plan/step.ts'
 import type { PlanContext } from '../../actors/plan.ts'
 import type { Address } from '../address.ts'
 import { type DateText, dateAt, isDate } from '../calendar/dates.ts'
@@ -21,6 +23,9 @@ export interface PlanAsked {
   date: string
   zone?: string
 }
+
+/** A change as it is asked for: what is added is what its calendars say. */
+export type Asked = Exclude<Change, { type: 'declare' | 'add' }> | { type: 'add'; chain: string; runs: readonly RunTerms[] }
 
 /** A plan as it is shown: made, or as it would be made now. */
 export interface ShownPlan {
@@ -48,6 +53,14 @@ export function planQuestions({ store, clock, contracts, send }: Parts) {
     return { zone, date, address: planAddress(zone, date) }
   }
 
+  /** What is not there can be made only where there are chains, and of a date that is not over. */
+  function planned({ zone, date, address }: ReturnType<typeof which>): Plan {
+    const zones = zonesOf(contracts.chains.all)
+    if (!zones.includes(zone)) throw invalid('zone', `there is no chain in ${zone}. There are chains in ${zones.join(', ') || 'no zone'}.`)
+    if (date < dateAt(clock.now(), zone)) throw new NotFoundError(`${address} does not exist, and its date has passed`)
+    return resolvePlan(contracts.chains.all, zone, date)
+  }
+
   function onlyZone(): string {
     const zones = zonesOf(contracts.chains.all)
     if (zones.length === 1) return zones[0]!
@@ -67,25 +80,35 @@ export function planQuestions({ store, clock, contracts, send }: Parts) {
   async function showPlan(asked: PlanAsked & { after?: string }) {
     const { zone, date, address } = which(asked)
     const stored = await present(address)
-    const all = show(stored ?? resolvePlan(contracts.chains.all, zone, date), clock.now())
+    const all = show(stored ?? planned({ zone, date, address }), clock.now())
     const from = Number(asked.after ?? 0)
     const rows = fitting(all.slice(from))
     const next = from + rows.length
     return { address, zone, date, made: stored !== undefined, rows, after: next < all.length ? String(next) : undefined }
   }
 
-  /** What is changed must be there: a plan of today, or of a date to come, is made for it. And what is added is settled by calendars here. */
-  async function changePlan(asked: PlanAsked & { chain?: string; runs?: readonly RunTerms[] }) {
+  /**
+   * What is changed must be there: a plan of today, or of a date to come, is made for it, unless the change would be refused. And what is added is
+   * settled by calendars here.
+   */
+  async function changePlan(asked: PlanAsked & { change?: Asked }) {
     const { zone, date, address } = which(asked)
-    if (asked.chain !== undefined && !(await contracts.chains.learn(asked.chain)))
-      throw new NotFoundError(`chain: no host has published a chain "${asked.chain}"`)
-    const runs = asked.runs && addedRuns(address, asked.chain!, asked.runs)
+    const change = asked.change && (await settled(address, asked.change))
     if (!(await present(address))) {
-      if (date < dateAt(clock.now(), zone)) throw new NotFoundError(`${address} does not exist, and its date has passed`)
-      const answer = await send({ to: address, event: makePlan(contracts.chains.all, zone, date) })
+      const plan = planned({ zone, date, address })
+      const { refused } = change ? step(plan, change, clock.now()) : {}
+      const answer = refused
+        ? { ok: false as const, error: refused }
+        : await send({ to: address, event: makePlan(contracts.chains.all, zone, date) })
       if (!answer.ok) throw Object.assign(new Error(answer.error.message), answer.error)
     }
-    return { address, zone, date, runs }
+    return { address, zone, date, change }
+  }
+
+  async function settled(address: Address, change: Asked): Promise<Change> {
+    if (change.type !== 'add') return change
+    if (!(await contracts.chains.learn(change.chain))) throw new NotFoundError(`chain: no host has published a chain "${change.chain}"`)
+    return { ...change, runs: addedRuns(address, change.chain, change.runs) }
   }
 
   return { plan: showPlan, changePlan }

@@ -142,7 +142,7 @@ export const chains: readonly Mutation[] = [
   off(
     'C12 dates that nobody was up for are made',
     'src/host/planner.ts',
-    'return [...past.slice(0, Math.max(0, newest)).reverse(), today]',
+    'return [...dates, today]',
     'return [today]',
     './plans.int: all hosts are down over dates',
   ),
