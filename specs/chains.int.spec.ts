@@ -358,6 +358,7 @@ chains.run()
 
 const definitions = suite('defineChain: bad input is refused, by the field: C4')
 const steps = { load: step(load.with({})) }
+const mondays = defineCalendar({ name: 'c', timezone: 'UTC', days: ['mon'] })
 for (const [what, message, make] of [
   ['a name', /^name: "a b" is not a name of a chain/, () => defineChain({ name: 'a b', steps })],
   ['no steps', /^steps: a chain has one step or more/, () => defineChain({ name: 'a', steps: {} })],
@@ -381,10 +382,11 @@ for (const [what, message, make] of [
     /^steps.a.when: must be/,
     () => defineChain({ name: 'a', steps: { a: step(load.with({}), { when: 'any' as never }) } }),
   ],
+  ['a wrong run', /^runs.0.at: "9" is not a time/, () => defineChain({ name: 'a', steps, runs: [{ calendar: mondays, at: '9' }] })],
   [
-    'a wrong run',
-    /^runs.0.at: "9" is not a time/,
-    () => defineChain({ name: 'a', steps, runs: [{ calendar: defineCalendar({ name: 'c', timezone: 'UTC', days: ['mon'] }), at: '9' }] }),
+    'a plan that cannot give the input',
+    /^input: runs of a plan have no input, and this schema needs one/,
+    () => defineChain({ name: 'a', input: z.object({ of: z.string() }), steps, runs: [{ calendar: mondays }] }),
   ],
   ['no calendar', /^runs.0.calendar: is no calendar/, () => defineChain({ name: 'a', steps, runs: [{ calendar: undefined as never }] })],
 ] as [string, RegExp, () => unknown][])

@@ -137,6 +137,33 @@ test('by an event: whoever waits for it starts, once for each id, with what it b
   await host.stop()
 })
 
+test('a chain whose input does not fit never starts by the clock, and fails by an event before its makers are asked', async () => {
+  const maybe = defineChain({
+    name: 'maybe',
+    input: z.object({ name: z.string() }).optional(),
+    steps: { note: step(note.with((_, { input }) => ({ text: input?.name ?? 'nothing' }))) },
+  })
+  const { clock, host, client, ran, up } = await deployment({ arrived: { on: 'arrived', starts: file } })
+  const other = await up({ chains: [maybe] })
+  for (const starts of [file, { chain: file }, { chain: 'file' }])
+    await refused('VALIDATION', /^starts\.input: /, () => client.schedule('hourly').set({ every: '1h', starts }))
+  for (const [i, starts] of [maybe, { chain: 'maybe' }].entries()) await client.schedule(`maybe-${i}`).set({ every: '1h', starts })
+  await client.raise('arrived', { name: [1, 2, 3] }, { id: 'odd' })
+  await client.chain('maybe').start(undefined, { id: 'by-hand' })
+  await clock.advance('61m')
+  assert.equal(ran.map((line) => line.slice(15)).sort(), [
+    'maybe/by-hand/note nothing',
+    'maybe/maybe-0-20261123T000000Z/note nothing',
+    'maybe/maybe-1-20261123T000000Z/note nothing',
+  ])
+  assert.is((await client.chain('file').run('arrived-odd').view()).state, 'failed')
+  const { error } = await client.job('file/arrived-odd/input/note').view()
+  assert.is(error!.code, 'VALIDATION')
+  assert.match(error!.message, /^input\.name: /)
+  await other.stop()
+  await host.stop()
+})
+
 test('paused it starts nothing and makes up for nothing; triggered it starts at once; removed code does not bring it back', async () => {
   const { clock, host, client, ran, up } = await deployment({ hourly: { every: '1h', starts: note.with({ text: 'h' }) } })
   const hourly = client.schedule('hourly')

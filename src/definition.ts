@@ -219,6 +219,12 @@ export function check(schema: z.ZodType | undefined, value: unknown, field: stri
   throw new ValidationError(issues.map(({ path, message }) => `${path.join('.')}: ${message}`).join('; '), issues)
 }
 
+/** What was not given is null in JSON: where a schema allows nothing and not null, nothing was given. */
+export function checkInput(schema: z.ZodType | undefined, value: unknown, field = 'input'): unknown {
+  const absent = value === null && schema?.safeParse(undefined).success && !schema.safeParse(null).success
+  return check(schema, absent ? undefined : value, field)
+}
+
 /** What hosts publish of a definition, for those who do not have its code. */
 export interface Contract {
   name: string

@@ -2,11 +2,11 @@ import type { ScheduleTerms } from '../actors/schedule.ts'
 import type { Records } from './bus/port.ts'
 import { latestTime, nextTime, type Schedule } from './calendar/schedule.ts'
 import type { ChainDefinition } from './chain/definition.ts'
-import type { Prepare } from './client/prepare.ts'
-import { check, type JobDefinition, type WithInput } from './definition.ts'
+import { inputCheck } from './chain/published.ts'
+import { type Prepare, payloadOf } from './client/prepare.ts'
+import type { JobDefinition, WithInput } from './definition.ts'
 import type { Duration } from './duration.ts'
-import { NotFoundError, ValidationError } from './errors.ts'
-import { schemaFrom } from './json-schema.ts'
+import { ValidationError } from './errors.ts'
 import { inlineLimit } from './payload.ts'
 
 /** What starts again and again, and when. One of `cron`, `every` and `on`. */
@@ -75,8 +75,8 @@ async function startsOf(
   byEvent: boolean,
 ): Promise<ScheduleTerms['starts']> {
   if (!starts || typeof starts !== 'object') fail('starts', 'must be a job, a job with its input, or a chain')
-  if ('chain' in starts) return chainOf(records, starts.chain, starts.input)
-  if ('makers' in starts) return chainOf(records, starts, undefined)
+  if ('chain' in starts) return chainOf(records, starts.chain, starts.input, byEvent)
+  if ('makers' in starts) return chainOf(records, starts, undefined, byEvent)
   if ('definition' in starts) {
     const { job, terms, input } = await prepare(starts.definition, starts.input, 'starts.input')
     return { job, terms, input }
@@ -88,13 +88,20 @@ async function startsOf(
   return { job, terms, input }
 }
 
-async function chainOf(records: Records, chain: ChainDefinition | string, input: unknown): Promise<ScheduleTerms['starts']> {
-  const name = typeof chain === 'string' ? chain : chain.name
-  const record = /^[A-Za-z0-9_-]{1,80}$/.test(name) ? await records.get(`chain.${name}`) : undefined
-  if (!record) throw new NotFoundError(`starts.chain: no host has published a chain named "${name}"`)
-  if (input === undefined) return { chain: name }
-  check(schemaFrom((record.value as { input?: unknown }).input), input, 'starts.input')
-  return { chain: name, input: { value: input } }
+async function chainOf(
+  records: Records,
+  chain: ChainDefinition | string,
+  input: unknown,
+  byEvent: boolean,
+): Promise<ScheduleTerms['starts']> {
+  const name = typeof chain === 'string' ? chain : chain?.name
+  if (typeof name !== 'string') fail('starts.chain', 'must be a chain, or the name of one')
+  const checkInput = await inputCheck(records, chain, 'starts.')
+  // What the event brings is checked when the chain begins.
+  if (byEvent && input === undefined) return { chain: name }
+  const payload = payloadOf(input, 'starts.input')
+  checkInput(payload.value)
+  return { chain: name, input: payload }
 }
 
 function fail(field: string, message: string): never {

@@ -53,6 +53,11 @@ export function defineChain<S extends AnySteps, I extends z.ZodType = z.ZodUnkno
   for (const field of Object.keys(options))
     if (!['name', 'runs', 'input', 'steps'].includes(field)) fail(field, 'there is no such field. There are name, runs, input, steps.')
   const terms = chainTerms(name, runs)
+  if (runs.length && input && !input.safeParse(undefined).success && !input.safeParse(null).success)
+    fail(
+      'input',
+      'runs of a plan have no input, and this schema needs one. Make it optional, or start the chain by a schedule that gives one.',
+    )
   const makers = new Map<string, Made>()
   const steps = stepsOf(name, given, makers)
   const size = JSON.stringify(steps).length

@@ -1,7 +1,7 @@
 import { type Address, idOf, rootOf } from '../address.ts'
 import { isDate } from '../calendar/dates.ts'
 import type { Client } from '../client.ts'
-import { defineJob, type Handler } from '../definition.ts'
+import { checkInput, defineJob, type Handler } from '../definition.ts'
 import { type ChainDefinition, makerOf } from './definition.ts'
 import type { ChainFacts, Outputs } from './step.ts'
 
@@ -19,24 +19,26 @@ interface MakerInput {
 type Asking = Pick<Client, 'job' | 'group' | 'submitGroup' | 'actor'>
 
 /** The handlers that make inputs of earlier outputs, and submit groups: jobs as any others, for whoever has the chain's code. */
-export function makersOf({ name, makers }: ChainDefinition, client: () => Asking): Handler[] {
-  if (!makers.size) return []
-  const maker = defineJob({ name: makerOf(name) })
-  return [maker.handler((input) => run(client(), makers, input as MakerInput))]
+export function makersOf(definition: ChainDefinition, client: () => Asking): Handler[] {
+  if (!definition.makers.size) return []
+  const maker = defineJob({ name: makerOf(definition.name) })
+  return [maker.handler((input) => run(client(), definition, input as MakerInput))]
 }
 
-async function run(client: Asking, makers: ChainDefinition['makers'], { chain, step, steps, group }: MakerInput): Promise<unknown> {
+async function run(client: Asking, { makers, input }: ChainDefinition, { chain, step, steps, group }: MakerInput): Promise<unknown> {
   const made = makers.get(step)
   // Its code is another here than where it was begun; where that runs still, it may have the step.
   if (!made) throw new Error(`${rootOf(chain)} has no step "${step}" that makes an input in the code of this host`)
+  // Whoever started it may not have known its schema: an event brings what it brings, and a plan nothing.
+  const { input: given = null } = (await client.actor(chain).view()) as { input?: unknown }
+  const facts = factsOf(chain, checkInput(input, given))
   const outputs: Outputs = {}
   for (const [name, address] of Object.entries(steps))
     outputs[name] = await (address.startsWith('group:') ? client.group(idOf(address)) : client.job(idOf(address))).result()
-  const facts = factsOf(chain, ((await client.actor(chain).view()) as { input?: unknown }).input)
   if ('make' in made) return made.make(...([outputs, facts] as never[]))
   const { members, ...rest } = made.group
-  const given = typeof members === 'function' ? await members(outputs, facts) : members
-  await client.submitGroup({ ...rest, id: idOf(group!), members: given })
+  const all = typeof members === 'function' ? await members(outputs, facts) : members
+  await client.submitGroup({ ...rest, id: idOf(group!), members: all })
   return null
 }
 

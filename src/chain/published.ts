@@ -1,8 +1,9 @@
 import { z } from 'zod'
 import type { Steps } from '../../actors/chain/steps.ts'
 import type { Listening, Records } from '../bus/port.ts'
-import type { Issue } from '../errors.ts'
-import { issuesBy } from '../json-schema.ts'
+import { checkInput } from '../definition.ts'
+import { type Issue, NotFoundError } from '../errors.ts'
+import { issuesBy, schemaFrom } from '../json-schema.ts'
 import { type ChainTerms, checkChains, type RunTerms } from '../plan/runs.ts'
 import type { ChainDefinition } from './definition.ts'
 
@@ -39,7 +40,8 @@ export async function watchChains(records: Records): Promise<Chains> {
   const note = (published: PublishedChain, revision: number): KnownChain => {
     const before = known.get(published.name)
     if (before && before.revision >= revision) return before.chain
-    const chain = { ...published, inputIssues: issuesBy(published.input) }
+    const issues = issuesBy(published.input)
+    const chain = { ...published, inputIssues: (input: unknown) => issues(input ?? null) }
     known.set(chain.name, { chain, revision })
     for (const tell of listeners) tell()
     return chain
@@ -94,9 +96,23 @@ async function publishedBefore(records: Records, names: Iterable<string>): Promi
   return found
 }
 
+/**
+ * Checks what a chain is started with: by its code if that is at hand, else as it was published. It throws a ValidationError that names the field, below `at`; a
+ * NotFoundError if nobody has published the chain.
+ */
+export async function inputCheck(records: Records, chain: ChainDefinition | string, at = ''): Promise<(input: unknown) => void> {
+  const name = typeof chain === 'string' ? chain : chain.name
+  const record = /^[A-Za-z0-9_-]{1,80}$/.test(name) ? await records.get(prefix + name) : undefined
+  if (!record) throw new NotFoundError(`${at}chain: no host has published a chain named "${name}"`)
+  const schema = typeof chain === 'string' ? schemaFrom((record.value as PublishedChain).input) : chain.input
+  return (input) => void checkInput(schema, input, `${at}input`)
+}
+
 /** Answers how to take it back, as long as nobody has said otherwise since: what there was not before is in no plan then. */
 async function publishOne(records: Records, { name, terms: { runs }, steps, input }: ChainDefinition): Promise<() => Promise<unknown>> {
-  const schema = input && z.toJSONSchema(input, { unrepresentable: 'any', io: 'input' })
+  // Whoever does not have its code must know whether an input is needed: in JSON, where there is none it is null.
+  const given = input?.safeParse(undefined).success ? z.nullable(input) : input
+  const schema = given && z.toJSONSchema(given, { unrepresentable: 'any', io: 'input' })
   const chain: PublishedChain = JSON.parse(JSON.stringify({ name, runs, steps, input: schema }))
   for (;;) {
     const present = await records.get(prefix + name)

@@ -2,12 +2,12 @@ import { whatFailed } from '../../actors/chain/steps.ts'
 import { type Address, addressOf } from '../address.ts'
 import type { Records } from '../bus/port.ts'
 import type { ChainDefinition } from '../chain/definition.ts'
+import { inputCheck } from '../chain/published.ts'
 import { start as startCommand } from '../command/plans.ts'
 import { check } from '../definition.ts'
 import type { ActorEvent } from '../envelope.ts'
-import { JobCancelledError, JobFailedError, NotFoundError } from '../errors.ts'
+import { JobCancelledError, JobFailedError } from '../errors.ts'
 import type { View } from '../host/api.ts'
-import { schemaFrom } from '../json-schema.ts'
 import { randomId } from '../random-id.ts'
 import type { Ends, WaitOptions } from './ends.ts'
 import type { ActorHandle } from './handles.ts'
@@ -58,16 +58,8 @@ export function chainsOf({ records, ends, command, actor }: Parts): ChainHandles
     }
   }
 
-  /** By its code if that is at hand, else as it was published. */
-  async function checkInput(chain: ChainDefinition | string, name: string, input: unknown): Promise<void> {
-    const record = await records.get(`chain.${name}`)
-    if (!record) throw new NotFoundError(`chain: no host has published a chain named "${name}"`)
-    const schema = typeof chain === 'string' ? schemaFrom((record.value as { input?: unknown }).input) : chain.input
-    check(schema, input, 'input')
-  }
-
   return (chain: ChainDefinition | string): ChainHandle => {
-    const name = typeof chain === 'string' ? chain : chain.name
+    const name = typeof chain === 'string' ? chain : chain?.name
     if (typeof name !== 'string' || !/^[A-Za-z0-9_-]{1,80}$/.test(name))
       throw invalid('name', `${JSON.stringify(name)} is not the name of a chain`)
     return {
@@ -75,8 +67,10 @@ export function chainsOf({ records, ends, command, actor }: Parts): ChainHandles
       async start(input, { id = randomId() } = {}) {
         const to = addressOf('chain', `${name}/${id}`)
         check(startCommand.shape.to, to, 'id')
-        await checkInput(chain, name, input)
-        await command(to, { type: 'start', input: payloadOf(input, 'input') })
+        const payload = payloadOf(input, 'input')
+        const checkInput = await inputCheck(records, chain)
+        checkInput(payload.value)
+        await command(to, { type: 'start', input: payload })
         return runOf(name, id)
       },
       run: (id) => runOf(name, id),

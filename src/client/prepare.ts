@@ -46,7 +46,7 @@ export function preparation(records: Records): { prepare: Prepare; stop(): void 
 }
 
 /** The value of a callback, or an output by hand: its schema is checked where its job is known. */
-export function payloadOf(given: unknown, field: string): Payload {
+export function payloadOf(given: unknown, field: string): { value: unknown } {
   const { value, length } = asJson(given, field)
   checkLength(length, field)
   return { value: value ?? null }

@@ -2,7 +2,7 @@ import type { Grant, JobError } from '../../actors/job.ts'
 import { idOf } from '../address.ts'
 import type { Bus } from '../bus/port.ts'
 import type { Clock } from '../clock.ts'
-import { type Callbacks, type Context, check, type Handler, type MemberResult } from '../definition.ts'
+import { type Callbacks, type Context, check, checkInput, type Handler, type MemberResult } from '../definition.ts'
 import type { ActorDocument } from '../document.ts'
 import { type RetryAt, StellwerkError, TimeoutError } from '../errors.ts'
 import { deepest, isTooDeep } from '../nesting.ts'
@@ -65,7 +65,7 @@ async function enter(
   try {
     const given = await readPayload(parts.store, grant.input)
     abort.signal.throwIfAborted() // told to stop while a large input was being read: the handler is not entered
-    const [input, entry] = [inputOf(handler, given), await entryOf(parts.store, handler, grant)]
+    const [input, entry] = [checkInput(handler.definition.input, given), await entryOf(parts.store, handler, grant)]
     abort.signal.throwIfAborted()
     if (!begin()) return { outcome: 'unbegun' }
     entered = true
@@ -102,13 +102,6 @@ function isShutdown({ aborted, reason }: AbortSignal, error: unknown): boolean {
   if (!aborted || (reason as { code?: string }).code !== 'SHUTDOWN') return false
   const { name, cause } = (error ?? {}) as { name?: string; cause?: unknown }
   return error === reason || (name === 'AbortError' && cause === reason)
-}
-
-/** What was not given is null in JSON: where a schema allows nothing and not null, nothing was given. */
-function inputOf({ definition }: Handler, value: unknown): unknown {
-  if (value === null && definition.input?.safeParse(undefined).success && !definition.input.safeParse(null).success)
-    return check(definition.input, undefined, 'input')
-  return check(definition.input, value, 'input')
 }
 
 /** Characters of JSON: what cannot be written, or is too large, fails here. */

@@ -101,7 +101,7 @@ function scheduleSet(contracts: Contracts, command: Extract<Command, { type: 'se
   const chain = name === undefined ? undefined : chainOf(contracts, 'chain', name)
   const work = chain ? { chain: chain.name } : jobTerms(contracts, '', { job: job! })
   // What an event brings is checked when it begins.
-  const bare = input === undefined && (on !== undefined || chain)
+  const bare = input === undefined && on !== undefined
   const given = bare ? {} : { input: chain ? chainInput(chain, input) : jobOf(contracts, '', { job: job!, input }).input }
   return { type: 'set', terms: fittingTerms({ when, starts: { ...work, ...given }, missed }) }
 }
