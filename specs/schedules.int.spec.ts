@@ -294,6 +294,7 @@ test('bad input is refused, by the field, and nothing is stored', async () => {
   await refused('VALIDATION', /^cron: give one of cron, every and on/, set({}))
   await refused('VALIDATION', /^cron: give one of/, set({ every: '1h', on: 'x' }))
   await refused('VALIDATION', /^cron: "99 \* \* \* \*" is not a cron pattern/, set({ cron: '99 * * * *', timezone: 'UTC' }))
+  await refused('VALIDATION', /^cron: "0 0 30 2 \*" never comes/, set({ cron: '0 0 30 2 *', timezone: 'UTC' }))
   await refused('VALIDATION', /^timezone: "Mars" is not a time zone/, set({ cron: '9 * * * *', timezone: 'Mars' }))
   await refused('VALIDATION', /^every: must be a second or more/, set({ every: 10 }))
   await refused('VALIDATION', /^every: "soon" is not a duration/, set({ every: 'soon' }))

@@ -59,7 +59,8 @@ export function whenOf({ cron, timezone, every, from, on }: Omit<ScheduleOptions
   const schedule = (cron === undefined ? { every, ...(from !== undefined && { from: timeOf(from) }) } : { cron, timezone }) as Schedule
   // Both know what they cannot use.
   const next = nextTime(schedule, Date.now())
-  if (next !== undefined) latestTime(schedule, 0, next)
+  if (next === undefined) fail('cron', `${JSON.stringify(cron)} never comes: there is no such date`)
+  latestTime(schedule, 0, next)
   return schedule
 }
 

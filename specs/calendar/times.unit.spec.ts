@@ -1,7 +1,7 @@
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { addDays, clockTime, dateAt, instantOf, isDate, isTime, monthOf, startOfDate, weekdayOf } from '../../src/calendar/dates.ts'
-import { nextTime, type Schedule } from '../../src/calendar/schedule.ts'
+import { latestTime, nextTime, type Schedule } from '../../src/calendar/schedule.ts'
 
 const zurich = 'Europe/Zurich'
 const iso = (ms: number | undefined) => ms !== undefined && new Date(ms).toISOString()
@@ -82,7 +82,35 @@ schedules('a time of day that does not exist is the next that does, one that exi
   assert.equal(next(cron('15 2,4 * * *'), '2026-03-28T12:00Z', 3), ['2026-03-29T01:00', '2026-03-29T02:15', '2026-03-30T00:15'])
   assert.equal(next(cron('30 2 * * *'), '2026-10-24T12:00Z', 2), ['2026-10-25T00:30', '2026-10-26T01:30'])
 })
-schedules('with wildcards it goes by elapsed time', () => {
+schedules('hours that are named are times of day, however they and their minutes are written', () => {
+  const two = (n: number) => String(n).padStart(2, '0')
+  const every = (step: number, last: number) => Array.from({ length: Math.floor(last / step) + 1 }, (_, i) => i * step)
+  for (const [cron, hours, minutes] of [
+    ['0 */2 * * *', every(2, 23), [0]],
+    ['0 0-22/2 * * *', every(2, 22), [0]],
+    ['*/15 2 * * *', [2], every(15, 59)],
+    ['* 1-3 * * *', [1, 2, 3], every(1, 59)],
+    ['0 5,20-40/10 ?/1 * * *', every(1, 23), [5, 20, 30, 40]],
+  ] as [string, number[], number[]][])
+    for (const [timezone, first] of [
+      [zurich, '2027-03-27'],
+      [zurich, '2027-10-30'],
+      ['Australia/Lord_Howe', '2026-10-03'],
+      ['Australia/Lord_Howe', '2027-04-03'],
+    ] as const) {
+      const dates = [0, 1, 2].map((days) => addDays(first, days))
+      const all = dates.flatMap((date) => hours.flatMap((h) => minutes.map((m) => instantOf(date, `${two(h)}:${two(m)}`, timezone))))
+      // Those that do not exist meet at the next that does.
+      const meant = [...new Set(all)].map((ms) => new Date(ms).toISOString().slice(0, 16))
+      assert.equal(next({ cron, timezone }, `${new Date(all[0]! - 1).toISOString()}`, meant.length), meant, `${cron} ${timezone} ${first}`)
+      for (const ms of new Set(all)) {
+        assert.is(latestTime({ cron, timezone }, 0, ms), ms)
+        const before = all.findLast((other) => other < ms)
+        if (before) assert.is(latestTime({ cron, timezone }, 0, ms - 1), before)
+      }
+    }
+})
+schedules('with every hour it goes by elapsed time', () => {
   const half: Schedule = { cron: '*/30 * * * *', timezone: zurich }
   assert.equal(next(half, '2026-10-25T00:00Z', 4), ['2026-10-25T00:30', '2026-10-25T01:00', '2026-10-25T01:30', '2026-10-25T02:00'])
   assert.equal(next(half, '2026-03-29T00:30Z', 2), ['2026-03-29T01:00', '2026-03-29T01:30'])
@@ -101,6 +129,7 @@ schedules('bad ones are refused, and the field is named', () => {
   refused({ cron: '61 * * * *', timezone: zurich }, /^ValidationError: cron: |cron: /)
   refused({ cron: '* * *', timezone: zurich }, /cron: /)
   refused({ cron: '2026-11-23T10:00:00', timezone: zurich }, /cron: .*five fields/)
+  refused({ cron: '@daily', timezone: zurich }, /cron: .*five fields/)
   refused({ cron: 5, timezone: zurich }, /cron: /)
   refused({ cron: '* * * * *' }, /timezone: /)
   refused({ every: '10ms' }, /every: must be a second/)
