@@ -9,6 +9,8 @@ import { type Context, defineJob } from '../src/definition.ts'
 import { embedded } from '../src/embedded.ts'
 import { TerminalError } from '../src/errors.ts'
 import { createHost, type HostOptions } from '../src/host/host.ts'
+import { planPicture } from '../src/plan/picture.ts'
+import { planTable } from '../src/plan/table.ts'
 import { virtualClock } from '../src/testing/virtual-clock.ts'
 import { refused } from './support/refused.ts'
 
@@ -358,6 +360,7 @@ chains.run()
 
 const definitions = suite('defineChain: bad input is refused, by the field: C4')
 const steps = { load: step(load.with({})) }
+const one = (a: unknown) => defineChain({ name: 'a', steps: { a: a as never } })
 const mondays = defineCalendar({ name: 'c', timezone: 'UTC', days: ['mon'] })
 for (const [what, message, make] of [
   ['a name', /^name: "a b" is not a name of a chain/, () => defineChain({ name: 'a b', steps })],
@@ -388,9 +391,42 @@ for (const [what, message, make] of [
     /^input: runs of a plan have no input, and this schema needs one/,
     () => defineChain({ name: 'a', input: z.object({ of: z.string() }), steps, runs: [{ calendar: mondays }] }),
   ],
+  ['an unknown option of a step', /^steps.a.afer: there is no such field/, () => one(step(load.with({}), { afer: ['b'] } as never))],
+  ['a group with a wrong condition', /^steps.a.when: /, () => one(step({ members: [], when: 'x' as never }))],
+  ['a group with a wrong output', /^steps.a.output: must be a job with its input/, () => one(step({ members: [], output: 5 as never }))],
+  ['a group with an unknown option', /^steps.a.foo: there is no such field/, () => one(step({ members: [], foo: 1 } as never))],
+  ['a group without members', /^steps.a.members: must be members/, () => one(step({ members: 5 as never }))],
+  ['a group that runs none', /^steps.a.concurrency: /, () => one(step({ members: [], concurrency: 0 }))],
+  ['nothing', /^chain: must be an object/, () => defineChain(undefined as never)],
+  ['a step that is null', /^steps.a: is no step/, () => one(null)],
+  ['a step that does a number', /^steps.a: is no step/, () => one({ work: 5 })],
+  ['after a number', /^steps.a.after: must be an array of names/, () => one(step(load.with({}), { after: [5 as never] }))],
+  ['after null', /^steps.a.after: must be an array of names/, () => one(step(load.with({}), { after: [null as never] }))],
+  ['a run that is null', /^runs.0: must be an object/, () => defineChain({ name: 'a', steps, runs: [null as never] })],
+  [
+    'a run after what has no name',
+    /^runs.0.after.0: is no chain/,
+    () => defineChain({ name: 'a', steps, runs: [{ calendar: mondays, after: [{ name: 5 } as never] }] }),
+  ],
+  [
+    'a run with a wrong calendar',
+    /^runs.0.calendar.days.0: "x" is not a weekday/,
+    () => defineChain({ name: 'a', steps, runs: [{ calendar: { terms: { ...mondays.terms, days: ['x'] } } as never }] }),
+  ],
+  ['no chain', /^chains.0: is no chain/, () => deployment([null as never])],
+  ['no chains', /^chains: must be an array/, () => deployment('x' as never)],
+  ['no plan to show', /^plan: is no plan/, () => planTable(undefined as never)],
+  ['no plan to draw', /^plan: is no plan/, () => planPicture(undefined as never)],
   ['no calendar', /^runs.0.calendar: is no calendar/, () => defineChain({ name: 'a', steps, runs: [{ calendar: undefined as never }] })],
 ] as [string, RegExp, () => unknown][])
   definitions(what, () => refused('VALIDATION', message, make))
+definitions('a start that names no chain, or says what there is not', async () => {
+  const d = await deployment([small])
+  await refused('VALIDATION', /^name: undefined is not the name of a chain/, () => d.client.chain(undefined as never))
+  await refused('VALIDATION', /^options: must be an object/, () => d.client.chain('small').start({}, null as never))
+  await refused('VALIDATION', /^options.name: there is no such field/, () => d.client.chain('small').start({}, { name: 'x' } as never))
+  await d.host.stop()
+})
 definitions('an input that is made is for a step only', async () => {
   const d = await deployment([])
   await refused('VALIDATION', /input: is a function/, () => d.client.submit('load', (() => ({})) as never))

@@ -4,9 +4,10 @@ import { latestTime, nextTime, type Schedule } from './calendar/schedule.ts'
 import type { ChainDefinition } from './chain/definition.ts'
 import { inputCheck } from './chain/published.ts'
 import { type Prepare, payloadOf } from './client/prepare.ts'
-import type { JobDefinition, WithInput } from './definition.ts'
+import { isName, type JobDefinition, type WithInput } from './definition.ts'
 import type { Duration } from './duration.ts'
 import { ValidationError } from './errors.ts'
+import { checkFields } from './fields.ts'
 import { inlineLimit } from './payload.ts'
 
 /** What starts again and again, and when. One of `cron`, `every` and `on`. */
@@ -31,8 +32,7 @@ const fields = ['cron', 'timezone', 'every', 'from', 'on', 'starts', 'missed']
 
 /** Throws a ValidationError that names the field; a NotFoundError if it starts what nobody has published. */
 export async function scheduleTerms(prepare: Prepare, records: Records, options: ScheduleOptions): Promise<ScheduleTerms> {
-  for (const field of Object.keys(options))
-    if (!fields.includes(field)) fail(field, `there is no such field. There are ${fields.join(', ')}.`)
+  checkFields(options, fields, '', 'schedule')
   const { missed = 'run' } = options
   if (missed !== 'run' && missed !== 'skip') fail('missed', "must be 'run' or 'skip'")
   const when = whenOf(options)
@@ -51,9 +51,10 @@ export function fittingTerms(terms: ScheduleTerms): ScheduleTerms {
 export function whenOf({ cron, timezone, every, from, on }: Omit<ScheduleOptions, 'starts'>): ScheduleTerms['when'] {
   const given = Object.entries({ cron, every, on }).filter(([, value]) => value !== undefined)
   if (given.length !== 1) fail('cron', 'give one of cron, every and on')
+  if (timezone !== undefined && cron === undefined) fail('timezone', 'is of a cron pattern: give it with `cron` only')
+  if (from !== undefined && every === undefined) fail('from', 'is of an interval: give it with `every` only')
   if (on !== undefined) {
-    if (!/^[A-Za-z0-9_-]{1,100}$/.test(on))
-      fail('on', `${JSON.stringify(on)} is not a name of an event. Use letters, digits, "_" and "-", 100 at most.`)
+    if (!isName(on)) fail('on', `${JSON.stringify(on)} is not a name of an event. Use letters, digits, "_" and "-", 100 at most.`)
     return { on }
   }
   const schedule = (cron === undefined ? { every, ...(from !== undefined && { from: timeOf(from) }) } : { cron, timezone }) as Schedule
@@ -76,9 +77,13 @@ async function startsOf(
   byEvent: boolean,
 ): Promise<ScheduleTerms['starts']> {
   if (!starts || typeof starts !== 'object') fail('starts', 'must be a job, a job with its input, or a chain')
+  if ('chain' in starts) checkFields(starts, ['chain', 'input'], 'starts')
   if ('chain' in starts) return chainOf(records, starts.chain, starts.input, byEvent)
   if ('makers' in starts) return chainOf(records, starts, undefined, byEvent)
   if ('definition' in starts) {
+    checkFields(starts, ['definition', 'input', 'key'], 'starts')
+    const { definition } = starts
+    if (typeof definition !== 'string' && !definition?.terms) fail('starts.definition', 'must be a job, or the name of one')
     const { job, terms, input } = await prepare(starts.definition, starts.input, 'starts.input')
     return { job, terms, input }
   }

@@ -1,4 +1,5 @@
 import { ValidationError } from '../errors.ts'
+import { checkFields } from '../fields.ts'
 import { type DateText, isDate, isTimezone, monthOf, type Weekday, weekdayOf, weekdays } from './dates.ts'
 import { type HolidaysOf, holidaysIssue, holidaysOf } from './holidays.ts'
 
@@ -54,7 +55,9 @@ export interface Calendar {
 }
 
 /** Throws a ValidationError that names the field. */
-export function defineCalendar({ also, except, ...options }: CalendarOptions): Calendar {
+export function defineCalendar(given: CalendarOptions): Calendar {
+  checkFields(given, fields, '', 'calendar')
+  const { also, except, ...options } = given
   const termsOf = (calendars: readonly Calendar[] | undefined, field: string) => {
     if (calendars !== undefined && !Array.isArray(calendars)) fail(field, 'must be an array of calendars')
     return calendars?.map((calendar, i) => calendar?.terms ?? fail(`${field}.${i}`, 'is no calendar. Make it with defineCalendar.'))
@@ -62,9 +65,9 @@ export function defineCalendar({ also, except, ...options }: CalendarOptions): C
   return calendarOf({ ...options, also: termsOf(also, 'also'), except: termsOf(except, 'except') })
 }
 
-/** The calendar that these terms describe, wherever they come from: they are checked as those of `defineCalendar`. */
-export function calendarOf(terms: CalendarTerms): Calendar {
-  check(terms, '')
+/** The calendar that these terms describe, wherever they come from: they are checked as those of `defineCalendar`, as the fields of `at`. */
+export function calendarOf(terms: CalendarTerms, at = ''): Calendar {
+  check(terms, at && `${at}.`)
   // What travels holds only what was said.
   const said = JSON.parse(JSON.stringify(terms)) as CalendarTerms
   return { name: said.name, timezone: said.timezone, terms: said, day: (date) => dayOf(said, date) }
@@ -139,14 +142,13 @@ function holidayOn(holidays: readonly (DateText | HolidaysOf)[], date: DateText)
 /** Calendars and countries that one is made of: a program may send any. */
 const mostParts = 100
 
+const fields = ['name', 'timezone', 'days', 'holidays', 'extra', 'also', 'except', 'ofMonth']
+
 function check(terms: CalendarTerms, at: string, parts = { count: 0 }): void {
   const another = (field: string) => {
     if (++parts.count > mostParts) fail(field, `more than ${mostParts} calendars and countries in one calendar`)
   }
-  const fields = ['name', 'timezone', 'days', 'holidays', 'extra', 'also', 'except', 'ofMonth']
-  if (typeof terms !== 'object' || terms === null) fail(at.slice(0, -1) || 'calendar', 'must be an object')
-  for (const field of Object.keys(terms))
-    if (!fields.includes(field)) fail(at + field, `there is no such field. There are ${fields.join(', ')}.`)
+  checkFields(terms, fields, at.slice(0, -1), 'calendar')
   const { name, timezone, days, holidays, extra, also, except, ofMonth } = terms
   if (typeof name !== 'string' || !/^[A-Za-z0-9_-]{1,100}$/.test(name))
     fail(`${at}name`, `${JSON.stringify(name)} is not a name of a calendar. Use letters, digits, "_" and "-", 100 at most.`)
@@ -155,6 +157,8 @@ function check(terms: CalendarTerms, at: string, parts = { count: 0 }): void {
     weekdays.includes(day) ? undefined : `${JSON.stringify(day)} is not a weekday. Use ${weekdays.join(', ')}.`,
   )
   each(extra, `${at}extra`, (date) => (isDate(date) ? undefined : notDate(date)))
+  if (Array.isArray(ofMonth) && !ofMonth.length)
+    fail(`${at}ofMonth`, 'the calendar is never active. Give a number, or leave it out for all of its days.')
   each(ofMonth, `${at}ofMonth`, (n) =>
     Number.isInteger(n) && n !== 0 && Math.abs(n) <= 31
       ? undefined
@@ -163,6 +167,7 @@ function check(terms: CalendarTerms, at: string, parts = { count: 0 }): void {
   each(holidays, `${at}holidays`, (holiday, field) => {
     if (typeof holiday !== 'object' || holiday === null) return isDate(holiday) ? undefined : notDate(holiday)
     another(field)
+    checkFields(holiday, ['country', 'region'], field)
     const issue = holidaysIssue(holiday)
     return issue && fail(`${field}.${issue.field}`, issue.message)
   })

@@ -2,7 +2,10 @@ import type { z } from 'zod'
 import type { Steps, StepTerms } from '../../actors/chain/steps.ts'
 import { defaultTerms } from '../../actors/job.ts'
 import { graphIssue, inOrder, inWords } from '../../actors/plan/graph.ts'
+import { groupSubmit } from '../command.ts'
+import { check } from '../definition.ts'
 import { ValidationError } from '../errors.ts'
+import { checkFields } from '../fields.ts'
 import { type ChainTerms, chainTerms, type RunOptions } from '../plan/runs.ts'
 import type { GroupStep, Step } from './step.ts'
 
@@ -49,9 +52,8 @@ const mostSteps = 96 * 1024
 export function defineChain<S extends AnySteps, I extends z.ZodType = z.ZodUnknown>(
   options: ChainOptions<S, I>,
 ): ChainDefinition<z.input<I>> {
+  checkFields(options, ['name', 'runs', 'input', 'steps'], '', 'chain')
   const { name, runs = [], input, steps: given } = options
-  for (const field of Object.keys(options))
-    if (!['name', 'runs', 'input', 'steps'].includes(field)) fail(field, 'there is no such field. There are name, runs, input, steps.')
   const terms = chainTerms(name, runs)
   if (runs.length && input && !input.safeParse(undefined).success && !input.safeParse(null).success)
     fail(
@@ -78,8 +80,11 @@ function stepsOf(chain: string, given: AnySteps, makers: Map<string, Made>): Ste
 }
 
 function afterOf(name: string, step: Step): readonly string[] {
-  const { after = [], when } = step ?? {}
-  if (!Array.isArray(after)) fail(`steps.${name}.after`, 'must be an array of names of steps')
+  if (!isObject(step?.work)) fail(`steps.${name}`, notStep)
+  checkFields(step, ['work', 'after', 'when'], `steps.${name}`)
+  const { after = [], when } = step
+  if (!Array.isArray(after) || !after.every((other) => typeof other === 'string'))
+    fail(`steps.${name}.after`, 'must be an array of names of steps')
   if (when !== undefined && when !== 'all-succeeded' && when !== 'all-finished')
     fail(`steps.${name}.when`, "must be 'all-succeeded' or 'all-finished'")
   return after
@@ -91,9 +96,12 @@ function termsOf(chain: string, name: string, { work, after = [], when = 'all-su
     makers.set(name, made)
     return { job: makerOf(chain), terms: makerTerms }
   }
-  if (work && 'members' in work) return { ...graph, work: { group: true, maker: maker({ group: work }) } }
-  const { definition } = work ?? {}
-  if (!definition) fail(`steps.${name}`, 'is no step. Make it with step(job.with(…)) or step({ members, output }).')
+  if ('members' in work) {
+    checkGroup(work, `steps.${name}`)
+    return { ...graph, work: { group: true, maker: maker({ group: work }) } }
+  }
+  const { definition } = work
+  if (!definition) fail(`steps.${name}`, notStep)
   if (typeof definition === 'string')
     fail(`steps.${name}`, 'needs the definition of its job, not its name: a chain says how its jobs are run')
   const job = { job: definition.name, terms: definition.terms }
@@ -103,6 +111,21 @@ function termsOf(chain: string, name: string, { work, after = [], when = 'all-su
   if (parsed && !parsed.success)
     fail(`steps.${name}.input`, parsed.error.issues.map(({ path, message }) => `${path.join('.')}: ${message}`).join('; '))
   return { ...graph, work: { ...job, input: { value: value ?? null } } }
+}
+
+const notStep = 'is no step. Make it with step(job.with(…)) or step({ members, output }).'
+const isObject = (value: unknown): value is object => typeof value === 'object' && value !== null
+
+function checkGroup(group: GroupStep, at: string): void {
+  checkFields(group, ['members', 'output', 'when', 'onMemberFailure', 'concurrency'], at)
+  const { members, output, when, onMemberFailure, concurrency } = group
+  if (typeof members !== 'function' && !(isObject(members) && (Symbol.iterator in members || Symbol.asyncIterator in members)))
+    fail(`${at}.members`, 'must be members, or a function that makes them')
+  if (output !== undefined && (!isObject(output) || !output.definition || 'make' in output))
+    fail(`${at}.output`, 'must be a job with its input: job.with(…)')
+  check(groupSubmit.shape.when, when, `${at}.when`)
+  check(groupSubmit.shape.onMemberFailure, onMemberFailure, `${at}.onMemberFailure`)
+  check(groupSubmit.shape.concurrency, concurrency, `${at}.concurrency`)
 }
 
 function jsonOf(value: unknown, field: string): unknown {

@@ -7,6 +7,7 @@ import { start as startCommand } from '../command/plans.ts'
 import { check } from '../definition.ts'
 import type { ActorEvent } from '../envelope.ts'
 import { JobCancelledError, JobFailedError } from '../errors.ts'
+import { checkFields } from '../fields.ts'
 import type { View } from '../host/api.ts'
 import { randomId } from '../random-id.ts'
 import type { Ends, WaitOptions } from './ends.ts'
@@ -64,7 +65,9 @@ export function chainsOf({ records, ends, command, actor }: Parts): ChainHandles
       throw invalid('name', `${JSON.stringify(name)} is not the name of a chain`)
     return {
       name,
-      async start(input, { id = randomId() } = {}) {
+      async start(input, options = {}) {
+        checkFields(options, ['id'], 'options')
+        const { id = randomId() } = options
         const to = addressOf('chain', `${name}/${id}`)
         check(startCommand.shape.to, to, 'id')
         const payload = payloadOf(input, 'input')

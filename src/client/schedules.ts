@@ -3,6 +3,7 @@ import type { Records } from '../bus/port.ts'
 import { raise as raiseCommand, scheduleId, trigger as triggerCommand } from '../command/schedules.ts'
 import { check } from '../definition.ts'
 import type { ActorEvent } from '../envelope.ts'
+import { checkFields } from '../fields.ts'
 import { randomId } from '../random-id.ts'
 import { type ScheduleOptions, scheduleTerms } from '../schedule.ts'
 import type { ActorHandle } from './handles.ts'
@@ -49,17 +50,22 @@ export function schedulesOf({ records, prepare, command, actor }: Parts): Schedu
         unset: say('unset'),
         pause: say('pause'),
         resume: say('resume'),
-        async trigger({ id = randomId() } = {}) {
+        async trigger(options = {}) {
+          checkFields(options, ['id'], 'options')
+          const { id = randomId() } = options
           check(triggerCommand.shape.as, id, 'id')
           await command(address, { type: 'trigger', id })
         },
         remove: say('remove'),
       }
     },
-    async raise(event, data, { id = randomId() } = {}) {
+    async raise(event, data, options = {}) {
+      checkFields(options, ['id'], 'options')
+      const { id = randomId() } = options
       const to = addressOf('topic', event)
+      const payload = payloadOf(data, 'data')
       check(raiseCommand.pick({ to: true, as: true, data: true }), { to, as: id, data }, 'raise')
-      await command(to, { type: 'raise', id, data: payloadOf(data, 'data') })
+      await command(to, { type: 'raise', id, data: payload })
     },
   }
 }

@@ -84,6 +84,7 @@ const rhythm = { beat: 1200, ttl: 2500, lease: 2000, runBeat: 500 }
 /** A running host. Disposal stops it. */
 export async function createHost(options: HostOptions): Promise<Host> {
   const { on, chains = [], pools = {}, slots = 10, clock = systemClock, log = (message) => console.error(message) } = options
+  checkChains(chains)
   const handlers = [...(options.handlers ?? []), ...chains.flatMap((chain) => makersOf(chain, () => client))]
   checkHandlers(handlers, slots)
   const kept = retentionOf(options.retention)
@@ -223,6 +224,14 @@ export async function createHost(options: HostOptions): Promise<Host> {
       await stopOnce()
     },
   }
+}
+
+function checkChains(chains: readonly ChainDefinition[]): void {
+  const fail = (field: string, message: string) => {
+    throw new ValidationError(`${field}: ${message}`, [{ path: field.split('.'), message }])
+  }
+  if (!Array.isArray(chains)) fail('chains', 'must be an array of chains')
+  for (const [i, chain] of chains.entries()) if (!chain?.makers) fail(`chains.${i}`, 'is no chain. Make it with defineChain.')
 }
 
 function checkHandlers(handlers: readonly Handler[], slots: number): void {

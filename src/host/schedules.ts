@@ -10,6 +10,9 @@ import { type ScheduleOptions, scheduleTerms } from '../schedule.ts'
 /** What a host declares must make sense, as a whole, before any of it is said. */
 export async function checkSchedules(bus: Bus, schedules: Record<string, ScheduleOptions>): Promise<Map<string, ScheduleTerms>> {
   const checked = new Map<string, ScheduleTerms>()
+  const message = 'must be an object of schedules, by id'
+  if (typeof schedules !== 'object' || schedules === null || Array.isArray(schedules))
+    throw new ValidationError(`schedules: ${message}`, [{ path: ['schedules'], message }])
   const { prepare, stop } = preparation(bus.records)
   try {
     for (const [id, options] of Object.entries(schedules)) {

@@ -2,13 +2,14 @@ import { inOrder } from '../../actors/plan/graph.ts'
 import type { PlanRow } from '../../actors/plan/show.ts'
 import { clockTime, instantOf } from '../calendar/dates.ts'
 import type { ShownPlan } from '../host/plans.ts'
+import { shown } from './table.ts'
 
 /**
  * A plan as an SVG: the graph of its chains with their states, each behind those that it is after, and below it the day, with what ran as bars and what
  * is still to start as marks.
  */
 export function planPicture(plan: ShownPlan, options: { now?: number } = {}): string {
-  const { width, height, shapes } = graphOf(plan)
+  const { width, height, shapes } = graphOf(shown(plan))
   const line = timeline(plan, options.now)
   const w = Math.max(width, line.width)
   const h = 60 + height + line.height

@@ -2,6 +2,7 @@ import { type GraphIssue, graphIssue, graphOf, inWords } from '../../actors/plan
 import { type Calendar, type CalendarTerms, calendarOf } from '../calendar/calendar.ts'
 import { isTime, type TimeText } from '../calendar/dates.ts'
 import { ValidationError } from '../errors.ts'
+import { checkFields } from '../fields.ts'
 
 /** When a chain runs: on the dates of a calendar, after others, at a time. A chain has as many runs as it needs. */
 export interface RunOptions {
@@ -50,13 +51,14 @@ export function runTermsOf(chain: string, runs: readonly RunOptions[]): readonly
 }
 
 function runTerms(run: RunOptions, field: string): RunTerms {
-  const fields = ['name', 'calendar', 'after', 'at', 'withoutPredecessorsAt', 'missed']
-  for (const key of Object.keys(run))
-    if (!fields.includes(key)) fail(`${field}.${key}`, `there is no such field. There are ${fields.join(', ')}.`)
+  checkFields(run, ['name', 'calendar', 'after', 'at', 'withoutPredecessorsAt', 'missed'], field)
   const { name = 'main', calendar, after = [], at, withoutPredecessorsAt, missed = 'run' } = run
   if (!calendar?.terms) fail(`${field}.calendar`, 'is no calendar. Make it with defineCalendar.')
   if (!Array.isArray(after)) fail(`${field}.after`, 'must be an array of chains, or their names')
-  const names = after.map((chain, i) => (typeof chain === 'string' ? chain : (chain?.name ?? fail(`${field}.after.${i}`, 'is no chain'))))
+  const names = after.map((chain, i) => {
+    const other: unknown = typeof chain === 'string' ? chain : chain?.name
+    return typeof other === 'string' ? other : fail(`${field}.after.${i}`, 'is no chain, nor the name of one')
+  })
   return { name, calendar: calendar.terms, after: [...new Set(names)], at, withoutPredecessorsAt, missed }
 }
 
@@ -70,7 +72,7 @@ export function checked(chain: ChainTerms): ChainTerms {
     if (names.has(name))
       fail(`${field}.name`, `there is another run "${name}". Where there are several runs, each needs a name of its own.`)
     names.add(name)
-    const { timezone } = calendarOf(calendar)
+    const { timezone } = calendarOf(calendar, `${field}.calendar`)
     if (!/^[A-Za-z0-9_/-]+$/.test(timezone))
       fail(`${field}.calendar`, `${timezone} cannot be the time zone of a plan: it is part of ids. Use letters, digits, "_", "-" and "/".`)
     for (const [j, other] of after.entries()) if (other === chain.name) fail(`${field}.after.${j}`, 'a chain cannot come after itself')

@@ -1,8 +1,10 @@
 import { clockTime } from '../calendar/dates.ts'
+import { ValidationError } from '../errors.ts'
 import type { ShownPlan } from '../host/plans.ts'
 
 /** A plan as text, a line for each run: what it is after, when it starts or started, when it ended, and why it waits. */
-export function planTable({ zone, date, made, rows }: ShownPlan): string {
+export function planTable(plan: ShownPlan): string {
+  const { zone, date, made, rows } = shown(plan)
   const time = (at: number | undefined) => (at === undefined ? '' : clockTime(at, zone, date))
   const lines = [
     ['chain', 'after', 'start', 'end', 'state', 'why'],
@@ -23,4 +25,11 @@ export function planTable({ zone, date, made, rows }: ShownPlan): string {
       .trimEnd(),
   )
   return [`Plan of ${date} in ${zone}${made ? '' : ' (not made yet)'}`, '', ...text].join('\n')
+}
+
+/** The plan, if it is one. */
+export function shown(plan: ShownPlan): ShownPlan {
+  const message = 'is no plan. Give what its show() answers.'
+  if (!Array.isArray(plan?.rows)) throw new ValidationError(`plan: ${message}`, [{ path: ['plan'], message }])
+  return plan
 }
