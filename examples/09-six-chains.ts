@@ -55,8 +55,10 @@ await clock.settled()
 console.log(planTable(await plan.show()), '\n')
 if (values.remove) {
   await goTo(values.remove)
-  await plan.remove('B')
-  console.log(`${time()}  B is removed`)
+  await plan.remove('B').then(
+    () => console.log(`${time()}  B is removed`),
+    ({ message }) => console.log(`${time()}  ${message}`),
+  )
 }
 if (time() <= '19:00') await goTo('19:00')
 if (values.picture) writeFileSync(values.picture, planPicture(await plan.show(), { now: clock.now() }))

@@ -84,6 +84,15 @@ for (const [file, lines] of Object.entries(prints))
     assert.is(oneLine(stdout), oneLine(lines.join('\n')))
   })
 
+examples('09-six-chains.ts, where B cannot be removed', async () => {
+  const chains = (remove: string) => run(process.execPath, ['--import', 'tsx', 'examples/09-six-chains.ts', '--remove', remove])
+  const { stdout, stderr } = await chains('20:00')
+  assert.is(stderr, '')
+  assert.match(stdout, /20:00 {2}B succeeded at 19:30: what is done cannot be removed/)
+  const error = await chains('soon').catch((reason) => reason as { stderr: string })
+  assert.match(error.stderr, /ValidationError: time: "2026-11-23Tsoon:00\+01:00" is not a time/)
+})
+
 /** How wide an object is printed depends on the version of Node. */
 const oneLine = (text: string) => text.trim().replaceAll(/\s+/g, ' ')
 

@@ -1,3 +1,4 @@
+import { checkTime, invalid } from '../client/prepare.ts'
 import type { Clock } from '../clock.ts'
 import { type Duration, ms } from '../duration.ts'
 
@@ -24,7 +25,7 @@ interface Due {
 const quietTurns = 6
 
 export function virtualClock(start: Date | string | number = 0): VirtualClock {
-  let now = new Date(start).getTime()
+  let now = checkTime(start, 'start')
   let order = 0
   let held = 0
   let activity = 0
@@ -84,7 +85,12 @@ export function virtualClock(start: Date | string | number = 0): VirtualClock {
       }
     },
     advance: (duration) => runUntil(now + ms(duration, 'duration')),
-    advanceTo: (time) => runUntil(new Date(time).getTime()),
+    async advanceTo(time) {
+      const end = checkTime(time, 'time')
+      if (end < now)
+        throw invalid('time', `${new Date(end).toISOString()} is before now, ${new Date(now).toISOString()}: time does not go back`)
+      await runUntil(end)
+    },
     step: (limit) => runUntil(now + ms(limit, 'limit'), true),
     sleep: (duration) => new Promise((done) => void clock.at(now + ms(duration, 'duration'), done)),
     settled,
