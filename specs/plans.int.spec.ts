@@ -1,5 +1,6 @@
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
+import { z } from 'zod'
 import { defineCalendar } from '../src/calendar/calendar.ts'
 import { publishChains } from '../src/chain/published.ts'
 import { replay } from '../src/testing/replay.ts'
@@ -142,6 +143,13 @@ rules('C4 what is no chain, no name and no list is refused by its field', async 
   for (const verb of ['remove', 'deactivate', 'restore', 'release', 'restart'])
     for (const none of [undefined, null, 5, 'B C']) await refused('VALIDATION', /^target: /, () => plan[verb]!(none, null))
   await day.plan.release('E', null as never)
+  await day.host.stop()
+})
+
+rules('C4 a chain that needs an input is not added to a plan, which has none', async () => {
+  const told = { ...chain('told'), input: z.object({ of: z.string() }) }
+  const day = await chainDay({ chains: [...six, told] })
+  await refused('VALIDATION', /^chain: told needs an input/, () => day.plan.add('told', [on(workdays, { at: '12:00' })]))
   await day.host.stop()
 })
 

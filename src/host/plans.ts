@@ -107,8 +107,9 @@ export function planQuestions({ store, clock, contracts, send }: Parts) {
 
   async function settled(address: Address, change: Asked): Promise<Change> {
     if (change.type !== 'add') return change
-    if (!(await contracts.chains.learn(change.chain))) throw new NotFoundError(`chain: no host has published a chain "${change.chain}"`)
-    return { ...change, runs: addedRuns(address, change.chain, change.runs) }
+    const chain = await contracts.chains.learn(change.chain)
+    if (!chain) throw new NotFoundError(`chain: no host has published a chain "${change.chain}"`)
+    return { ...change, runs: addedRuns(address, chain, change.runs) }
   }
 
   return { plan: showPlan, changePlan }

@@ -107,9 +107,9 @@ function scheduleSet(contracts: Contracts, command: Extract<Command, { type: 'se
 }
 
 function chainAdded(contracts: Contracts, { to, chain, runs }: Extract<Command, { runs: unknown }>): ActorEvent {
-  chainOf(contracts, 'chain', chain)
+  const known = chainOf(contracts, 'chain', chain)
   const terms = runs.map((run) => ({ name: 'main', after: [], missed: 'run', ...run }) as unknown as RunTerms)
-  return { type: 'add', chain, runs: addedRuns(to, chain, terms) }
+  return { type: 'add', chain, runs: addedRuns(to, known, terms) }
 }
 
 function chainOf(contracts: Contracts, field: string, name: string) {
