@@ -27,6 +27,10 @@ machine('whatever it waits for, it fails: time, lane, pool, others, a slot, an o
     wait.whenPasses('5s').then(failed as never)
   }
 })
+machine('one that has passed at the submit, too: it has failed, and no handler is entered', () => {
+  for (const more of [{}, { startAt: 9000 }, { lane: 'l' }, { after: ['job:a'] }])
+    fresh.when(submit({ deadline: 0 }, more)).then(failed as never)
+})
 machine('the places that it has or asked for are free, its group is told', () => {
   fresh
     .events([within({ lane: 'l', member: memberOf('j', 0) })])

@@ -23,7 +23,7 @@ export interface JobOptions<I extends z.ZodType, O extends z.ZodType, C extends 
    * `attempts: 1` a handler may so be entered again. If it must never be, say `onLost: 'hold'`.
    */
   retry?: { attempts?: number; backoff?: Duration; factor?: number; jitter?: number }
-  /** For one attempt. When it has passed, `ctx.signal` aborts, and the attempt has failed. */
+  /** For one attempt. When it has passed, `ctx.signal` aborts; what is returned within 5 s still counts, and then the attempt has failed. */
   timeout?: Duration
   /**
    * Runs once when a job of this definition has ended, however it has, whoever is alive then: it gets `Ended`, and is a job of its own, `<id>/onEnd-1`
@@ -128,6 +128,8 @@ export interface MemberResult {
 }
 
 /** Of a pool, or of a resource of it. */
+/** Of units: they are keys of objects. */
+export const isUnit = (name: string): boolean => isName(name) && !(name in Object.prototype)
 export const isName = (name: unknown): name is string => typeof name === 'string' && /^[A-Za-z0-9_-]{1,100}$/.test(name)
 const namePattern = /^[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*$/
 
@@ -188,8 +190,10 @@ function termsOf(options: JobOptions<z.ZodType, z.ZodType>): Terms {
   if (!['retry', 'hold', 'abort'].includes(onLost)) fail('onLost', "must be 'retry', 'hold' or 'abort'")
   if (pool !== undefined && !isName(pool)) fail('pool', 'must be letters, digits, "_" and "-"')
   if (needs && pool === undefined) fail('needs', 'are units of a pool: name it in "pool"')
+  if (needs !== undefined && (typeof needs !== 'object' || needs === null || Array.isArray(needs)))
+    fail('needs', 'must be an object of units: { printer: 1 }')
   for (const [unit, count] of Object.entries(needs ?? {}))
-    if (!isName(unit) || !Number.isInteger(count) || count < 0) fail(`needs.${unit}`, 'must be a whole number of units, 0 or more')
+    if (!isUnit(unit) || !Number.isInteger(count) || count < 0) fail(`needs.${unit}`, 'must be a whole number of units, 0 or more')
   return {
     attempts,
     backoff: ms(backoff, 'retry.backoff'),

@@ -1,7 +1,7 @@
 import { beyond, limitOf, type Needs } from '../actors/gate.ts'
 import type { Terms } from '../actors/job.ts'
 import type { Listening, Records } from './bus/port.ts'
-import { isName } from './definition.ts'
+import { isUnit } from './definition.ts'
 
 /** Capacities of pools as their owners publish them, for whoever checks a submit: a need that is above the capacity is refused at the door. */
 export interface PoolCapacities {
@@ -38,8 +38,10 @@ export function needIssue(pools: Pick<PoolCapacities, 'of'>, { pool, needs = {} 
 }
 
 export function capacityIssue(capacity: Needs): { unit: string; message: string } | undefined {
+  if (typeof capacity !== 'object' || capacity === null || Array.isArray(capacity))
+    return { unit: '', message: 'must be an object of units: { slots: 4 }' }
   for (const [unit, count] of Object.entries(capacity)) {
-    if (!isName(unit)) return { unit, message: 'must be letters, digits, "_" and "-"' }
+    if (!isUnit(unit)) return { unit, message: 'is no name for units. Use letters, digits, "_" and "-".' }
     if (!Number.isInteger(count) || count < 0) return { unit, message: 'must be a whole number of units, 0 or more' }
   }
   return undefined

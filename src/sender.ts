@@ -158,6 +158,7 @@ export function createSender(bus: Bus, clock: Clock, name: string) {
   return {
     /** `signal`: how long the caller waits. */
     send(to: Address, event: ActorEvent, ack: Call['ack'], signal?: AbortSignal): Promise<Pick<Reply, 'error'>> {
+      if (stopped) return Promise.reject(new UnavailableError('the client was closed'))
       const size = sizeOf(event)
       if (calls.size >= mostWaiting || (calls.size && waitingSize + size > mostSize)) {
         const why = trouble?.message ?? 'They are sent faster than they are answered.'

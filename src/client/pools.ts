@@ -29,8 +29,8 @@ export const pools =
     return {
       ...handle,
       async resize(capacity) {
-        const issue = capacity && capacityIssue(capacity)
-        if (issue) throw invalid(`capacity.${issue.unit}`, issue.message)
+        const issue = capacity === undefined ? undefined : capacityIssue(capacity)
+        if (issue) throw invalid(issue.unit ? `capacity.${issue.unit}` : 'capacity', issue.message)
         await parts.command(address, { type: 'resize', capacity })
       },
       pause,

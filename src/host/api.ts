@@ -1,3 +1,4 @@
+import { z } from 'zod'
 import type { ActorType } from '../../actors/actor.ts'
 import type { ChainContext } from '../../actors/chain.ts'
 import { capacityOf, type GateContext, type Needs, usedOf, waitingAt } from '../../actors/gate.ts'
@@ -6,6 +7,7 @@ import { cameOf, type JobContext, roundsOf } from '../../actors/job.ts'
 import { type Address, idOf } from '../address.ts'
 import type { Bus } from '../bus/port.ts'
 import type { Clock } from '../clock.ts'
+import { check } from '../definition.ts'
 import type { ActorDocument, HistoryEntry } from '../document.ts'
 import { isStellwerkError, NotFoundError } from '../errors.ts'
 import { readPayload } from '../payload.ts'
@@ -62,6 +64,15 @@ type Reply = { ok: true; [field: string]: unknown } | { ok: false; error: { code
 export interface Find extends Query {
   stuck?: true
 }
+const findQuery = z.strictObject({
+  type: z.string().optional(),
+  state: z.union([z.string(), z.array(z.string())]).optional(),
+  prefix: z.string().optional(),
+  group: z.string().optional(),
+  labels: z.record(z.string(), z.string()).optional(),
+  status: z.enum(['active', 'done']).optional(),
+  stuck: z.boolean().optional(),
+})
 
 type Request = { address: Address; query?: Find; after?: string; limit?: number; from?: number; inc?: string }
 
@@ -96,7 +107,8 @@ export function serveApi({ bus, store, clock, actors, more = {} }: Parts) {
     },
     history: async (request) => ({ address: request.address, ...(await partOfHistory(store, await load(request), request.after)) }),
     changes: async (request) => ({ ...(await changesOf(store, await load(request), request.from ?? 0, request.inc)) }),
-    async find({ query = {}, after, limit = 100 }) {
+    async find({ query: given = {}, after, limit = 100 }) {
+      const query = check(findQuery, given, 'query') as Find
       if (query.stuck) return findStuck(query, after)
       const docs = await store.find(query, after, Math.min(limit, 1000))
       const views = fitting(await Promise.all(docs.map((doc) => viewOf(store, doc, false))))

@@ -12,6 +12,7 @@ import { type SuspendOptions, suspended, suspendOf } from '../suspend.ts'
 import type { Children } from './children.ts'
 import { reportProgress } from './feed.ts'
 import type { Ended } from './results.ts'
+import { errorOf, outputText, readable } from './thrown.ts'
 
 interface Parts {
   bus: Bus
@@ -77,7 +78,8 @@ async function enter(
     if (suspend) return { outcome: 'suspend', suspend, size: JSON.stringify(suspend).length, ...timed }
     check(handler.definition.output, output, 'output')
     return { outcome: 'ok', output: { value: output ?? null }, size: sizeOf(output), ...timed }
-  } catch (error) {
+  } catch (thrown) {
+    const error = readable(thrown)
     timed.ms = clock.monotonic() - started
     if (isShutdown(abort.signal, error)) return { outcome: 'back', ...timed }
     const code = (error as { code?: string } | undefined)?.code
@@ -106,7 +108,7 @@ function isShutdown({ aborted, reason }: AbortSignal, error: unknown): boolean {
 
 /** Characters of JSON: what cannot be written, or is too large, fails here. */
 function sizeOf(output: unknown): number {
-  const text = JSON.stringify(output ?? null) ?? 'null'
+  const text = outputText(output)
   const { length } = text
   if (length > 2 * deepest && isTooDeep(JSON.parse(text)))
     throw new StellwerkError('TERMINAL', `output: nested deeper than ${deepest} levels`)
@@ -128,17 +130,6 @@ function timeLimit(clock: Clock, { timeout, address }: Grant, abort: AbortContro
   })
   passed.catch(() => {})
   return { passed, cancel: () => cancel() }
-}
-
-export function errorOf(error: unknown): JobError {
-  if (!(error instanceof Error)) return { name: 'Error', message: String(error).slice(0, 4000) }
-  const code = (error as { code?: unknown }).code
-  return {
-    name: error.name,
-    message: error.message.slice(0, 4000),
-    code: typeof code === 'string' ? code : undefined,
-    stack: error.stack?.slice(0, 4000),
-  }
 }
 
 /** What this entry of the handler was given. */

@@ -1,3 +1,6 @@
+import { constants } from 'node:os'
+import { ValidationError } from '../errors.ts'
+
 /** Ends a host: true if all its handlers have ended in time. */
 type Stop = () => Promise<boolean>
 
@@ -10,6 +13,9 @@ let ending = false
  * The second signal exits at once. Answers a function that takes it back.
  */
 export function stopOnSignals(signals: readonly NodeJS.Signals[], stop: Stop): () => void {
+  if (!Array.isArray(signals)) refuse('signals', "must be an array of names of signals: ['SIGTERM']")
+  for (const [i, signal] of signals.entries())
+    if (!(signal in constants.signals)) refuse(`signals.${i}`, `${JSON.stringify(signal)} is no signal. Use a name such as 'SIGTERM'.`)
   stops.add(stop)
   for (const signal of signals) {
     if (listened.has(signal)) continue
@@ -23,6 +29,10 @@ export function stopOnSignals(signals: readonly NodeJS.Signals[], stop: Stop): (
     for (const signal of listened) process.off(signal, onSignal)
     listened.clear()
   }
+}
+
+function refuse(field: string, message: string): never {
+  throw new ValidationError(`${field}: ${message}`, [{ path: field.split('.'), message }])
 }
 
 function onSignal(): void {

@@ -2,6 +2,7 @@ import type { MessagePort } from 'node:worker_threads'
 import type { Context, MemberResult } from '../../definition.ts'
 import { StellwerkError } from '../../errors.ts'
 import type { SuspendOptions } from '../../suspend.ts'
+import { outputText, readable } from '../thrown.ts'
 import { type Came, errorFrom, type FromThread, failureOf, type Task, type ToThread } from './messages.ts'
 
 /** The other side of threads.ts: runs in a thread, one handler at a time. */
@@ -11,8 +12,11 @@ export default async function run({ task, port }: { task: Task; port: MessagePor
   try {
     const handle = await handlerIn(task.module)
     const output = await handle(task.input, contextOf(task, port, abort, suspends))
-    return suspends.has(output) ? { suspend: (output as { options: SuspendOptions }).options } : { output: JSON.stringify(output) }
-  } catch (error) {
+    return suspends.has(output)
+      ? { suspend: (output as { options: SuspendOptions }).options }
+      : { output: output === undefined ? output : outputText(output) }
+  } catch (thrown) {
+    const error = readable(thrown)
     const { name, cause } = (error ?? {}) as { name?: string; cause?: unknown }
     const { aborted, reason } = abort.signal
     if (aborted && (error === reason || (name === 'AbortError' && cause === reason))) return { told: true }

@@ -1,5 +1,6 @@
 import type { Context, MemberResult } from '../../definition.ts'
 import type { SuspendOptions } from '../../suspend.ts'
+import { errorOf } from '../thrown.ts'
 
 /** What a thread gets to run a handler: plain data, and a port for all that happens meanwhile. */
 export interface Task {
@@ -33,16 +34,8 @@ export type FromThread =
   | { type: 'submit'; n: number; job: string; input: unknown; key: string }
 
 export function failureOf(error: unknown): Failure {
-  if (!(error instanceof Error)) return { name: 'Error', message: String(error) }
-  const { name, message, stack } = error
-  const { code, at } = error as { code?: unknown; at?: unknown }
-  return {
-    name,
-    message,
-    stack,
-    ...(typeof code === 'string' && { code }),
-    ...(typeof at === 'number' && { at }),
-  }
+  const { at } = (error ?? {}) as { at?: unknown }
+  return { ...errorOf(error), ...(typeof at === 'number' && { at }) }
 }
 
 export const errorFrom = ({ message, ...facts }: Failure): Error => Object.assign(new Error(message), facts)

@@ -1,0 +1,125 @@
+import { suite } from 'uvu'
+import * as assert from 'uvu/assert'
+import { embedded } from '../src/embedded.ts'
+import { createHost, defineJob } from '../src/index.ts'
+import { refused } from './support/refused.ts'
+
+/** A handler may throw and return whatever the language allows: its attempt has failed, and nothing else happens. */
+const test = suite('what handlers throw and return: G6 R4 [memory]')
+
+const odd = defineJob({ name: 'odd', retry: { attempts: 1 }, timeout: '1h' })
+const even = defineJob({ name: 'even' })
+const circle: Record<string, unknown> = {}
+circle.self = circle
+const revoked = () => {
+  const { proxy, revoke } = Proxy.revocable({}, {})
+  revoke()
+  return proxy
+}
+const getter = (part: string) =>
+  Object.defineProperty(new Error('x'), part, {
+    get: () => {
+      throw new Error('do not look')
+    },
+  })
+const thrown: Record<string, () => unknown> = {
+  nothing: () => undefined,
+  null: () => null,
+  'a symbol': () => Symbol('s'),
+  'a function': () => () => 1,
+  'an object without a prototype': () => Object.create(null),
+  'a circle': () => circle,
+  'a revoked proxy': revoked,
+  'an error without a message': () => Object.assign(new Error(), { message: undefined }),
+  'an error whose message is an object': () => Object.assign(new Error(), { message: { status: 500 } }),
+  'an error whose name is a circle': () => Object.assign(new Error('x'), { name: circle }),
+  'an error with a long name, code and stack': () => Object.assign(new Error('x'), { name: long, code: long, stack: long }),
+  'an error whose message throws': () => getter('message'),
+  'an error whose code throws': () => getter('code'),
+  'an error whose name throws': () => getter('name'),
+}
+const long = 'x'.repeat(3_000_000)
+const returned: Record<string, () => unknown> = { 'a function': () => () => 1, 'a symbol': () => Symbol('s'), 'a bigint': () => 1n }
+
+async function world() {
+  const unhandled: unknown[] = []
+  const note = (error: unknown) => unhandled.push(error)
+  process.on('unhandledRejection', note)
+  const host = await createHost({
+    on: embedded(':memory:'),
+    slots: 1,
+    log: () => {},
+    handlers: [
+      even.handler(() => 'even'),
+      odd.handler((input) => {
+        const { throws, returns } = input as { throws?: string; returns?: string }
+        if (throws) throw thrown[throws]!()
+        return returned[returns!]!()
+      }),
+    ],
+  })
+  const { client } = host
+  async function failsAs(input: object, code: string, message: RegExp) {
+    const job = await client.submit(odd, input)
+    await refused(code, message, () => job.result({ signal: AbortSignal.timeout(20_000) }))
+    const doc = await job.history()
+    assert.ok(JSON.stringify(doc).length < 30_000, 'it is kept in short')
+    assert.is(await (await client.submit(even, {})).result({ signal: AbortSignal.timeout(20_000) }), 'even', 'the slot is free')
+  }
+  async function end() {
+    await host.stop()
+    process.off('unhandledRejection', note)
+    assert.equal(unhandled, [])
+  }
+  return { failsAs, end }
+}
+
+test('whatever is thrown is a failed attempt, and the host goes on', async () => {
+  const { failsAs, end } = await world()
+  for (const throws of Object.keys(thrown)) await failsAs({ throws }, 'JOB_FAILED', /failed: /)
+  await end()
+})
+
+test('what is no JSON is not an output', async () => {
+  const { failsAs, end } = await world()
+  await failsAs({ returns: 'a function' }, 'JOB_FAILED', /output: a function cannot be written as JSON/)
+  await failsAs({ returns: 'a symbol' }, 'JOB_FAILED', /output: a symbol cannot be written as JSON/)
+  await failsAs({ returns: 'a bigint' }, 'JOB_FAILED', /BigInt/)
+  await end()
+})
+
+test.run()
+
+const doors = suite('what a host and its client are asked wrongly: E1 W1 W5 [memory]')
+
+doors('units are named, and counted; a pool is made of them', async () => {
+  for (const needs of [3, [1], 'x', { toString: 1 }, { constructor: 1 }, { printer: -1 }])
+    await refused('VALIDATION', /^needs/, async () => defineJob({ name: 'x', pool: 'p', needs: needs as never }))
+  for (const p of [4, [], null, { toString: 1 }])
+    await refused('VALIDATION', /^pools\.p/, () => createHost({ on: embedded(':memory:'), handlers: [], pools: { p } as never }))
+  const host = await createHost({ on: embedded(':memory:'), handlers: [], pools: { p: { slots: 1 } } })
+  for (const capacity of [5, [], null, 'x'])
+    await refused('VALIDATION', /^capacity: /, () => host.client.pool('p').resize(capacity as never))
+  await host.client.pool('p').resize({ slots: 2 })
+  await host.client.pool('p').resize()
+  await host.stop()
+})
+
+doors('a query says what it means, and signals are signals', async () => {
+  const host = await createHost({ on: embedded(':memory:'), handlers: [even.handler(() => 1)] })
+  for (const query of [null, 5, { typ: 'job' }, { state: 5 }, { labels: { a: 1 } }, { status: 'x' }])
+    await refused('VALIDATION', /^query/, async () => {
+      for await (const _ of host.client.find(query as never)) assert.unreachable()
+    })
+  for (const signals of ['SIGTERM', null, ['SIGFOO'], [5]])
+    await refused('VALIDATION', /^signals/, async () => host.stopOn(signals as never))
+  await host.stop()
+})
+
+doors('after its end a client says that it is closed, at once', async () => {
+  const host = await createHost({ on: embedded(':memory:'), handlers: [even.handler(() => 1)] })
+  await host.stop()
+  await refused('UNAVAILABLE', /closed/, () => host.client.submit(even, {}))
+})
+
+doors.run()

@@ -1,0 +1,33 @@
+import type { JobError } from '../../actors/job.ts'
+import { StellwerkError } from '../errors.ts'
+
+/** A handler may throw anything, also what throws when it is looked at: whatever it is, the attempt has failed. */
+export function readable(thrown: unknown): unknown {
+  try {
+    if (typeof thrown !== 'object' || thrown === null) return thrown
+    const { name, message, code, cause, stack, at } = thrown as Record<string, unknown>
+    return thrown instanceof Error ? thrown : Object.assign(new Error(), { name, message, code, cause, stack, at })
+  } catch {
+    return new Error('what was thrown cannot be read')
+  }
+}
+
+/** In words, each of a bounded length, as a document keeps them. */
+export function errorOf(error: unknown): JobError {
+  if (!(error instanceof Error)) return { name: 'Error', message: String(error).slice(0, 4000) }
+  const { name, message, code, stack } = error as { [part in keyof JobError]: unknown }
+  const text = (value: unknown, length: number) => (typeof value === 'string' ? value.slice(0, length) : undefined)
+  return {
+    name: text(name, 200) || 'Error',
+    message: text(message, 4000) ?? 'it was thrown without a message',
+    code: text(code, 200),
+    stack: text(stack, 4000),
+  }
+}
+
+/** What a handler returned, as JSON. A function or a symbol is none, and would be lost without a word. */
+export function outputText(output: unknown): string {
+  const text = JSON.stringify(output ?? null)
+  if (text === undefined) throw new StellwerkError('TERMINAL', `output: a ${typeof output} cannot be written as JSON`)
+  return text
+}
