@@ -26,6 +26,7 @@ export { backoff, defaultTerms, type Terms } from './job/terms.ts'
 
 const accept = ['accept', { type: 'emit', params: follow }] as const
 const submitted = [
+  { guard: 'isTooLate', target: '#failed', actions: ['accept', 'failOverdue'] },
   { guard: 'waitsForWindow', target: '#waiting', actions: accept },
   { guard: 'waitsForTime', target: '#planned', actions: accept },
   { target: '#ready', actions: accept },

@@ -9,10 +9,7 @@ import { refused, rescheduled } from './update.ts'
 /** No run is open: it waits for a time, others, a place, a worker, callbacks or an operator. */
 export const pendingState = jobSetup.createStateConfig({
   initial: 'planned',
-  always: [
-    { guard: 'isInVain', target: '#cancelled', actions: 'noteInVain' },
-    { guard: 'isOverdue', target: '#failed', actions: 'failOverdue' },
-  ],
+  always: { guard: 'isInVain', target: '#cancelled', actions: 'noteInVain' },
   // An operator's retry of a held job takes its deadline away, and not this timer.
   after: { untilOverdue: { guard: 'isOverdue', target: '#failed', actions: 'failOverdue' } },
   on: {

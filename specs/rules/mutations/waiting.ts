@@ -70,8 +70,8 @@ export const waiting: readonly Mutation[] = [
   off('Q34 the deadline goes with its suspend', 'src/decide.ts', 'if (at >= 0) here.timers.splice(at, 1)', '', 'suspend: Q34'),
   off(
     'R4 a deadline that has passed lets nothing begin',
-    'actors/job/pending.ts',
-    "    { guard: 'isOverdue', target: '#failed', actions: 'failOverdue' },\n",
+    'actors/job.ts',
+    "  { guard: 'isTooLate', target: '#failed', actions: ['accept', 'failOverdue'] },\n",
     '',
     './deadline.int: one that has passed at the submit',
   ),
@@ -92,8 +92,8 @@ export const waiting: readonly Mutation[] = [
   off(
     'R4 the deadline goes with an operator’s retry',
     'actors/job/pending.ts',
-    "untilOverdue: { guard: 'isOverdue', ",
-    'untilOverdue: { ',
+    "guard: 'isOverdue', ",
+    '',
     './deadline.int: held, and run again',
   ),
   off('Q34 with the fallback of what has not come', suspension, "if (now.resuming === 'deadline')", 'if (false)', 'suspend: Q34'),
