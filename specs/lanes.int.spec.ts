@@ -317,6 +317,22 @@ after('two that wait for each other, and one that waits for itself, are cancelle
   await world.until('an operator may start it', async () => (await stateOf(world, 'a')) === 'succeeded')
 })
 
+after('one that begins no more takes no slot, however it came to that', async () => {
+  const world = virtualWorld({ partitions: 4 })
+  await world.host({ slots: 1 })
+  await world.client.submit(work, { fails: 99 }, { id: 'failed' })
+  await world.until('it has failed', async () => (await stateOf(world, 'failed')) === 'failed')
+  await world.client.submit(work, {}, { id: 'mine', after: ['job:later'] })
+  await world.client.submit(work, {}, { id: 'late', after: ['job:failed'] })
+  await world.client.submit(work, {}, { id: 'x1', after: ['job:x2'] })
+  await world.client.submit(work, {}, { id: 'x2', after: ['job:x1'] })
+  await world.client.job('mine').cancel()
+  for (const id of ['late', 'mine', 'x1', 'x2'])
+    await world.until('it is cancelled', async () => (await stateOf(world, id)) === 'cancelled')
+  await world.client.submit(work, {}, { id: 'next' })
+  await world.until('the slot is free', async () => (await stateOf(world, 'next')) === 'succeeded')
+  assert.not.ok(JSON.stringify((await world.client.job('late').history()).history).includes('"out":"offer"'), 'and nothing was offered')
+})
 after('a longer circle waits for an operator: whoever asks why is told the way round', async () => {
   const world = virtualWorld({ partitions: 8 })
   await world.host()

@@ -185,8 +185,8 @@ function termsOf(options: JobOptions<z.ZodType, z.ZodType>): Terms {
   } = retry
   if (!Number.isInteger(attempts) || attempts < 1) fail('retry.attempts', 'must be a whole number, 1 or more')
   if (!Number.isInteger(priority) || priority < 0 || priority > 9) fail('priority', 'must be a whole number from 0 to 9')
-  if (!(factor >= 1)) fail('retry.factor', 'must be 1 or more')
-  if (!(jitter >= 0 && jitter <= 1)) fail('retry.jitter', 'must be from 0 to 1')
+  if (!Number.isFinite(factor) || factor < 1) fail('retry.factor', 'must be 1 or more')
+  if (!Number.isFinite(jitter) || jitter < 0 || jitter > 1) fail('retry.jitter', 'must be from 0 to 1')
   if (!['retry', 'hold', 'abort'].includes(onLost)) fail('onLost', "must be 'retry', 'hold' or 'abort'")
   if (pool !== undefined && !isName(pool)) fail('pool', 'must be letters, digits, "_" and "-"')
   if (needs && pool === undefined) fail('needs', 'are units of a pool: name it in "pool"')

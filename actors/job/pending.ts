@@ -6,10 +6,12 @@ import { jobSetup } from './setup.ts'
 import { answerVia, taken } from './suspension.ts'
 import { refused, rescheduled } from './update.ts'
 
+const inVain = { guard: 'isInVain', target: '#cancelled', actions: 'noteInVain' } as const
+
 /** No run is open: it waits for a time, others, a place, a worker, callbacks or an operator. */
 export const pendingState = jobSetup.createStateConfig({
   initial: 'planned',
-  always: { guard: 'isInVain', target: '#cancelled', actions: 'noteInVain' },
+  always: inVain,
   // An operator's retry of a held job takes its deadline away, and not this timer.
   after: { untilOverdue: { guard: 'isOverdue', target: '#failed', actions: 'failOverdue' } },
   on: {
@@ -34,7 +36,7 @@ export const pendingState = jobSetup.createStateConfig({
     },
     ready: {
       id: 'ready',
-      always: [{ guard: 'follows', target: 'following' }, { guard: 'lacksPlace', target: 'admission' }, { target: 'queued' }],
+      always: [inVain, { guard: 'follows', target: 'following' }, { guard: 'lacksPlace', target: 'admission' }, { target: 'queued' }],
     },
     following: {
       always: { guard: 'followsNoMore', target: 'ready' },

@@ -4,7 +4,7 @@ import type { Bus } from '../bus/port.ts'
 import { invalid, preparation } from '../client/prepare.ts'
 import { errorOf } from '../client/questions.ts'
 import type { Clock } from '../clock.ts'
-import type { WithInput } from '../definition.ts'
+import { isName, type WithInput } from '../definition.ts'
 import { createSender } from '../sender.ts'
 
 export type Run = Pick<Grant, 'address' | 'dispatch' | 'worker'>
@@ -21,8 +21,11 @@ export function createChildren({ bus, clock, name }: { bus: Bus; clock: Clock; n
   const preparing = preparation(bus.records)
   return {
     async submit({ address, dispatch, worker }, definition, input, key) {
-      if (!/^[A-Za-z0-9_-]{1,100}$/.test(key) || /^onEnd-\d+$/.test(key))
-        throw invalid('key', `${JSON.stringify(key)} is not a key. Use letters, digits, "_" and "-", 100 at most; "onEnd-…" is taken`)
+      if (!isName(key) || /^(output|onEnd-\d+)$/.test(key))
+        throw invalid(
+          'key',
+          `${JSON.stringify(key)} is not a key. Use letters, digits, "_" and "-", 100 at most; "output" and "onEnd-…" are taken`,
+        )
       const prepared = await preparing.prepare(definition, input, 'input')
       const { error } = await sender.send(address, { type: 'child', dispatch, worker, key, ...prepared }, 'committed')
       if (error) throw errorOf(error)

@@ -75,7 +75,7 @@ async function enter(
     const output = await (timeout ? Promise.race([work, timeout.passed]) : work)
     timed.ms = clock.monotonic() - started
     const suspend = suspendOf(output)
-    if (suspend) return { outcome: 'suspend', suspend, size: JSON.stringify(suspend).length, ...timed }
+    if (suspend) return { outcome: 'suspend', suspend, size: suspendSize(suspend), ...timed }
     check(handler.definition.output, output, 'output')
     return { outcome: 'ok', output: { value: output ?? null }, size: sizeOf(output), ...timed }
   } catch (thrown) {
@@ -113,6 +113,14 @@ function sizeOf(output: unknown): number {
   if (length > 2 * deepest && isTooDeep(JSON.parse(text)))
     throw new StellwerkError('TERMINAL', `output: nested deeper than ${deepest} levels`)
   if (length > maxPayload) throw new StellwerkError('TERMINAL', `output: ${length} characters of JSON; at most ${maxPayload} are kept`)
+  return length
+}
+
+/** State and fallbacks travel in one message. */
+function suspendSize(suspend: object): number {
+  const { length } = JSON.stringify(suspend)
+  if (length > 2 * maxPayload)
+    throw new StellwerkError('TERMINAL', `suspend: ${length} characters of JSON; at most ${2 * maxPayload} are kept`)
   return length
 }
 

@@ -183,7 +183,8 @@ function letterId(partition: Partition, item: Item): string {
 function grantAtOnce(partition: Partition, turn: Turn, t: Touched, sent: number): void {
   const at = t.draft.outbox.findIndex((entry) => entry.kind === 'offer' && entry.n > sent)
   const offer = t.draft.outbox[at] as (Outgoing & { kind: 'offer' }) | undefined
-  if (!offer || !partition.worker?.reserve(offer.job)) return
+  // What has ended in the same step would keep the slot.
+  if (!offer || t.draft.state !== 'queued' || !partition.worker?.reserve(offer.job)) return
   turn.reserved.push(offer.job)
   t.draft.outbox.splice(at, 1)
   const event = { type: 'claim', dispatch: offer.dispatch, worker: partition.worker.name }
