@@ -1,5 +1,6 @@
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
+import { z } from 'zod'
 import { embedded } from '../src/embedded.ts'
 import { createHost, defineJob } from '../src/index.ts'
 import { refused } from './support/refused.ts'
@@ -86,6 +87,22 @@ test('what is no JSON is not an output', async () => {
   await failsAs({ returns: 'a symbol' }, 'JOB_FAILED', /output: a symbol cannot be written as JSON/)
   await failsAs({ returns: 'a bigint' }, 'JOB_FAILED', /BigInt/)
   await end()
+})
+
+test('what a suspend keeps has a size, as a whole', async () => {
+  const names = ['a', 'b', 'c']
+  const waits = defineJob({ name: 'waits', callbacks: Object.fromEntries(names.map((name) => [name, z.string()])), retry: { attempts: 1 } })
+  const fallback = Object.fromEntries(names.map((name) => [name, 'x'.repeat(500_000)]))
+  const handler = waits.handler((_, ctx) => ctx.suspend({ until: names, deadline: '1h', fallback }))
+  const host = await createHost({ on: embedded(':memory:'), handlers: [handler] })
+  const job = await host.client.submit(waits, {})
+  await refused('JOB_FAILED', /suspend: \d+ characters of JSON; at most 1048576/, () => job.result({ signal: AbortSignal.timeout(20_000) }))
+  await host.stop()
+})
+
+test('a factor of backoff is a number', async () => {
+  for (const retry of [{ factor: Number.POSITIVE_INFINITY }, { factor: '2' }, { jitter: Number.NaN }, { jitter: null }])
+    await refused('VALIDATION', /^retry\./, async () => defineJob({ name: 'x', retry: retry as never }))
 })
 
 test.run()

@@ -69,13 +69,6 @@ export const waiting: readonly Mutation[] = [
   off('Q33 tests at once', suspension, 'suspends(args) && isMet(suspended(args))', 'false', 'suspend: Q33', 'suspend: Q8'),
   off('Q34 the deadline goes with its suspend', 'src/decide.ts', 'if (at >= 0) here.timers.splice(at, 1)', '', 'suspend: Q34'),
   off(
-    'W7 what has ended takes no slot',
-    'src/host/turn/apply.ts',
-    "t.draft.state !== 'queued' || ",
-    '',
-    './lanes.int: one that begins no more',
-  ),
-  off(
     'W7 what begins no more is not offered',
     'actors/job/pending.ts',
     "always: [inVain, { guard: 'follows'",
