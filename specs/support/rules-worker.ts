@@ -29,6 +29,7 @@ export function workerOn(
   const { clock, store } = world
   const bus = wrap(world.bus.connect(name))
   return createWorker({
+    warn: () => {},
     offerSize: () => 1,
     bus,
     store,

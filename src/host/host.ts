@@ -110,6 +110,7 @@ export async function createHost(options: HostOptions): Promise<Host> {
   const offerSize = (name: string) => ((durations.get(name) ?? Number.POSITIVE_INFINITY) < 20 ? 20 : 1)
   const threads = createThreads(clock, slots)
   const children = createChildren({ bus, clock, name: `${name}.h` })
+  const warn = (message: string) => log(`stellwerk: ${message}`)
   const worker = createWorker({
     children,
     bus,
@@ -125,6 +126,7 @@ export async function createHost(options: HostOptions): Promise<Host> {
       heart ??
       ((own) => createHeart({ ...own, now: clock.now, request: bus.request, after: (ms, then) => clock.at(clock.now() + ms, then) })),
     onNoOwner: (partition) => ownership.suspect(partition),
+    warn,
   })
   const events = createHostEvents(log)
   const parts: HostParts = {
@@ -149,7 +151,7 @@ export async function createHost(options: HostOptions): Promise<Host> {
     cacheLimit: 12_000,
     steadyFor: () => liveness.steadyFor(),
     confirm: () => liveness.confirm(),
-    warn: (message) => log(`stellwerk: ${message}`),
+    warn,
     onError: (error, partition) => log(`stellwerk: partition ${partition} begins again: ${error instanceof Error ? error.message : error}`),
   }
   const liveness = createLiveness({

@@ -3,7 +3,9 @@ import { type Address, partitionOf, rootOf } from '../address.ts'
 import type { Bus, OutgoingFrame } from '../bus/port.ts'
 import { type Clock, sleep } from '../clock.ts'
 import type { Envelope } from '../envelope.ts'
+import { isStellwerkError } from '../errors.ts'
 import type { Reply } from './replies.ts'
+import { errorOf } from './thrown.ts'
 
 /** What came of a run. */
 export interface Ended {
@@ -33,6 +35,9 @@ const mostResults = 500
 const publishSize = 4 * 1024 * 1024
 const frameSize = 256 * 1024
 
+/** Too large for the bus, or no JSON: it would be so each time. */
+const isForGood = (error: unknown): error is Error => isStellwerkError(error, 'VALIDATION') || error instanceof TypeError
+
 /**
  * Keeps each result until its job's actor has settled it, and delivers it for as long as the worker lives: a handler that has
  * returned is not run again because the broker or the store was away.
@@ -43,6 +48,8 @@ export function createResults(parts: {
   name: string
   onSettled(key: string): void
   onKept?(key: string, partition: number, event: Envelope): void
+  /** Something that an operator should know. */
+  warn(message: string): void
 }) {
   const { bus, clock, name } = parts
   const kept = new Map<string, Kept>()
@@ -99,31 +106,46 @@ export function createResults(parts: {
     if (sending) return
     sending = true
     await undefined
-    while (unsent.length && !stopped) {
-      const keys = next()
-      try {
-        await bus.publish(framesOf(keys))
-        for (const key of keys) {
-          const result = kept.get(key)
-          if (result) result.sentAt = clock.monotonic()
-        }
-      } catch {
+    while (unsent.length && !stopped) await publish(next())
+    sending = false
+  }
+
+  async function publish(keys: string[]): Promise<void> {
+    try {
+      await bus.publish(framesOf(keys))
+      for (const key of keys) {
+        const result = kept.get(key)
+        if (result) result.sentAt = clock.monotonic()
+      }
+    } catch (error) {
+      if (!isForGood(error)) {
         unsent.unshift(...keys)
         await sleep(clock, 200)
-      }
+      } else if (keys.length > 1) for (const key of keys) await publish([key])
+      else fail(keys[0]!, error)
     }
-    sending = false
+  }
+
+  /** What can never be sent would hold up all that wait behind it: its run has failed by it. */
+  function fail(key: string, error: Error): void {
+    const { envelope, partition } = kept.get(key)!
+    const { output, suspend, ...event } = envelope.event
+    parts.warn(`What came of ${envelope.to} cannot be sent, and its run has failed: ${error.message}`)
+    keep(key, partition, { ...envelope, event: { ...event, outcome: 'fail', terminal: true, error: errorOf(error) } }, 0)
+  }
+
+  function keep(key: string, partition: number, envelope: Envelope, size: number): void {
+    kept.set(key, { envelope, partition, size: size + 500 })
+    parts.onKept?.(key, partition, envelope)
+    unsent.push(key)
+    void sendAll()
   }
 
   return {
     send(key: string, address: Address, dispatch: number, { size = 0, ...ended }: Ended): void {
       const event = { type: 'result', dispatch, worker: name, ...ended }
       const partition = partitionOf(rootOf(address), bus.partitions)
-      const envelope = { to: address, event, from: name, reply: { inbox, call: key } }
-      kept.set(key, { envelope, partition, size: size + 500 })
-      parts.onKept?.(key, partition, envelope)
-      unsent.push(key)
-      void sendAll()
+      keep(key, partition, { to: address, event, from: name, reply: { inbox, call: key } }, size)
     },
     /** The run is still open though its result was sent: once more, if that was a while ago. */
     repeat(key: string): void {

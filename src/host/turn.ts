@@ -99,7 +99,7 @@ async function forgetDelivered(partition: Partition, turn: Turn): Promise<void> 
   if (!writes.length) return
   const answers = await partition.store.commit(writes)
   writes.forEach(({ doc }, i) => {
-    if (answers[i]) partition.cache.put(doc)
+    if (answers[i] === true) partition.cache.put(doc)
   })
 }
 
@@ -121,7 +121,7 @@ async function strand(partition: Partition, turn: Turn): Promise<boolean> {
   const answers = await partition.store.commit(writes)
   partition.counts.writes += writes.length
   await partition.store.flush()
-  return answers.every((written) => written)
+  return answers.every((written) => written === true)
 }
 
 /**
@@ -142,7 +142,7 @@ async function clearStranded(partition: Partition, turn: Turn): Promise<void> {
   const answers = await partition.store.commit(writes)
   partition.counts.writes += writes.length
   writes.forEach(({ doc }, i) => {
-    if (!answers[i]) return partition.cache.evict(doc._id)
+    if (answers[i] !== true) return partition.cache.evict(doc._id)
     partition.cache.put(doc)
     partition.noted(doc)
   })

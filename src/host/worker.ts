@@ -54,6 +54,7 @@ export interface WorkerParts {
   offerSize(job: string): number
   /** Nobody serves the partition that a heartbeat or claim was meant for: its owner may be dead. */
   onNoOwner(partition: number): void
+  warn(message: string): void
 }
 
 export function createWorker(parts: WorkerParts): Worker {
@@ -65,7 +66,7 @@ export function createWorker(parts: WorkerParts): Worker {
   let idle: (() => void) | undefined
 
   const onKept = (key: string, partition: number, event: Envelope) => heart.returned?.(key, partition, event)
-  const results = createResults({ bus, clock, name, onSettled: forget, onKept })
+  const results = createResults({ bus, clock, name, onSettled: forget, onKept, warn: parts.warn })
   const heart = parts.heart({ worker: name, beat: parts.beat, lease, onAnswer: obey, onNoOwner: parts.onNoOwner })
   const shared = { clock, slots, lease, stopping: () => stopping, giveBack }
   const line = createReadyLine({ ...shared, start })

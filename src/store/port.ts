@@ -1,4 +1,5 @@
 import type { ActorDocument, Work } from '../document.ts'
+import type { ValidationError } from '../errors.ts'
 
 /**
  * Where documents live. Three adapters: MongoDB, LMDB in a folder, memory. A store knows nothing of machines:
@@ -18,9 +19,10 @@ export interface Store {
   /**
    * Each write by itself is an atomic compare-and-set: it replaces the document if that still has the version and the commit of
    * `base`, or inserts it if there is no `base` and no document. The answer, write by write: is the stored document exactly
-   * this attempt's? (After a doubtful outcome the adapter reads `commit` back to find out.) Rejects only if the outcome cannot be found out.
+   * this attempt's? (After a doubtful outcome the adapter reads `commit` back to find out.) An error: such a document no attempt will
+   * ever store. Rejects only if the outcome cannot be found out.
    */
-  commit(writes: readonly Write[]): Promise<boolean[]>
+  commit(writes: readonly Write[]): Promise<Committed[]>
   /** Resolves when all that was committed survives a crash. */
   flush(): Promise<void>
 
@@ -54,6 +56,8 @@ export interface Base {
   version: number
   commit: string
 }
+
+export type Committed = boolean | ValidationError
 
 export interface Write {
   doc: ActorDocument

@@ -68,6 +68,16 @@ function outage(url: string) {
     assert.equal(await store.commit([mine]), [false])
   })
 
+  test('a document that is too large for it is answered by an error, and those beside it are stored', async ({ store }) => {
+    const docs = upTo(6).map((i) => aDocument(`job:wide/${i}`))
+    for (const doc of docs.slice(0, 3)) await stored(store, doc)
+    const large = { large: 'x'.repeat(2_600_000) }
+    const writes = docs.map((doc, i) => (i < 3 ? change : creation)(i % 3 === 1 ? { ...doc, labels: large } : doc))
+    const answers = await store.commit(writes)
+    const said = answers.map((answer) => (answer instanceof Error ? answer.message.slice(0, 34) : answer))
+    assert.equal(said, [true, 'job:wide/1 is too large to be stor', true, true, 'job:wide/4 is too large to be stor', true])
+  })
+
   test('without a server every call ends, and names it; later all is well again', async ({ proxy, store }) => {
     const doc = aDocument('job:away')
     await stored(store, doc)
@@ -90,13 +100,13 @@ function outage(url: string) {
   })
 
   test('writes that are larger than a line holds, and it goes silent: they end as well', async ({ proxy, store }) => {
-    const large = 'x'.repeat(4_000_000)
+    const large = 'x'.repeat(2_000_000)
     const docs = upTo(3).map((i) => aDocument(`job:large/${i}`))
     for (const doc of docs) await stored(store, doc)
     const changes = docs.map((doc) => change({ ...doc, labels: { large } }))
     await Promise.all(upTo(200).map((i) => store.fact(`line ${i}`))) // so many idle lines go silent, too
     proxy.silence()
-    const page = { _id: 'large', owner: 'job:large', body: large.repeat(2) }
+    const page = { _id: 'large', owner: 'job:large', body: large.repeat(4) }
     const calls = Promise.all([store.commit(changes), store.putPages([page])])
     const ended = await Promise.race([calls, sleep(20_000, undefined, { ref: false })])
     assert.ok(ended, 'they end')

@@ -257,4 +257,18 @@ export const waiting: readonly Mutation[] = [
     '[permitOf(context, asked)]',
     'machines/places.unit: Q21 each permit',
   ),
+  off(
+    'G6 a result that can never be sent fails its run',
+    'src/host/results.ts',
+    'if (!isForGood(error)) {',
+    'if (!isForGood(error) || keys.length) {',
+    './too-large.int: a result that no bus takes',
+  ),
+  off(
+    'G6 the event of a document that can never be stored is given up',
+    'src/host/turn/commit.ts',
+    'else if (answer instanceof Error) redo(partition, turn, t, giveUpLargest(partition, turn, t, answer))',
+    'else if (answer instanceof Error) throw answer',
+    './too-large.int: a document that no store takes',
+  ),
 ]

@@ -1,10 +1,11 @@
 import type { ActorType } from '../../../actors/actor.ts'
-import { type Address, isAddress, typeOf } from '../../address.ts'
+import { type Address, typeOf } from '../../address.ts'
 import { decide, draftOf, emptyDocument, type Facts, type Outcome } from '../../decide.ts'
 import type { ActorDocument, Outgoing } from '../../document.ts'
 import type { Item } from '../intake.ts'
 import type { Partition } from '../partition.ts'
 import { checkedCallback } from './callbacks.ts'
+import { absent, bury, commandId } from './letters.ts'
 import { mark, markOf } from './marks.ts'
 import { route } from './send.ts'
 import { refusal, type Touched, type Turn } from './state.ts'
@@ -119,16 +120,6 @@ function answerBefore(partition: Partition, t: Touched, item: Item): Outcome | u
 
 const undecided: Outcome = { grants: [], refused: [], superseded: false, pages: [], unpaged: [], passedOn: true }
 
-/** The same for each repeat of a command: its sender's number, or its place in the stream. */
-function commandId(partition: Partition, item: Item): string | undefined {
-  const { inc, n } = item.envelope
-  return inc === undefined ? placeInStream(partition, item) : `${inc} ${n}`
-}
-
-function placeInStream(partition: Partition, { epoch, sequence, place = 0 }: Item): string | undefined {
-  return sequence === undefined ? undefined : `e${epoch}.p${partition.number}.${sequence}.${place}`
-}
-
 /** A command that came again is answered as it was the first time, as far as that can be told: refused again, or done. */
 function saidBefore(type: ActorType, t: Touched, { envelope }: Item, peer: Facts['peer']): Outcome | undefined {
   if (!(envelope.reply || envelope.letter) || !['submit', 'add'].includes(envelope.event.type) || !t.before) return undefined
@@ -143,38 +134,6 @@ function record(draft: ActorDocument, { envelope, epoch, sequence, published }: 
 
 const isTimer = (timer: { id: string; generation: number }, { timer: fired }: Item) =>
   timer.id === fired!.id && timer.generation === fired!.generation
-
-/** An event for an actor that does not exist, and that does not create it. */
-function absent(partition: Partition, turn: Turn, item: Item): void {
-  const { envelope } = item
-  const outcome = refusal({ code: 'NOT_FOUND', message: `${envelope.to} does not exist` })
-  turn.replies.push({ item, outcome })
-  turn.homeless.push(...(item.pages ?? []))
-  if (item.from) turn.delivered.push(item.from)
-  const { to, reply, letter, event } = { ...envelope, ...envelope.command }
-  // Whoever waits is told. A result is kept all the same: somebody has worked for it.
-  const told = reply && !letter && event.type !== 'result'
-  const needless = isAddress(envelope.from) && partition.actors.get(typeOf(to))?.needless?.has(event.type)
-  if (item.claim || item.timer || told || needless) return
-  const at = partition.clock.now()
-  turn.letters.push({
-    letter: { id: letterId(partition, item), to, reason: outcome.rejected!, body: item.given ?? envelope, form: 'envelope', at },
-  })
-}
-
-/** Keeps what was refused without a write: with the frame, it comes again after a crash. */
-function bury(partition: Partition, turn: Turn, item: Item, reason: { code: string; message: string }, always = false): void {
-  const { to, event: body, letter } = item.given ?? item.envelope
-  if (!letter && !always) return
-  turn.letters.push({ letter: { id: letterId(partition, item), to, reason, body, form: 'event', at: partition.clock.now() } })
-}
-
-/** The same for each repeat of what it is about. */
-function letterId(partition: Partition, item: Item): string {
-  const { inc, n, letter } = item.envelope
-  if (inc !== undefined && !letter) return `${inc}.${n}`
-  return placeInStream(partition, item) ?? partition.uniqueId()
-}
 
 /**
  * Where the owner's own worker has the handler and a free slot, and nothing is queued before it, the run is granted in the write that

@@ -115,7 +115,8 @@ async function write(partition: Partition, changes: { chore: Chore; before: Acto
   if (!changes.length) return
   const { store, counts } = partition
   const pages = await Promise.all(changes.map(({ chore, before }) => (chore.task === 'trim' ? pagesOfHistory(store, before) : [])))
-  const answers = await store.commit(changes.map(({ doc, before: { version, commit } }) => ({ doc, base: { version, commit } })))
+  const bases = changes.map(({ doc, before: { version, commit } }) => ({ doc, base: { version, commit } }))
+  const answers = (await store.commit(bases)).map((answer) => answer === true)
   counts.writes += changes.length
   const written = changes.filter((_, i) => answers[i])
   const buried = written.filter(({ chore }) => chore.task === 'remove').map(({ doc }) => doc._id)

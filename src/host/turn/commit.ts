@@ -4,7 +4,9 @@ import type { ActorDocument } from '../../document.ts'
 import type { Page, Write } from '../../store/port.ts'
 import { changeOf } from '../feed.ts'
 import { dropHistory, spillHistory } from '../history.ts'
+import type { Item } from '../intake.ts'
 import type { Partition } from '../partition.ts'
+import { giveUpLargest } from './letters.ts'
 import { route } from './send.ts'
 import type { Touched, Turn } from './state.ts'
 
@@ -19,7 +21,9 @@ export async function commit(partition: Partition, turn: Turn, touched: Touched[
   partition.counts.writes += writes.length
   const mine = new Map(changed.map((t, i) => [t, answers[i]]))
   for (const t of touched) {
-    if (mine.get(t) === false) redo(partition, turn, t)
+    const answer = mine.get(t)
+    if (answer === false) redo(partition, turn, t, t.items)
+    else if (answer instanceof Error) redo(partition, turn, t, giveUpLargest(partition, turn, t, answer))
     else done(partition, turn, t, since)
   }
 }
@@ -47,15 +51,15 @@ function creatorOf({ draft, items: [first] }: Touched): Address | undefined {
   return isAddress(from) && from !== draft.group ? from : undefined
 }
 
-/** Somebody else has written it meanwhile: what was decided is void. Decided again, before this actor's later events. */
-function redo(partition: Partition, turn: Turn, t: Touched): void {
+/** It was not written: what was decided is void. Decided again, as it is stored now, before this actor's later events. */
+function redo(partition: Partition, turn: Turn, t: Touched, items: Item[]): void {
   partition.counts.conflicts++
   partition.cache.evict(t.address)
   for (const { job } of t.grants) {
     turn.reserved.splice(turn.reserved.indexOf(job), 1)
     partition.worker?.release(job)
   }
-  turn.items.push(...t.items)
+  turn.items.push(...items)
 }
 
 function done(partition: Partition, turn: Turn, t: Touched, since: number): void {

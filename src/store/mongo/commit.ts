@@ -2,7 +2,7 @@ import { type AnyBulkWriteOperation, type Collection, MongoBulkWriteError, type 
 import { ValidationError } from '../../errors.ts'
 import { gather, type Limits } from '../gather.ts'
 import { byText } from '../match.ts'
-import type { Base, Write } from '../port.ts'
+import type { Base, Committed, Write } from '../port.ts'
 import { isConnectionError, type MongoServer } from './server.ts'
 import { type Stored, toStored } from './shape.ts'
 
@@ -11,8 +11,8 @@ const creations: Limits = { atOnce: 3, items: 1000, bytes: 12_000_000 }
 const replacements: Limits = { atOnce: 3, items: 500, bytes: 4_000_000 }
 /** From so many on, replacements travel in one statement. */
 const many = 4
-/** The server takes 16 MB. One that is larger would spoil the batch for the others. */
-const longestDocument = 5_000_000
+/** The server takes 16 MB. One that is larger would spoil the batch for the others. What is in it must fit into a message, too. */
+const longestDocument = 2_500_000
 const duplicateKey = 11000
 
 interface Sent {
@@ -24,7 +24,7 @@ interface Sent {
 type Outcome = boolean | Error
 
 /** Writes of all partitions travel together; creations and replacements apart, since they are two commands anyway. */
-export function committer(server: MongoServer, actors: Collection<Stored>): (writes: readonly Write[]) => Promise<boolean[]> {
+export function committer(server: MongoServer, actors: Collection<Stored>): (writes: readonly Write[]) => Promise<Committed[]> {
   const run = (writes: Sent[]) => commitBatch(server, actors, writes)
   const sizeOf = ({ stored }: Sent) => stored.rest.length
   const create = gather(run, creations, sizeOf)
@@ -32,18 +32,18 @@ export function committer(server: MongoServer, actors: Collection<Stored>): (wri
 
   return async (writes) => {
     const sent = writes.map(sentOf)
-    const [created, replaced] = await Promise.all([create(sent.filter(({ base }) => !base)), replace(sent.filter(({ base }) => base))])
+    const fit = sent.filter((one) => !tooLarge(one))
+    const [created, replaced] = await Promise.all([create(fit.filter(({ base }) => !base)), replace(fit.filter(({ base }) => base))])
     const nextCreated = created.values()
     const nextReplaced = replaced.values()
-    return sent.map(({ base }) => answer((base ? nextReplaced : nextCreated).next().value!))
+    return sent.map((one) => tooLarge(one) ?? answer((one.base ? nextReplaced : nextCreated).next().value!))
   }
 }
 
-function sentOf({ doc, base }: Write): Sent {
-  const stored = toStored(doc)
-  if (stored.rest.length > longestDocument)
-    throw new ValidationError(`${doc._id} is too large to be stored: ${stored.rest.length} characters.`)
-  return { stored, base }
+const sentOf = ({ doc, base }: Write): Sent => ({ stored: toStored(doc), base })
+
+function tooLarge({ stored: { _id, rest } }: Sent): ValidationError | undefined {
+  if (rest.length > longestDocument) return new ValidationError(`${_id} is too large to be stored: ${rest.length} characters.`)
 }
 
 function answer(outcome: Outcome): boolean {

@@ -1,0 +1,73 @@
+import { isAddress, typeOf } from '../../address.ts'
+import type { ValidationError } from '../../errors.ts'
+import type { Item } from '../intake.ts'
+import type { Partition } from '../partition.ts'
+import { refusal, type Touched, type Turn } from './state.ts'
+
+/** An event for an actor that does not exist, and that does not create it. */
+export function absent(partition: Partition, turn: Turn, item: Item): void {
+  const { envelope } = item
+  const outcome = refusal({ code: 'NOT_FOUND', message: `${envelope.to} does not exist` })
+  turn.replies.push({ item, outcome })
+  turn.homeless.push(...(item.pages ?? []))
+  if (item.from) turn.delivered.push(item.from)
+  const { to, reply, letter, event } = { ...envelope, ...envelope.command }
+  // Whoever waits is told. A result is kept all the same: somebody has worked for it.
+  const told = reply && !letter && event.type !== 'result'
+  const needless = isAddress(envelope.from) && partition.actors.get(typeOf(to))?.needless?.has(event.type)
+  if (item.claim || item.timer || told || needless) return
+  const at = partition.clock.now()
+  turn.letters.push({
+    letter: { id: letterId(partition, item), to, reason: outcome.rejected!, body: item.given ?? envelope, form: 'envelope', at },
+  })
+}
+
+/** Keeps what was refused without a write: with the frame, it comes again after a crash. */
+export function bury(partition: Partition, turn: Turn, item: Item, reason: { code: string; message: string }, always = false): void {
+  const { to, event: body, letter } = item.given ?? item.envelope
+  if (!letter && !always) return
+  turn.letters.push({ letter: { id: letterId(partition, item), to, reason, body, form: 'event', at: partition.clock.now() } })
+}
+
+/**
+ * The document that came of these events can never be stored, and no turn would get past them. The largest is given up; all others are
+ * decided again, still as one write. A result becomes that of a failed run: else its job would wait for it for ever.
+ */
+export function giveUpLargest(partition: Partition, turn: Turn, { items }: Touched, error: ValidationError): Item[] {
+  const largest = items.reduce((a, b) => (sizeOf(b) > sizeOf(a) ? b : a))
+  // What it has noted itself it cannot do without.
+  if (largest.timer) throw error
+  const { type, outcome } = largest.envelope.event
+  partition.warn(`${error.message} The event "${type}" is kept as a dead letter.`)
+  if (!largest.claim) bury(partition, turn, largest, { code: 'TOO_LARGE', message: error.message }, true)
+  turn.homeless.push(...(largest.pages ?? []))
+  if (type === 'result' && outcome !== 'fail') return items.map((item) => (item === largest ? asFailed(item, error) : item))
+  turn.replies.push({ item: largest, outcome: refusal({ code: 'VALIDATION', message: error.message }) })
+  if (largest.from) turn.delivered.push(largest.from)
+  return items.filter((item) => item !== largest)
+}
+
+const sizeOf = ({ timer, envelope }: Item): number => (timer ? 0 : JSON.stringify(envelope).length)
+
+function asFailed(item: Item, { name, message, code }: ValidationError): Item {
+  const { output, suspend, ...event } = item.envelope.event
+  const failed = { ...event, outcome: 'fail', terminal: true, error: { name, message, code } }
+  return { ...item, envelope: { ...item.envelope, event: failed }, pages: undefined }
+}
+
+/** The same for each repeat of what it is about. */
+function letterId(partition: Partition, item: Item): string {
+  const { inc, n, letter } = item.envelope
+  if (inc !== undefined && !letter) return `${inc}.${n}`
+  return placeInStream(partition, item) ?? partition.uniqueId()
+}
+
+/** The same for each repeat of a command: its sender's number, or its place in the stream. */
+export function commandId(partition: Partition, item: Item): string | undefined {
+  const { inc, n } = item.envelope
+  return inc === undefined ? placeInStream(partition, item) : `${inc} ${n}`
+}
+
+function placeInStream(partition: Partition, { epoch, sequence, place = 0 }: Item): string | undefined {
+  return sequence === undefined ? undefined : `e${epoch}.p${partition.number}.${sequence}.${place}`
+}
