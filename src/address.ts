@@ -1,4 +1,4 @@
-import { ValidationError } from './errors.ts'
+import { quoted, refuse } from './errors.ts'
 
 /** `type:id`. The id is one or more segments of letters, digits, `_` and `-`, joined by `/`; its first segment is the root. */
 export type Address = string
@@ -17,18 +17,16 @@ export const isAddress = (address: unknown): address is Address =>
 /** `id` itself, or a ValidationError that names the field. */
 export function checkId(id: unknown, field: string): string {
   if (isId(id)) return id
-  throw new ValidationError(
-    `${field}: ${JSON.stringify(id)} is not an id. Use segments of letters, digits, "_" and "-", joined by "/", ${maxIdLength} characters at most.`,
-    [{ path: [field], message: 'not an id' }],
+  refuse(
+    field,
+    `${quoted(id)} is not an id. Use segments of letters, digits, "_" and "-", joined by "/", ${maxIdLength} characters at most.`,
   )
 }
 
 /** `address` itself, or a ValidationError. */
 export function checkAddress(address: unknown): Address {
   if (isAddress(address)) return address
-  throw new ValidationError(`address: ${JSON.stringify(address)} is not an address. Use one such as "job:a1".`, [
-    { path: ['address'], message: 'not an address' },
-  ])
+  refuse('address', `${quoted(address)} is not an address. Use one such as "job:a1".`)
 }
 
 export const addressOf = (type: string, id: string): Address => `${type}:${id}`

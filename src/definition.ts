@@ -3,7 +3,7 @@ import { defaultTerms, type Ended, type GroupFacts, type Terms } from '../actors
 import type { ChainFacts, Outputs, WithMaker } from './chain/step.ts'
 import { callbackName } from './command.ts'
 import { type Duration, ms } from './duration.ts'
-import { type Issue, StellwerkError, ValidationError } from './errors.ts'
+import { type Issue, refuse, StellwerkError, ValidationError } from './errors.ts'
 import { type Isolated, type IsolateOptions, isolatedOf } from './isolate.ts'
 import type { Suspended, SuspendOptions } from './suspend.ts'
 
@@ -140,7 +140,7 @@ export function defineJob<
 >(options: JobOptions<I, O, C>): JobDefinition<z.output<I>, z.output<O>, z.input<I>, C> {
   const { name, input, output, callbacks } = options
   if (typeof name !== 'string' || !namePattern.test(name))
-    fail('name', `${JSON.stringify(name)} is not a name of a job. Use segments of letters, digits, "_" and "-", joined by dots.`)
+    refuse('name', `${JSON.stringify(name)} is not a name of a job. Use segments of letters, digits, "_" and "-", joined by dots.`)
   const definition: JobDefinition<z.output<I>, z.output<O>, z.input<I>, C> = {
     name,
     terms: termsOf(options),
@@ -156,7 +156,7 @@ export function defineJob<
 
 function handlerOf(definition: Handler['definition'], handle: unknown, options?: IsolateOptions): Handler {
   if (options) return { definition, handle: noThread, isolated: isolatedOf(handle, options) }
-  if (typeof handle !== 'function') fail('handler', "must be a function, or the URL of a module with { isolate: 'thread' }")
+  if (typeof handle !== 'function') refuse('handler', "must be a function, or the URL of a module with { isolate: 'thread' }")
   return { definition, handle: handle as never }
 }
 
@@ -170,7 +170,7 @@ const mostCallbacks = 32
 function namesOf(callbacks: Callbacks | undefined): string[] | undefined {
   const names = Object.keys(callbacks ?? {})
   if (!names.length) return undefined
-  if (names.length > mostCallbacks) fail('callbacks', `at most ${mostCallbacks}`)
+  if (names.length > mostCallbacks) refuse('callbacks', `at most ${mostCallbacks}`)
   for (const name of names) check(callbackName, name, `callbacks.${name}`)
   return names
 }
@@ -183,17 +183,17 @@ function termsOf(options: JobOptions<z.ZodType, z.ZodType>): Terms {
     factor = defaultTerms.factor,
     jitter = defaultTerms.jitter,
   } = retry
-  if (!Number.isInteger(attempts) || attempts < 1) fail('retry.attempts', 'must be a whole number, 1 or more')
-  if (!Number.isInteger(priority) || priority < 0 || priority > 9) fail('priority', 'must be a whole number from 0 to 9')
-  if (!Number.isFinite(factor) || factor < 1) fail('retry.factor', 'must be 1 or more')
-  if (!Number.isFinite(jitter) || jitter < 0 || jitter > 1) fail('retry.jitter', 'must be from 0 to 1')
-  if (!['retry', 'hold', 'abort'].includes(onLost)) fail('onLost', "must be 'retry', 'hold' or 'abort'")
-  if (pool !== undefined && !isName(pool)) fail('pool', 'must be letters, digits, "_" and "-"')
-  if (needs && pool === undefined) fail('needs', 'are units of a pool: name it in "pool"')
+  if (!Number.isInteger(attempts) || attempts < 1) refuse('retry.attempts', 'must be a whole number, 1 or more')
+  if (!Number.isInteger(priority) || priority < 0 || priority > 9) refuse('priority', 'must be a whole number from 0 to 9')
+  if (!Number.isFinite(factor) || factor < 1) refuse('retry.factor', 'must be 1 or more')
+  if (!Number.isFinite(jitter) || jitter < 0 || jitter > 1) refuse('retry.jitter', 'must be from 0 to 1')
+  if (!['retry', 'hold', 'abort'].includes(onLost)) refuse('onLost', "must be 'retry', 'hold' or 'abort'")
+  if (pool !== undefined && !isName(pool)) refuse('pool', 'must be letters, digits, "_" and "-"')
+  if (needs && pool === undefined) refuse('needs', 'are units of a pool: name it in "pool"')
   if (needs !== undefined && (typeof needs !== 'object' || needs === null || Array.isArray(needs)))
-    fail('needs', 'must be an object of units: { printer: 1 }')
+    refuse('needs', 'must be an object of units: { printer: 1 }')
   for (const [unit, count] of Object.entries(needs ?? {}))
-    if (!isUnit(unit) || !Number.isInteger(count) || count < 0) fail(`needs.${unit}`, 'must be a whole number of units, 0 or more')
+    if (!isUnit(unit) || !Number.isInteger(count) || count < 0) refuse(`needs.${unit}`, 'must be a whole number of units, 0 or more')
   return {
     attempts,
     backoff: ms(backoff, 'retry.backoff'),
@@ -208,10 +208,6 @@ function termsOf(options: JobOptions<z.ZodType, z.ZodType>): Terms {
     pool,
     needs,
   }
-}
-
-function fail(field: string, message: string): never {
-  throw new ValidationError(`${field}: ${message}`, [{ path: [field], message }])
 }
 
 /** Checks a value against a schema; throws a ValidationError that names each field. */

@@ -1,4 +1,4 @@
-import { ValidationError } from './errors.ts'
+import { quoted, refuse } from './errors.ts'
 
 /** Milliseconds, or text: '250ms', '30s', '5m', '1h', '2d'. */
 export type Duration = number | string
@@ -13,8 +13,5 @@ export function ms(duration: Duration, field: string): number {
   if (typeof duration === 'number' && duration >= 0 && duration <= longest) return duration
   const [, amount, unit] = (typeof duration === 'string' && /^(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)$/.exec(duration)) || []
   if (amount && unit && Number(amount) * units[unit]! <= longest) return Number(amount) * units[unit]!
-  throw new ValidationError(
-    `${field}: ${JSON.stringify(duration)} is not a duration. Use milliseconds, or text such as '250ms', '30s', '5m'.`,
-    [{ path: [field], message: 'not a duration' }],
-  )
+  refuse(field, `${quoted(duration)} is not a duration. Use milliseconds, or text such as '250ms', '30s', '5m'.`)
 }

@@ -1,3 +1,5 @@
+import { inspect } from 'node:util'
+
 const codes = [
   'VALIDATION',
   'CONFLICT',
@@ -39,6 +41,23 @@ export class ValidationError extends StellwerkError {
     super('VALIDATION', message)
     this.issues = issues
   }
+}
+
+/** One field does not fit. `field`: its path, joined by dots. */
+export const invalid = (field: string, message: string): ValidationError =>
+  new ValidationError(`${field}: ${message}`, [{ path: field.split('.'), message }])
+
+/** Any value as it may stand in a message: what is no JSON, too. */
+export function quoted(value: unknown): string {
+  try {
+    return String(JSON.stringify(value)).slice(0, 200)
+  } catch {
+    return inspect(value, { depth: 0, breakLength: Number.POSITIVE_INFINITY }).slice(0, 200)
+  }
+}
+
+export function refuse(field: string, message: string): never {
+  throw invalid(field, message)
 }
 
 /** The id exists with other content. */

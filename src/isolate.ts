@@ -1,6 +1,6 @@
 import { fileURLToPath } from 'node:url'
 import { type Duration, ms } from './duration.ts'
-import { ValidationError } from './errors.ts'
+import { refuse } from './errors.ts'
 
 /**
  * A handler that lives in a module of its own and runs in a thread. What may have to be ended by force belongs there: where the handler of
@@ -24,17 +24,13 @@ export interface Isolated {
 
 /** What is not a module that a thread can load is refused where it is said. */
 export function isolatedOf(module: unknown, { isolate, grace = '5s' }: IsolateOptions): Isolated {
-  if (isolate !== 'thread') fail('isolate', "must be 'thread'")
+  if (isolate !== 'thread') refuse('isolate', "must be 'thread'")
   const href = module instanceof URL ? module.href : module
   if (typeof href !== 'string' || !href.startsWith('file:'))
-    fail(
+    refuse(
       'handler',
       "a thread loads its handler from a module: give its URL, new URL('./render.js', import.meta.url), whose default export it is",
     )
   fileURLToPath(href)
   return { module: href, grace: ms(grace, 'grace') }
-}
-
-function fail(field: string, message: string): never {
-  throw new ValidationError(`${field}: ${message}`, [{ path: [field], message }])
 }

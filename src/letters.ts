@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { type LetterLimits, letterLimits } from './bus/port.ts'
 import { isJobName, labels, time } from './command.ts'
 import { type Duration, ms } from './duration.ts'
-import { ValidationError } from './errors.ts'
+import { invalid, quoted, refuse } from './errors.ts'
 
 /** How long dead letters are kept, and how many: the oldest go first. Default: 30 days, 100,000. */
 export interface LetterOptions {
@@ -12,13 +12,12 @@ export interface LetterOptions {
 
 export function limitsOf({ age = letterLimits.age, count = letterLimits.count }: LetterOptions = {}): LetterLimits {
   const limits = { age: ms(age, 'deadLetters.age'), count }
-  if (limits.age < 1000) throw invalid('age', 'must be a second or more')
-  if (!Number.isInteger(count) || count < 1) throw invalid('count', 'must be a whole number, 1 or more')
+  if (limits.age < 1000) throw unfit('age', 'must be a second or more')
+  if (!Number.isInteger(count) || count < 1) throw unfit('count', 'must be a whole number, 1 or more')
   return limits
 }
 
-const invalid = (field: string, message: string) =>
-  new ValidationError(`deadLetters.${field}: ${message}`, [{ path: ['deadLetters', field], message }])
+const unfit = (field: string, message: string) => invalid(`deadLetters.${field}`, message)
 
 /** Which dead letters are meant: those that match all that is given. */
 export interface LetterQuery {
@@ -75,6 +74,5 @@ export function parseLetterId(id: unknown): LetterId {
   const job = /^(job:[A-Za-z0-9_/-]+)(?:@(\d{1,15}))?$/.exec(text)
   if (job) return { kind: 'job', address: job[1]!, end: job[2] === undefined ? undefined : Number(job[2]) }
   if (text.startsWith('event:')) return { kind: 'event', place: text.slice('event:'.length) }
-  const message = `${JSON.stringify(id)?.slice(0, 100)} is not the id of a dead letter: job:<id>, job:<id>@<end> or event:<place>`
-  throw new ValidationError(`letter: ${message}`, [{ path: ['letter'], message }])
+  refuse('letter', `${quoted(id)} is not the id of a dead letter: job:<id>, job:<id>@<end> or event:<place>`)
 }

@@ -6,7 +6,7 @@ import { inputCheck } from './chain/published.ts'
 import { type Prepare, payloadOf } from './client/prepare.ts'
 import { isName, type JobDefinition, type WithInput } from './definition.ts'
 import type { Duration } from './duration.ts'
-import { ValidationError } from './errors.ts'
+import { refuse } from './errors.ts'
 import { checkFields } from './fields.ts'
 import { inlineLimit } from './payload.ts'
 
@@ -34,7 +34,7 @@ const fields = ['cron', 'timezone', 'every', 'from', 'on', 'starts', 'missed']
 export async function scheduleTerms(prepare: Prepare, records: Records, options: ScheduleOptions): Promise<ScheduleTerms> {
   checkFields(options, fields, '', 'schedule')
   const { missed = 'run' } = options
-  if (missed !== 'run' && missed !== 'skip') fail('missed', "must be 'run' or 'skip'")
+  if (missed !== 'run' && missed !== 'skip') refuse('missed', "must be 'run' or 'skip'")
   const when = whenOf(options)
   return fittingTerms({ when, starts: await startsOf(prepare, records, options.starts, 'on' in when), missed })
 }
@@ -43,31 +43,31 @@ export async function scheduleTerms(prepare: Prepare, records: Records, options:
 export function fittingTerms(terms: ScheduleTerms): ScheduleTerms {
   const text = JSON.stringify(terms)
   if (text.length > inlineLimit)
-    fail('input', `${text.length} characters of JSON; at most ${inlineLimit} are taken. Store it elsewhere and pass a reference.`)
+    refuse('input', `${text.length} characters of JSON; at most ${inlineLimit} are taken. Store it elsewhere and pass a reference.`)
   return JSON.parse(text)
 }
 
 /** When it starts, checked: it throws a ValidationError that names the field. */
 export function whenOf({ cron, timezone, every, from, on }: Omit<ScheduleOptions, 'starts'>): ScheduleTerms['when'] {
   const given = Object.entries({ cron, every, on }).filter(([, value]) => value !== undefined)
-  if (given.length !== 1) fail('cron', 'give one of cron, every and on')
-  if (timezone !== undefined && cron === undefined) fail('timezone', 'is of a cron pattern: give it with `cron` only')
-  if (from !== undefined && every === undefined) fail('from', 'is of an interval: give it with `every` only')
+  if (given.length !== 1) refuse('cron', 'give one of cron, every and on')
+  if (timezone !== undefined && cron === undefined) refuse('timezone', 'is of a cron pattern: give it with `cron` only')
+  if (from !== undefined && every === undefined) refuse('from', 'is of an interval: give it with `every` only')
   if (on !== undefined) {
-    if (!isName(on)) fail('on', `${JSON.stringify(on)} is not a name of an event. Use letters, digits, "_" and "-", 100 at most.`)
+    if (!isName(on)) refuse('on', `${JSON.stringify(on)} is not a name of an event. Use letters, digits, "_" and "-", 100 at most.`)
     return { on }
   }
   const schedule = (cron === undefined ? { every, ...(from !== undefined && { from: timeOf(from) }) } : { cron, timezone }) as Schedule
   // Both know what they cannot use.
   const next = nextTime(schedule, Date.now())
-  if (next === undefined) fail('cron', `${JSON.stringify(cron)} never comes: there is no such date`)
+  if (next === undefined) refuse('cron', `${JSON.stringify(cron)} never comes: there is no such date`)
   latestTime(schedule, 0, next)
   return schedule
 }
 
 function timeOf(from: Date | string | number): number {
   const at = new Date(from).getTime()
-  return Number.isNaN(at) ? fail('from', `${JSON.stringify(from)} is not a time. Use ISO 8601 with an offset.`) : at
+  return Number.isNaN(at) ? refuse('from', `${JSON.stringify(from)} is not a time. Use ISO 8601 with an offset.`) : at
 }
 
 async function startsOf(
@@ -76,18 +76,18 @@ async function startsOf(
   starts: ScheduleOptions['starts'],
   byEvent: boolean,
 ): Promise<ScheduleTerms['starts']> {
-  if (!starts || typeof starts !== 'object') fail('starts', 'must be a job, a job with its input, or a chain')
+  if (!starts || typeof starts !== 'object') refuse('starts', 'must be a job, a job with its input, or a chain')
   if ('chain' in starts) checkFields(starts, ['chain', 'input'], 'starts')
   if ('chain' in starts) return chainOf(records, starts.chain, starts.input, byEvent)
   if ('makers' in starts) return chainOf(records, starts, undefined, byEvent)
   if ('definition' in starts) {
     checkFields(starts, ['definition', 'input', 'key'], 'starts')
     const { definition } = starts
-    if (typeof definition !== 'string' && !definition?.terms) fail('starts.definition', 'must be a job, or the name of one')
+    if (typeof definition !== 'string' && !definition?.terms) refuse('starts.definition', 'must be a job, or the name of one')
     const { job, terms, input } = await prepare(starts.definition, starts.input, 'starts.input')
     return { job, terms, input }
   }
-  if (!('terms' in starts)) fail('starts', 'must be a job, a job with its input, or a chain')
+  if (!('terms' in starts)) refuse('starts', 'must be a job, a job with its input, or a chain')
   // What the event brings is checked when the job begins.
   if (byEvent) return { job: starts.name, terms: starts.terms }
   const { job, terms, input } = await prepare(starts as never, undefined, 'starts.input')
@@ -101,15 +101,11 @@ async function chainOf(
   byEvent: boolean,
 ): Promise<ScheduleTerms['starts']> {
   const name = typeof chain === 'string' ? chain : chain?.name
-  if (typeof name !== 'string') fail('starts.chain', 'must be a chain, or the name of one')
+  if (typeof name !== 'string') refuse('starts.chain', 'must be a chain, or the name of one')
   const checkInput = await inputCheck(records, chain, 'starts.')
   // What the event brings is checked when the chain begins.
   if (byEvent && input === undefined) return { chain: name }
   const payload = payloadOf(input, 'starts.input')
   checkInput(payload.value)
   return { chain: name, input: payload }
-}
-
-function fail(field: string, message: string): never {
-  throw new ValidationError(`${field}: ${message}`, [{ path: field.split('.'), message }])
 }

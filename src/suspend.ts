@@ -2,7 +2,7 @@ import type { Payload, Suspend } from '../actors/job.ts'
 import { isId } from './address.ts'
 import type { CallbackGiven, Callbacks } from './definition.ts'
 import { type Duration, ms } from './duration.ts'
-import { type Issue, ValidationError } from './errors.ts'
+import { invalid } from './errors.ts'
 
 /** What `ctx.suspend` waits for, and what it keeps. */
 export interface SuspendOptions<C extends Callbacks = Callbacks> {
@@ -81,6 +81,5 @@ function payload(value: unknown, field: string): Payload {
 }
 
 function fail(field: string, message: string): never {
-  const issue: Issue = { path: ['suspend', ...field.split('.')], message }
-  throw new ValidationError(`suspend.${field}: ${message}`, [issue])
+  throw invalid(`suspend.${field}`, message)
 }

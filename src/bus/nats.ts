@@ -1,5 +1,5 @@
 import { jetstream, jetstreamManager } from '@nats-io/jetstream'
-import { ValidationError } from '../errors.ts'
+import { quoted, refuse } from '../errors.ts'
 import { frameStream } from './nats/frames.ts'
 import { lettersIn } from './nats/letters.ts'
 import { openLink } from './nats/link.ts'
@@ -32,10 +32,7 @@ export interface NatsOptions {
 /** A bus over NATS JetStream. */
 export async function connectNats(options: NatsOptions): Promise<Bus> {
   const { url, namespace, name, partitions, create, limits, memory, letters } = options
-  if (!/^[A-Za-z0-9_-]+$/.test(namespace))
-    throw new ValidationError(`namespace: ${JSON.stringify(namespace)} may hold letters, digits, "_" and "-".`, [
-      { path: ['namespace'], message: 'not a name' },
-    ])
+  if (!/^[A-Za-z0-9_-]+$/.test(namespace)) refuse('namespace', `${quoted(namespace)} may hold letters, digits, "_" and "-".`)
   const link = await openLink(url, name)
   try {
     const js = jetstream(link.nc)

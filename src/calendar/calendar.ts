@@ -1,4 +1,4 @@
-import { ValidationError } from '../errors.ts'
+import { refuse } from '../errors.ts'
 import { checkFields } from '../fields.ts'
 import { type DateText, isDate, isTimezone, monthOf, type Weekday, weekdayOf, weekdays } from './dates.ts'
 import { type HolidaysOf, holidaysIssue, holidaysOf } from './holidays.ts'
@@ -59,8 +59,8 @@ export function defineCalendar(given: CalendarOptions): Calendar {
   checkFields(given, fields, '', 'calendar')
   const { also, except, ...options } = given
   const termsOf = (calendars: readonly Calendar[] | undefined, field: string) => {
-    if (calendars !== undefined && !Array.isArray(calendars)) fail(field, 'must be an array of calendars')
-    return calendars?.map((calendar, i) => calendar?.terms ?? fail(`${field}.${i}`, 'is no calendar. Make it with defineCalendar.'))
+    if (calendars !== undefined && !Array.isArray(calendars)) refuse(field, 'must be an array of calendars')
+    return calendars?.map((calendar, i) => calendar?.terms ?? refuse(`${field}.${i}`, 'is no calendar. Make it with defineCalendar.'))
   }
   return calendarOf({ ...options, also: termsOf(also, 'also'), except: termsOf(except, 'except') })
 }
@@ -79,7 +79,7 @@ function remembering(find: (date: DateText) => Day): (date: DateText) => Day {
   return (date) => {
     let day = days.get(date)
     if (!day) {
-      if (!isDate(date)) fail('date', notDate(date))
+      if (!isDate(date)) refuse('date', notDate(date))
       if (days.size > 1000) days.clear()
       days.set(date, (day = find(date)))
     }
@@ -146,19 +146,19 @@ const fields = ['name', 'timezone', 'days', 'holidays', 'extra', 'also', 'except
 
 function check(terms: CalendarTerms, at: string, parts = { count: 0 }): void {
   const another = (field: string) => {
-    if (++parts.count > mostParts) fail(field, `more than ${mostParts} calendars and countries in one calendar`)
+    if (++parts.count > mostParts) refuse(field, `more than ${mostParts} calendars and countries in one calendar`)
   }
   checkFields(terms, fields, at.slice(0, -1), 'calendar')
   const { name, timezone, days, holidays, extra, also, except, ofMonth } = terms
   if (typeof name !== 'string' || !/^[A-Za-z0-9_-]{1,100}$/.test(name))
-    fail(`${at}name`, `${JSON.stringify(name)} is not a name of a calendar. Use letters, digits, "_" and "-", 100 at most.`)
-  if (!isTimezone(timezone)) fail(`${at}timezone`, `${JSON.stringify(timezone)} is not a time zone. Use a name such as 'Europe/Zurich'.`)
+    refuse(`${at}name`, `${JSON.stringify(name)} is not a name of a calendar. Use letters, digits, "_" and "-", 100 at most.`)
+  if (!isTimezone(timezone)) refuse(`${at}timezone`, `${JSON.stringify(timezone)} is not a time zone. Use a name such as 'Europe/Zurich'.`)
   each(days, `${at}days`, (day) =>
     weekdays.includes(day) ? undefined : `${JSON.stringify(day)} is not a weekday. Use ${weekdays.join(', ')}.`,
   )
   each(extra, `${at}extra`, (date) => (isDate(date) ? undefined : notDate(date)))
   if (Array.isArray(ofMonth) && !ofMonth.length)
-    fail(`${at}ofMonth`, 'the calendar is never active. Give a number, or leave it out for all of its days.')
+    refuse(`${at}ofMonth`, 'the calendar is never active. Give a number, or leave it out for all of its days.')
   each(ofMonth, `${at}ofMonth`, (n) =>
     Number.isInteger(n) && n !== 0 && Math.abs(n) <= 31
       ? undefined
@@ -169,7 +169,7 @@ function check(terms: CalendarTerms, at: string, parts = { count: 0 }): void {
     another(field)
     checkFields(holiday, ['country', 'region'], field)
     const issue = holidaysIssue(holiday)
-    return issue && fail(`${field}.${issue.field}`, issue.message)
+    return issue && refuse(`${field}.${issue.field}`, issue.message)
   })
   const part = (other: CalendarTerms, field: string) => {
     another(field)
@@ -178,20 +178,16 @@ function check(terms: CalendarTerms, at: string, parts = { count: 0 }): void {
   }
   each(also, `${at}also`, part)
   each(except, `${at}except`, part)
-  if (!days?.length && !extra?.length && !also?.length) fail(`${at}days`, 'the calendar is never active. Give days, extra or also.')
+  if (!days?.length && !extra?.length && !also?.length) refuse(`${at}days`, 'the calendar is never active. Give days, extra or also.')
 }
 
 const notDate = (date: unknown) => `${JSON.stringify(date)} is not a date. Use one that there is, as '2026-12-25'.`
 
 function each<T>(values: readonly T[] | undefined, field: string, issue: (value: T, field: string) => string | undefined): void {
   if (values === undefined) return
-  if (!Array.isArray(values)) fail(field, 'must be an array')
+  if (!Array.isArray(values)) refuse(field, 'must be an array')
   values.forEach((value, i) => {
     const message = issue(value, `${field}.${i}`)
-    if (message) fail(`${field}.${i}`, message)
+    if (message) refuse(`${field}.${i}`, message)
   })
-}
-
-function fail(field: string, message: string): never {
-  throw new ValidationError(`${field}: ${message}`, [{ path: field.split('.'), message }])
 }

@@ -1,6 +1,6 @@
 import { Cron } from 'croner'
 import { type Duration, ms } from '../duration.ts'
-import { ValidationError } from '../errors.ts'
+import { refuse } from '../errors.ts'
 import { isTimezone } from './dates.ts'
 
 /**
@@ -15,9 +15,9 @@ export type Schedule = { cron: string; timezone: string } | { every: Duration; f
 export function nextTime(schedule: Schedule, after: number): number | undefined {
   if ('cron' in schedule) return cronOf(schedule).nextRun(new Date(after))?.getTime()
   const every = ms(schedule.every, 'every')
-  if (every < 1000) fail('every', 'must be a second or more')
+  if (every < 1000) refuse('every', 'must be a second or more')
   const from = schedule.from === undefined ? 0 : new Date(schedule.from).getTime()
-  if (Number.isNaN(from)) fail('from', `${JSON.stringify(schedule.from)} is not a time. Use ISO 8601 with an offset.`)
+  if (Number.isNaN(from)) refuse('from', `${JSON.stringify(schedule.from)} is not a time. Use ISO 8601 with an offset.`)
   return after < from ? from : from + (Math.floor((after - from) / every) + 1) * every
 }
 
@@ -43,17 +43,17 @@ function cronOf({ cron, timezone }: { cron: string; timezone: string }): Cron {
   const key = `${timezone} ${cron}`
   let parsed = crons.get(key)
   if (parsed) return parsed
-  if (!isTimezone(timezone)) fail('timezone', `${JSON.stringify(timezone)} is not a time zone. Use a name such as 'Europe/Zurich'.`)
+  if (!isTimezone(timezone)) refuse('timezone', `${JSON.stringify(timezone)} is not a time zone. Use a name such as 'Europe/Zurich'.`)
   // Its parser takes a date as well, which would be one time only, and nicknames.
   if (typeof cron !== 'string' || /[:@]/.test(cron))
-    fail('cron', `${JSON.stringify(cron)} is not a cron pattern. Use five fields: '30 2 * * *'.`)
+    refuse('cron', `${JSON.stringify(cron)} is not a cron pattern. Use five fields: '30 2 * * *'.`)
   try {
     const options = { timezone, paused: true, mode: '5-or-6-parts', fixedTimeRule: 'no-wildcard' } as const
     parsed = new Cron(cron, options)
     // Only a pattern that it takes is written in other words.
     parsed = new Cron(timesOfDay(cron), options)
   } catch (error) {
-    fail('cron', `${JSON.stringify(cron)} is not a cron pattern: ${(error as Error).message}`)
+    refuse('cron', `${JSON.stringify(cron)} is not a cron pattern: ${(error as Error).message}`)
   }
   if (crons.size > 1000) crons.clear()
   crons.set(key, parsed)
@@ -75,8 +75,4 @@ function named(field: string, last: number): string {
     for (let n = Number(from); n <= Number(to); n += Number(step)) all.push(n)
     return all.join()
   })
-}
-
-function fail(field: string, message: string): never {
-  throw new ValidationError(`${field}: ${message}`, [{ path: [field], message }])
 }

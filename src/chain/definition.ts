@@ -4,7 +4,7 @@ import { defaultTerms } from '../../actors/job.ts'
 import { graphIssue, inOrder, inWords } from '../../actors/plan/graph.ts'
 import { groupSubmit } from '../command.ts'
 import { check } from '../definition.ts'
-import { ValidationError } from '../errors.ts'
+import { refuse } from '../errors.ts'
 import { checkFields } from '../fields.ts'
 import { type ChainTerms, chainTerms, type RunOptions } from '../plan/runs.ts'
 import type { GroupStep, Step } from './step.ts'
@@ -56,37 +56,37 @@ export function defineChain<S extends AnySteps, I extends z.ZodType = z.ZodUnkno
   const { name, runs = [], input, steps: given } = options
   const terms = chainTerms(name, runs)
   if (runs.length && input && !input.safeParse(undefined).success && !input.safeParse(null).success)
-    fail(
+    refuse(
       'input',
       'runs of a plan have no input, and this schema needs one. Make it optional, or start the chain by a schedule that gives one.',
     )
   const makers = new Map<string, Made>()
   const steps = stepsOf(name, given, makers)
   const size = JSON.stringify(steps).length
-  if (size > mostSteps) fail('steps', `${size} characters of JSON; at most ${mostSteps} are taken. Make large inputs of something else.`)
+  if (size > mostSteps) refuse('steps', `${size} characters of JSON; at most ${mostSteps} are taken. Make large inputs of something else.`)
   return { name, terms, input: input as never, steps, makers }
 }
 
 function stepsOf(chain: string, given: AnySteps, makers: Map<string, Made>): Steps {
   const names = Object.keys(given ?? {})
-  if (!names.length) fail('steps', 'a chain has one step or more')
+  if (!names.length) refuse('steps', 'a chain has one step or more')
   const graph = new Map(names.map((name) => [name, new Set(afterOf(name, given[name]!))]))
   for (const name of names)
     if (!/^[A-Za-z][A-Za-z0-9_-]{0,59}$/.test(name) || name === 'input')
-      fail(`steps.${name}`, 'is not a name of a step. Use letters, digits, "_" and "-", a letter first, 60 at most; "input" is taken.')
+      refuse(`steps.${name}`, 'is not a name of a step. Use letters, digits, "_" and "-", a letter first, 60 at most; "input" is taken.')
   const issue = graphIssue(graph)
-  if (issue) fail(`steps.${issue.chain}.after`, inWords(issue).replace('chain', 'step'))
+  if (issue) refuse(`steps.${issue.chain}.after`, inWords(issue).replace('chain', 'step'))
   return Object.fromEntries(inOrder(graph).order.map((name) => [name, termsOf(chain, name, given[name]!, makers)]))
 }
 
 function afterOf(name: string, step: Step): readonly string[] {
-  if (!isObject(step?.work)) fail(`steps.${name}`, notStep)
+  if (!isObject(step?.work)) refuse(`steps.${name}`, notStep)
   checkFields(step, ['work', 'after', 'when'], `steps.${name}`)
   const { after = [], when } = step
   if (!Array.isArray(after) || !after.every((other) => typeof other === 'string'))
-    fail(`steps.${name}.after`, 'must be an array of names of steps')
+    refuse(`steps.${name}.after`, 'must be an array of names of steps')
   if (when !== undefined && when !== 'all-succeeded' && when !== 'all-finished')
-    fail(`steps.${name}.when`, "must be 'all-succeeded' or 'all-finished'")
+    refuse(`steps.${name}.when`, "must be 'all-succeeded' or 'all-finished'")
   return after
 }
 
@@ -101,15 +101,15 @@ function termsOf(chain: string, name: string, { work, after = [], when = 'all-su
     return { ...graph, work: { group: true, maker: maker({ group: work }) } }
   }
   const { definition } = work
-  if (!definition) fail(`steps.${name}`, notStep)
+  if (!definition) refuse(`steps.${name}`, notStep)
   if (typeof definition === 'string')
-    fail(`steps.${name}`, 'needs the definition of its job, not its name: a chain says how its jobs are run')
+    refuse(`steps.${name}`, 'needs the definition of its job, not its name: a chain says how its jobs are run')
   const job = { job: definition.name, terms: definition.terms }
   if ('make' in work) return { ...graph, work: { ...job, maker: maker({ make: work.make }) } }
   const value = jsonOf(work.input, `steps.${name}.input`)
   const parsed = definition.input?.safeParse(value)
   if (parsed && !parsed.success)
-    fail(`steps.${name}.input`, parsed.error.issues.map(({ path, message }) => `${path.join('.')}: ${message}`).join('; '))
+    refuse(`steps.${name}.input`, parsed.error.issues.map(({ path, message }) => `${path.join('.')}: ${message}`).join('; '))
   return { ...graph, work: { ...job, input: { value: value ?? null } } }
 }
 
@@ -120,9 +120,9 @@ function checkGroup(group: GroupStep, at: string): void {
   checkFields(group, ['members', 'output', 'when', 'onMemberFailure', 'concurrency'], at)
   const { members, output, when, onMemberFailure, concurrency } = group
   if (typeof members !== 'function' && !(isObject(members) && (Symbol.iterator in members || Symbol.asyncIterator in members)))
-    fail(`${at}.members`, 'must be members, or a function that makes them')
+    refuse(`${at}.members`, 'must be members, or a function that makes them')
   if (output !== undefined && (!isObject(output) || !output.definition || 'make' in output))
-    fail(`${at}.output`, 'must be a job with its input: job.with(…)')
+    refuse(`${at}.output`, 'must be a job with its input: job.with(…)')
   check(groupSubmit.shape.when, when, `${at}.when`)
   check(groupSubmit.shape.onMemberFailure, onMemberFailure, `${at}.onMemberFailure`)
   check(groupSubmit.shape.concurrency, concurrency, `${at}.concurrency`)
@@ -132,10 +132,6 @@ function jsonOf(value: unknown, field: string): unknown {
   try {
     return value === undefined ? undefined : JSON.parse(JSON.stringify(value))
   } catch (error) {
-    fail(field, `cannot be written as JSON (${(error as Error).message.split('\n')[0]})`)
+    refuse(field, `cannot be written as JSON (${(error as Error).message.split('\n')[0]})`)
   }
-}
-
-function fail(field: string, message: string): never {
-  throw new ValidationError(`${field}: ${message}`, [{ path: field.split('.'), message }])
 }

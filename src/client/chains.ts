@@ -6,13 +6,13 @@ import { inputCheck } from '../chain/published.ts'
 import { start as startCommand } from '../command/plans.ts'
 import { check } from '../definition.ts'
 import type { ActorEvent } from '../envelope.ts'
-import { JobCancelledError, JobFailedError } from '../errors.ts'
+import { invalid, JobCancelledError, JobFailedError } from '../errors.ts'
 import { checkFields } from '../fields.ts'
 import type { View } from '../host/api.ts'
 import { randomId } from '../random-id.ts'
 import type { Ends, WaitOptions } from './ends.ts'
 import type { ActorHandle } from './handles.ts'
-import { invalid, payloadOf } from './prepare.ts'
+import { payloadOf } from './prepare.ts'
 
 /** A chain, by its name. */
 export interface ChainHandle<I = unknown> {

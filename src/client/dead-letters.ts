@@ -1,7 +1,7 @@
 import type { Bus } from '../bus/port.ts'
 import { check } from '../definition.ts'
 import type { HistoryEntry } from '../document.ts'
-import { UnavailableError, ValidationError } from '../errors.ts'
+import { refuse, UnavailableError } from '../errors.ts'
 import { attemptsOf } from '../host/attempts.ts'
 import type { LettersDone, RefusedLetter } from '../host/dead-letters/actions.ts'
 import type { LetterPage, OpenLetter } from '../host/dead-letters/questions.ts'
@@ -79,8 +79,7 @@ export function deadLettersOf({ bus, ask, history }: { bus: Bus; ask: Ask; histo
       return { done, refused }
     }
     const query = check(letterQuery, which, 'query')
-    if (more.input !== undefined)
-      throw new ValidationError('input: is edited for one letter: name it by its id', [{ path: ['input'], message: 'for one letter' }])
+    if (more.input !== undefined) refuse('input', 'is edited for one letter: name it by its id')
     const all: LettersDone = { done: 0, refused: [] }
     for (let after: string | undefined; ; ) {
       const part = await act(verb, { query, after, ...more })

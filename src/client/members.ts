@@ -2,9 +2,9 @@ import type { Member } from '../../actors/members.ts'
 import { type Address, checkId, idOf } from '../address.ts'
 import type { MemberOf } from '../definition.ts'
 import type { ActorEvent } from '../envelope.ts'
-import { IncompleteError } from '../errors.ts'
+import { IncompleteError, invalid } from '../errors.ts'
 import { weightOf } from '../payload.ts'
-import { invalid, type Prepare } from './prepare.ts'
+import type { Prepare } from './prepare.ts'
 
 /** Members as the caller gives them; what is no array is read only as fast as it can be sent. */
 export type GivenMembers = Iterable<MemberOf> | AsyncIterable<MemberOf>

@@ -1,5 +1,5 @@
 import { type Address, checkId, isAddress } from '../address.ts'
-import { invalid } from './prepare.ts'
+import { invalid } from '../errors.ts'
 
 /** What a job waits for beside its time and a free slot. */
 export interface OrderOptions {

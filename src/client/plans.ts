@@ -4,10 +4,11 @@ import type { DateText } from '../calendar/dates.ts'
 import { planRemove } from '../command/plans.ts'
 import { check } from '../definition.ts'
 import type { ActorEvent } from '../envelope.ts'
+import { invalid } from '../errors.ts'
 import type { Asked, PlanAsked, ShownPlan } from '../host/plans.ts'
 import { type RunOptions, runTermsOf } from '../plan/runs.ts'
 import type { ActorHandle } from './handles.ts'
-import { invalid } from './prepare.ts'
+
 import type { Ask } from './questions.ts'
 
 /**

@@ -2,11 +2,11 @@ import type { Needs } from '../../actors/gate.ts'
 import { type Address, addressOf } from '../address.ts'
 import { isName } from '../definition.ts'
 import type { ActorEvent } from '../envelope.ts'
+import { invalid } from '../errors.ts'
 import type { View } from '../host/api.ts'
 import { capacityIssue } from '../pools.ts'
 import type { Ends, WaitOptions } from './ends.ts'
 import type { ActorHandle } from './handles.ts'
-import { invalid } from './prepare.ts'
 
 /** A pool, while it runs. What is set here outlives hosts and their declarations. */
 export interface PoolHandle extends Omit<ActorHandle, 'cancel'> {

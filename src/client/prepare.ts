@@ -3,7 +3,7 @@ import type { Records } from '../bus/port.ts'
 import { isJobName } from '../command.ts'
 import { check, type WithInput } from '../definition.ts'
 import { type Duration, ms } from '../duration.ts'
-import { NotFoundError, ValidationError } from '../errors.ts'
+import { invalid, NotFoundError } from '../errors.ts'
 import { maxPayload } from '../host/run.ts'
 import { schemaFrom } from '../json-schema.ts'
 import { deepest, isTooDeep } from '../nesting.ts'
@@ -69,9 +69,6 @@ function asJson(input: unknown, field: string): { value: unknown; length: number
   }
   throw invalid(field, `nested deeper than ${deepest} levels`)
 }
-
-export const invalid = (field: string, message: string) =>
-  new ValidationError(`${field}: ${message}`, [{ path: field.split('.'), message }])
 
 export function checkPriority(priority: number): number {
   if (Number.isInteger(priority) && priority >= 0 && priority <= 9) return priority

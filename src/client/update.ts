@@ -1,5 +1,6 @@
 import type { ActorEvent } from '../envelope.ts'
-import { checkPriority, checkTime, invalid, type Prepare } from './prepare.ts'
+import { invalid } from '../errors.ts'
+import { checkPriority, checkTime, type Prepare } from './prepare.ts'
 
 export interface JobUpdate {
   startAt?: Date | string | number

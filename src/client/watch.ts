@@ -1,9 +1,9 @@
 import { type Address, isAddress } from '../address.ts'
 import { type Clock, sleep } from '../clock.ts'
-import { NotFoundError, type StellwerkError } from '../errors.ts'
+import { invalid, NotFoundError, type StellwerkError } from '../errors.ts'
 import type { Change, Changes } from '../host/changes.ts'
 import type { News } from './news.ts'
-import { invalid } from './prepare.ts'
+
 import type { Ask } from './questions.ts'
 
 export interface WatchOptions {

@@ -1,6 +1,6 @@
 import type { Address } from '../address.ts'
 import type { ActorDocument, HistoryEntry } from '../document.ts'
-import { NotFoundError, StellwerkError, ValidationError } from '../errors.ts'
+import { NotFoundError, refuse, StellwerkError } from '../errors.ts'
 import type { Store } from '../store/port.ts'
 import { entriesOf, firstVersionOf, historyPages } from './history.ts'
 
@@ -40,8 +40,7 @@ const mostChanges = 500
  * not kept any more is refused as TRIMMED, with the version from which there is all. An answer ends between two versions. `inc`: as it was answered before.
  */
 export async function changesOf(store: Store, doc: ActorDocument, from: number, inc = doc.inc): Promise<Changes> {
-  if (!Number.isSafeInteger(from) || from < 0)
-    throw new ValidationError('from: must be a version: a whole number, 0 or more', [{ path: ['from'], message: 'not a version' }])
+  if (!Number.isSafeInteger(from) || from < 0) refuse('from', 'must be a version: a whole number, 0 or more')
   if (inc !== doc.inc) throw new NotFoundError(`${doc._id} was removed and made anew: watch it from its beginning`)
   const first = await firstKept(store, doc, from)
   if (first > Math.max(1, from))

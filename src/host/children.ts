@@ -1,10 +1,11 @@
 import type { Grant } from '../../actors/job.ts'
 import { type Address, idOf } from '../address.ts'
 import type { Bus } from '../bus/port.ts'
-import { invalid, preparation } from '../client/prepare.ts'
+import { preparation } from '../client/prepare.ts'
 import { errorOf } from '../client/questions.ts'
 import type { Clock } from '../clock.ts'
 import { isName, type WithInput } from '../definition.ts'
+import { invalid } from '../errors.ts'
 import { createSender } from '../sender.ts'
 
 export type Run = Pick<Grant, 'address' | 'dispatch' | 'worker'>

@@ -10,7 +10,7 @@ import { type Client, createClient } from '../client.ts'
 import { type Clock, systemClock } from '../clock.ts'
 import type { Handler } from '../definition.ts'
 import { type Duration, ms } from '../duration.ts'
-import { StellwerkError, ValidationError } from '../errors.ts'
+import { refuse, StellwerkError } from '../errors.ts'
 import { publishCapacity } from '../pools.ts'
 import type { ScheduleOptions } from '../schedule.ts'
 import type { World } from '../world.ts'
@@ -229,23 +229,17 @@ export async function createHost(options: HostOptions): Promise<Host> {
 }
 
 function checkChains(chains: readonly ChainDefinition[]): void {
-  const fail = (field: string, message: string) => {
-    throw new ValidationError(`${field}: ${message}`, [{ path: field.split('.'), message }])
-  }
-  if (!Array.isArray(chains)) fail('chains', 'must be an array of chains')
-  for (const [i, chain] of chains.entries()) if (!chain?.makers) fail(`chains.${i}`, 'is no chain. Make it with defineChain.')
+  if (!Array.isArray(chains)) refuse('chains', 'must be an array of chains')
+  for (const [i, chain] of chains.entries()) if (!chain?.makers) refuse(`chains.${i}`, 'is no chain. Make it with defineChain.')
 }
 
 function checkHandlers(handlers: readonly Handler[], slots: number): void {
-  if (!Number.isInteger(slots) || slots < 1)
-    throw new ValidationError('slots: must be a whole number, 1 or more', [{ path: ['slots'], message: 'must be 1 or more' }])
+  if (!Number.isInteger(slots) || slots < 1) refuse('slots', 'must be a whole number, 1 or more')
   const names = new Set<string>()
   for (const { definition, isolated } of handlers) {
     if (names.has(definition.name)) throw new StellwerkError('CONFLICT', `handlers: there are two for "${definition.name}"`)
     names.add(definition.name)
     if (isolated && !existsSync(new URL(isolated.module)))
-      throw new ValidationError(`handlers: ${isolated.module}, the module of "${definition.name}", is not there`, [
-        { path: ['handlers', definition.name], message: 'no such module' },
-      ])
+      refuse('handlers', `${isolated.module}, the module of "${definition.name}", is not there`)
   }
 }

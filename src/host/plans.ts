@@ -8,7 +8,7 @@ import type { Address } from '../address.ts'
 import { type DateText, dateAt, isDate } from '../calendar/dates.ts'
 import type { Clock } from '../clock.ts'
 import type { Envelope } from '../envelope.ts'
-import { NotFoundError, ValidationError } from '../errors.ts'
+import { invalid, NotFoundError } from '../errors.ts'
 import { addedRuns, resolvePlan } from '../plan/resolve.ts'
 import type { RunTerms } from '../plan/runs.ts'
 import { planAddress, zonesOf } from '../plan/zones.ts'
@@ -114,5 +114,3 @@ export function planQuestions({ store, clock, contracts, send }: Parts) {
 
   return { plan: showPlan, changePlan }
 }
-
-const invalid = (field: string, message: string) => new ValidationError(`${field}: ${message}`, [{ path: field.split('.'), message }])

@@ -2,26 +2,22 @@ import type { Needs } from '../../actors/gate.ts'
 import { addressOf, partitionOf } from '../address.ts'
 import type { Bus } from '../bus/port.ts'
 import { type Handler, isName } from '../definition.ts'
-import { ValidationError } from '../errors.ts'
+import { refuse } from '../errors.ts'
 import { capacityIssue, needIssue, type PoolCapacities } from '../pools.ts'
 
 /** What a host declares must make sense, and the jobs that it has handlers for must have a pool that somebody declares. */
 export function checkPools(pools: Record<string, Needs>, handlers: readonly Handler[], known: Pick<PoolCapacities, 'of'>): void {
   for (const [pool, capacity] of Object.entries(pools)) {
     const issue = isName(pool) ? capacityIssue(capacity) : { unit: '', message: 'its name must be letters, digits, "_" and "-"' }
-    if (issue) refuse(['pools', pool, issue.unit], issue.message)
+    if (issue) refuse(['pools', pool, issue.unit].filter(Boolean).join('.'), issue.message)
   }
   for (const { definition } of handlers) {
     const { pool } = definition.terms
     if (pool === undefined) continue
-    if (!pools[pool] && !known.of(pool)) refuse(['pools', pool], `job "${definition.name}" runs in it, and no host declares it`)
+    if (!pools[pool] && !known.of(pool)) refuse(`pools.${pool}`, `job "${definition.name}" runs in it, and no host declares it`)
     const issue = needIssue({ of: (name) => pools[name] }, definition.terms)
-    if (issue) refuse(['pools', pool], `job "${definition.name}": ${issue}`)
+    if (issue) refuse(`pools.${pool}`, `job "${definition.name}": ${issue}`)
   }
-}
-
-function refuse(path: string[], message: string): never {
-  throw new ValidationError(`${path.filter(Boolean).join('.')}: ${message}`, [{ path, message }])
 }
 
 /** Tells the pools what they have. Said twice it changes nothing, so it needs no number. */

@@ -1,5 +1,5 @@
 import { type Duration, longest, ms } from '../duration.ts'
-import { ValidationError } from '../errors.ts'
+import { quoted, refuse } from '../errors.ts'
 
 /** How long what is not needed any more is kept. Whatever is reached first counts: age or count. `Infinity`: for ever. */
 export interface RetentionOptions {
@@ -48,17 +48,12 @@ function checkFields(given: object, field: string, names: readonly string[]): vo
   if (isRecord && unknown === undefined) return
   const at = unknown === undefined ? field : `${field}.${unknown}`
   const use = `Give ${field} as an object with ${names.join(', ')}`
-  throw new ValidationError(`${at}: ${unknown === undefined ? `${JSON.stringify(given)} says nothing` : 'is not known'}. ${use}.`, [
-    { path: at.split('.'), message: 'not an option' },
-  ])
+  refuse(at, `${unknown === undefined ? `${quoted(given)} says nothing` : 'is not known'}. ${use}.`)
 }
 
 const age = (given: Duration, of: string): number => (given === Number.POSITIVE_INFINITY ? longest : ms(given, `retention.${of}.age`))
 
 function count(given: number, of: string): number {
   if (given === Number.POSITIVE_INFINITY || (Number.isInteger(given) && given >= 0)) return given
-  const field = `retention.${of}.count`
-  throw new ValidationError(`${field}: must be a whole number, 0 or more, or Infinity`, [
-    { path: field.split('.'), message: 'not a count' },
-  ])
+  refuse(`retention.${of}.count`, 'must be a whole number, 0 or more, or Infinity')
 }

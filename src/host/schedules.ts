@@ -4,20 +4,19 @@ import type { Bus } from '../bus/port.ts'
 import { preparation } from '../client/prepare.ts'
 import { scheduleId } from '../command/schedules.ts'
 import { check } from '../definition.ts'
-import { ValidationError } from '../errors.ts'
+import { refuse, ValidationError } from '../errors.ts'
 import { type ScheduleOptions, scheduleTerms } from '../schedule.ts'
 
 /** What a host declares must make sense, as a whole, before any of it is said. */
 export async function checkSchedules(bus: Bus, schedules: Record<string, ScheduleOptions>): Promise<Map<string, ScheduleTerms>> {
   const checked = new Map<string, ScheduleTerms>()
-  const message = 'must be an object of schedules, by id'
   if (typeof schedules !== 'object' || schedules === null || Array.isArray(schedules))
-    throw new ValidationError(`schedules: ${message}`, [{ path: ['schedules'], message }])
+    refuse('schedules', 'must be an object of schedules, by id')
   const { prepare, stop } = preparation(bus.records)
   try {
     for (const [id, options] of Object.entries(schedules)) {
       check(scheduleId, id, `schedules.${id}`)
-      checked.set(id, await scheduleTerms(prepare, bus.records, options).catch((error) => refuse(`schedules.${id}`, error)))
+      checked.set(id, await scheduleTerms(prepare, bus.records, options).catch((error) => under(`schedules.${id}`, error)))
     }
   } finally {
     stop()
@@ -25,7 +24,7 @@ export async function checkSchedules(bus: Bus, schedules: Record<string, Schedul
   return checked
 }
 
-function refuse(at: string, error: Error): never {
+function under(at: string, error: Error): never {
   if (!(error instanceof ValidationError)) throw error
   throw new ValidationError(
     `${at}.${error.message}`,

@@ -1,5 +1,5 @@
 import { constants } from 'node:os'
-import { ValidationError } from '../errors.ts'
+import { refuse } from '../errors.ts'
 
 /** Ends a host: true if all its handlers have ended in time. */
 type Stop = () => Promise<boolean>
@@ -29,10 +29,6 @@ export function stopOnSignals(signals: readonly NodeJS.Signals[], stop: Stop): (
     for (const signal of listened) process.off(signal, onSignal)
     listened.clear()
   }
-}
-
-function refuse(field: string, message: string): never {
-  throw new ValidationError(`${field}: ${message}`, [{ path: field.split('.'), message }])
 }
 
 function onSignal(): void {

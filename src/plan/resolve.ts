@@ -3,7 +3,7 @@ import { type Address, idOf, rootOf } from '../address.ts'
 import { type Calendar, type CalendarTerms, calendarOf } from '../calendar/calendar.ts'
 import { type DateText, instantOf } from '../calendar/dates.ts'
 import type { KnownChain } from '../chain/published.ts'
-import { ValidationError } from '../errors.ts'
+import { invalid } from '../errors.ts'
 import { type ChainTerms, checked, type RunTerms } from './runs.ts'
 import { rootOfZone } from './zones.ts'
 
@@ -34,16 +34,14 @@ export function addedRuns(
   { name, inputIssues }: KnownChain,
   runs: readonly RunTerms[],
 ): ({ readonly run: string } & RunFacts)[] {
-  if (inputIssues(undefined).length) throw fieldError('chain', `${name} needs an input, and runs of a plan have none. Start it by hand.`)
+  if (inputIssues(undefined).length) throw invalid('chain', `${name} needs an input, and runs of a plan have none. Start it by hand.`)
   const date = idOf(plan).slice(rootOf(plan).length + 1)
   return checked({ name, runs }).runs.map((run, i) => {
     const calendar = calendarOf(run.calendar)
     if (rootOfZone(calendar.timezone) === rootOf(plan)) return { run: run.name, ...factsOn(run, date, calendar) }
-    throw fieldError(`runs.${i}.calendar`, `is of ${calendar.timezone}, and this is ${plan}`)
+    throw invalid(`runs.${i}.calendar`, `is of ${calendar.timezone}, and this is ${plan}`)
   })
 }
-const fieldError = (field: string, message: string) => new ValidationError(`${field}: ${message}`, [{ path: field.split('.'), message }])
-
 /** What a run says of a date. */
 export function factsOn({ after, at, withoutPredecessorsAt, missed }: RunTerms, date: DateText, calendar: Calendar): RunFacts {
   const { active, because } = calendar.day(date)

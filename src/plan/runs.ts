@@ -1,7 +1,7 @@
 import { type GraphIssue, graphIssue, graphOf, inWords } from '../../actors/plan/graph.ts'
 import { type Calendar, type CalendarTerms, calendarOf } from '../calendar/calendar.ts'
 import { isTime, type TimeText } from '../calendar/dates.ts'
-import { ValidationError } from '../errors.ts'
+import { refuse } from '../errors.ts'
 import { checkFields } from '../fields.ts'
 
 /** When a chain runs: on the dates of a calendar, after others, at a time. A chain has as many runs as it needs. */
@@ -40,24 +40,24 @@ const isSegment = (name: unknown): name is string => typeof name === 'string' &&
 
 /** Throws a ValidationError that names the field. */
 export function chainTerms(name: string, runs: readonly RunOptions[]): ChainTerms {
-  if (!isSegment(name)) fail('name', `${JSON.stringify(name)} is not a name of a chain. Use letters, digits, "_" and "-", 80 at most.`)
+  if (!isSegment(name)) refuse('name', `${JSON.stringify(name)} is not a name of a chain. Use letters, digits, "_" and "-", 80 at most.`)
   return { name, runs: runTermsOf(name, runs) }
 }
 
 /** The same of runs for a chain that is known. */
 export function runTermsOf(chain: string, runs: readonly RunOptions[]): readonly RunTerms[] {
-  if (!Array.isArray(runs)) fail('runs', 'must be an array')
+  if (!Array.isArray(runs)) refuse('runs', 'must be an array')
   return checked({ name: chain, runs: runs.map((run, i) => runTerms(run, `runs.${i}`)) }).runs
 }
 
 function runTerms(run: RunOptions, field: string): RunTerms {
   checkFields(run, ['name', 'calendar', 'after', 'at', 'withoutPredecessorsAt', 'missed'], field)
   const { name = 'main', calendar, after = [], at, withoutPredecessorsAt, missed = 'run' } = run
-  if (!calendar?.terms) fail(`${field}.calendar`, 'is no calendar. Make it with defineCalendar.')
-  if (!Array.isArray(after)) fail(`${field}.after`, 'must be an array of chains, or their names')
+  if (!calendar?.terms) refuse(`${field}.calendar`, 'is no calendar. Make it with defineCalendar.')
+  if (!Array.isArray(after)) refuse(`${field}.after`, 'must be an array of chains, or their names')
   const names = after.map((chain, i) => {
     const other: unknown = typeof chain === 'string' ? chain : chain?.name
-    return typeof other === 'string' ? other : fail(`${field}.after.${i}`, 'is no chain, nor the name of one')
+    return typeof other === 'string' ? other : refuse(`${field}.after.${i}`, 'is no chain, nor the name of one')
   })
   return { name, calendar: calendar.terms, after: [...new Set(names)], at, withoutPredecessorsAt, missed }
 }
@@ -68,18 +68,21 @@ export function checked(chain: ChainTerms): ChainTerms {
   chain.runs.forEach(({ name, calendar, after, at, withoutPredecessorsAt, missed }, i) => {
     const field = `runs.${i}`
     if (!isSegment(name))
-      fail(`${field}.name`, `${JSON.stringify(name)} is not a name of a run. Use letters, digits, "_" and "-", 80 at most.`)
+      refuse(`${field}.name`, `${JSON.stringify(name)} is not a name of a run. Use letters, digits, "_" and "-", 80 at most.`)
     if (names.has(name))
-      fail(`${field}.name`, `there is another run "${name}". Where there are several runs, each needs a name of its own.`)
+      refuse(`${field}.name`, `there is another run "${name}". Where there are several runs, each needs a name of its own.`)
     names.add(name)
     const { timezone } = calendarOf(calendar, `${field}.calendar`)
     if (!/^[A-Za-z0-9_/-]+$/.test(timezone))
-      fail(`${field}.calendar`, `${timezone} cannot be the time zone of a plan: it is part of ids. Use letters, digits, "_", "-" and "/".`)
-    for (const [j, other] of after.entries()) if (other === chain.name) fail(`${field}.after.${j}`, 'a chain cannot come after itself')
+      refuse(
+        `${field}.calendar`,
+        `${timezone} cannot be the time zone of a plan: it is part of ids. Use letters, digits, "_", "-" and "/".`,
+      )
+    for (const [j, other] of after.entries()) if (other === chain.name) refuse(`${field}.after.${j}`, 'a chain cannot come after itself')
     for (const [time, value] of Object.entries({ at, withoutPredecessorsAt }))
       if (value !== undefined && !isTime(value))
-        fail(`${field}.${time}`, `${JSON.stringify(value)} is not a time. Use '19:30'; '25:30' is 01:30 on the day after.`)
-    if (missed !== 'run' && missed !== 'skip') fail(`${field}.missed`, "must be 'run' or 'skip'")
+        refuse(`${field}.${time}`, `${JSON.stringify(value)} is not a time. Use '19:30'; '25:30' is 01:30 on the day after.`)
+    if (missed !== 'run' && missed !== 'skip') refuse(`${field}.missed`, "must be 'run' or 'skip'")
   })
   return chain
 }
@@ -88,7 +91,7 @@ export function checked(chain: ChainTerms): ChainTerms {
 export function checkChains(chains: readonly ChainTerms[]): void {
   const zones = new Map<string, Set<string>>()
   for (const { name, runs } of chains) {
-    if (zones.has(name)) fail('name', `there are two chains "${name}"`)
+    if (zones.has(name)) refuse('name', `there are two chains "${name}"`)
     zones.set(name, new Set(runs.map(({ calendar }) => calendar.timezone)))
   }
   const issue = graphIssue(
@@ -99,16 +102,12 @@ export function checkChains(chains: readonly ChainTerms[]): void {
     for (const { after, calendar } of runs)
       for (const other of after)
         if (!zones.get(other)!.has(calendar.timezone))
-          fail(
+          refuse(
             'after',
             `${name} is after ${other}, and they are never in one plan: ${name} runs in ${calendar.timezone}, ${other} in ${[...zones.get(other)!].join(', ') || 'none'}`,
           )
 }
 
 function failGraph(issue: GraphIssue): never {
-  fail('after', inWords(issue))
-}
-
-function fail(field: string, message: string): never {
-  throw new ValidationError(`${field}: ${message}`, [{ path: field.split('.'), message }])
+  refuse('after', inWords(issue))
 }

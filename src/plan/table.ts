@@ -1,5 +1,5 @@
 import { clockTime } from '../calendar/dates.ts'
-import { ValidationError } from '../errors.ts'
+import { refuse } from '../errors.ts'
 import type { ShownPlan } from '../host/plans.ts'
 
 /** A plan as text, a line for each run: what it is after, when it starts or started, when it ended, and why it waits. */
@@ -29,7 +29,6 @@ export function planTable(plan: ShownPlan): string {
 
 /** The plan, if it is one. */
 export function shown(plan: ShownPlan): ShownPlan {
-  const message = 'is no plan. Give what its show() answers.'
-  if (!Array.isArray(plan?.rows)) throw new ValidationError(`plan: ${message}`, [{ path: ['plan'], message }])
+  if (!Array.isArray(plan?.rows)) refuse('plan', 'is no plan. Give what its show() answers.')
   return plan
 }

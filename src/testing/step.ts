@@ -5,7 +5,7 @@ import type { Address } from '../address.ts'
 import { decide, draftOf } from '../decide.ts'
 import type { ActorDocument, HistoryEntry, Timer } from '../document.ts'
 import type { ActorEvent } from '../envelope.ts'
-import { ValidationError } from '../errors.ts'
+import { refuse } from '../errors.ts'
 
 /** What follows from one event, as plain data. Nothing of it is executed. */
 export interface Effects {
@@ -42,9 +42,7 @@ export function actorType(type: ActorType | string): ActorType {
   if (typeof type !== 'string') return type
   const found = actorTypes.get(type.split('@')[0]!)
   if (found) return found
-  throw new ValidationError(
-    `type: there is no actor "${type}" here. Use one of ${[...actorTypes.keys()].join(', ')}, or pass the type itself.`,
-  )
+  refuse('type', `there is no actor "${type}" here. Use one of ${[...actorTypes.keys()].join(', ')}, or pass the type itself.`)
 }
 
 /** Names of the events that delayed transitions send themselves. */

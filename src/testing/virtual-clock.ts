@@ -1,6 +1,7 @@
-import { checkTime, invalid } from '../client/prepare.ts'
+import { checkTime } from '../client/prepare.ts'
 import type { Clock } from '../clock.ts'
 import { type Duration, ms } from '../duration.ts'
+import { invalid } from '../errors.ts'
 
 /** Time that stands still until it is told to go on. */
 export interface VirtualClock extends Clock {

@@ -142,7 +142,7 @@ export const delivery: readonly Mutation[] = [
     'duplicates: F14',
   ),
   off('F15 version and commit', 'src/store/match.ts', ' && present.commit === base.commit', '', 'duplicates: F15'),
-  off('P2 a write that was not mine is void', commit, 'if (mine.get(t) === false)', 'if (!mine)', 'everywhere: a host that stands still'),
+  off('P2 a write that was not mine is void', commit, 'if (answer === false)', 'if (!mine)', 'everywhere: a host that stands still'),
   off(
     'P3 sequences by epoch',
     apply,

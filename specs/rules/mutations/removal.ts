@@ -1,4 +1,4 @@
-import { apply, correlation, endedState, job, jobSetup, turn } from './files.ts'
+import { correlation, endedState, job, jobSetup, turn } from './files.ts'
 import { type Mutation, off } from './mutation.ts'
 
 const housekeeping = 'src/host/housekeeping.ts'
@@ -41,7 +41,7 @@ export const removal: readonly Mutation[] = [
   ),
   off(
     'P16 what is sent again to what is gone',
-    'src/host/turn/apply.ts',
+    'src/host/turn/letters.ts',
     'told || needless)',
     'told)',
     'housekeeping: P16 what is sent again',
@@ -172,7 +172,7 @@ export const removal: readonly Mutation[] = [
   ),
   off(
     'E13 a letter holds its large values',
-    apply,
+    'src/host/turn/letters.ts',
     'body: item.given ?? envelope',
     'body: envelope',
     './dead-letters.int: a large value stays',

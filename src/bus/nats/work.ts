@@ -1,5 +1,5 @@
 import type { JetStreamManager } from '@nats-io/jetstream'
-import { ValidationError } from '../../errors.ts'
+import { quoted, refuse } from '../../errors.ts'
 import type { Listening, Offer, Records, TakenOffer, WorkPull } from '../port.ts'
 import type { Link } from './link.ts'
 import { publisher } from './publisher.ts'
@@ -36,8 +36,7 @@ export function workStream(options: { link: Link; jsm: JetStreamManager; records
   }
 
   const declare = async (job: string, priority: number): Promise<void> => {
-    if (!jobName.test(job))
-      throw new ValidationError(`job: ${JSON.stringify(job)} is no name of a job.`, [{ path: ['job'], message: 'not a name' }])
+    if (!jobName.test(job)) refuse('job', `${quoted(job)} is no name of a job.`)
     while (!known.get(job)?.has(priority)) {
       const record = await records.get(recordOf(job))
       const before = (record?.value as number[] | undefined) ?? []

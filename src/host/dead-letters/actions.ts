@@ -2,7 +2,7 @@ import type { JobContext } from '../../../actors/job.ts'
 import type { Bus, KeptLetter } from '../../bus/port.ts'
 import type { Clock } from '../../clock.ts'
 import type { ActorEvent, Envelope } from '../../envelope.ts'
-import { NotAllowedError, ValidationError } from '../../errors.ts'
+import { invalid, NotAllowedError } from '../../errors.ts'
 import { parseLetterId } from '../../letters.ts'
 import type { Store } from '../../store/port.ts'
 import { type Answer, refused } from '../command-api.ts'
@@ -149,8 +149,6 @@ export function serveLetters(parts: Parts): { stop(): void } {
 
 const outcomeOf = (answer: Answer): { error?: Error & Refusal } =>
   answer.ok ? {} : { error: Object.assign(new Error(answer.error.message), answer.error) }
-
-const invalid = (field: string, message: string) => new ValidationError(`${field}: ${message}`, [{ path: [field], message }])
 
 /** The command, or event, that a letter holds: as it would have been sent. */
 async function commandIn(

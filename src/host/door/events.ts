@@ -4,7 +4,7 @@ import { type Address, idOf, isId, maxIdLength, rootOf } from '../../address.ts'
 import type { KnownChain } from '../../chain/published.ts'
 import type { Command } from '../../command.ts'
 import type { ActorEvent } from '../../envelope.ts'
-import type { Issue } from '../../errors.ts'
+import { type Issue, invalid } from '../../errors.ts'
 import { addedRuns } from '../../plan/resolve.ts'
 import type { RunTerms } from '../../plan/runs.ts'
 import { needIssue } from '../../pools.ts'
@@ -13,8 +13,6 @@ import type { Contracts } from '../door.ts'
 import { maxPayload } from '../run.ts'
 
 export const refusal = (code: string, message: string, issues?: Issue[]) => Object.assign(new Error(message), { code, issues })
-export const invalid = (field: string, message: string) =>
-  refusal('VALIDATION', `${field}: ${message}`, [{ path: field.split('.'), message }])
 
 /** The event that a command stands for: its definition, input and size are checked here. */
 export function eventOf(contracts: Contracts, command: Command): ActorEvent {
