@@ -32,7 +32,7 @@ machine('in no other state', () => {
 machine.run()
 
 const world = suite('held, and ended by hand: W2 R4 [memory]')
-const print = defineJob({ ...held, name: 'print', output: z.object({ pages: z.number() }), retry: { attempts: 1 }, onLost: 'hold' })
+const print = defineJob({ name: 'print', output: z.object({ pages: z.number() }), retry: { attempts: 1 }, onLost: 'hold' })
 
 /** A member of a group whose worker died, held, with a new host. */
 async function isHeldIn(group: VirtualWorld): Promise<void> {

@@ -300,6 +300,7 @@ test('bad input is refused, by the field, and nothing is stored', async () => {
   await refused('VALIDATION', /^every: "soon" is not a duration/, set({ every: 'soon' }))
   await refused('VALIDATION', /^from: "soon" is not a time/, set({ every: '1h', from: 'soon' }))
   await refused('VALIDATION', /^on: "a b" is not a name of an event/, set({ on: 'a b' }))
+  await refused('VALIDATION', /^missed: is of times/, set({ on: 'x', missed: 'skip' }))
   await refused('VALIDATION', /^starts.input.text: /, set({ every: '1h', starts: note.with({ text: 1 as never }) }))
   await refused('VALIDATION', /^starts: must be/, set({ every: '1h', starts: undefined }))
   await refused('NOT_FOUND', /no host has published a chain named "nope"/, set({ every: '1h', starts: { chain: 'nope' } }))

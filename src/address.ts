@@ -33,6 +33,14 @@ export const addressOf = (type: string, id: string): Address => `${type}:${id}`
 export const typeOf = (address: Address): string => address.slice(0, address.indexOf(':'))
 export const idOf = (address: Address): string => address.slice(address.indexOf(':') + 1)
 
+/** How many a deployment may have: each has a consumer, and is scanned. */
+const mostPartitions = 1024
+
+export function checkPartitions(partitions: unknown): void {
+  if (partitions !== undefined && (!Number.isInteger(partitions) || (partitions as number) < 1 || (partitions as number) > mostPartitions))
+    refuse('partitions', `must be a whole number from 1 to ${mostPartitions}`)
+}
+
 /** All actors of one root live in one partition. */
 export function rootOf(address: Address): string {
   const id = idOf(address)

@@ -16,11 +16,12 @@ import { type Schedules, schedulesOf } from './client/schedules.ts'
 import { countStuck } from './client/stuck.ts'
 import { type Watch, watching } from './client/watch.ts'
 import type { Clock } from './clock.ts'
-import { groupSubmit, labels as labelsSchema, reservedId } from './command.ts'
+import { groupSubmit, isReserved, labels as labelsSchema, reservedId } from './command.ts'
 import { type Callbacks, check, type JobDefinition, type WithInput } from './definition.ts'
 import { type Duration, ms } from './duration.ts'
 import type { ActorEvent } from './envelope.ts'
 import { invalid } from './errors.ts'
+import { checkChoice, checkFields, optionsOf } from './fields.ts'
 import type { Find, View } from './host/api.ts'
 import type { StuckCount } from './host/stuck.ts'
 import { randomId } from './random-id.ts'
@@ -128,6 +129,9 @@ interface ClientParts {
   onClose?: () => Promise<void>
 }
 
+const submitFields = ['id', 'startAt', 'deadline', 'priority', 'labels', 'ack', 'signal', 'lane', 'after', 'when'] as const
+const groupFields = ['id', 'members', 'output', 'when', 'onMemberFailure', 'concurrency', 'seal', 'sealBy', 'labels']
+
 /** Submits of one `submitMany` that may wait for their answer. */
 const submitsAhead = 5000
 /** Views that are asked for at once. */
@@ -143,19 +147,21 @@ export function createClient({ bus, clock, name, onClose }: ClientParts): Client
   }
 
   const ask = questions(bus)
-  const { prepare, stop: forgetPools } = preparation(bus.records)
+  const { prepare, stop: forgetPools } = preparation(bus.records, clock)
   const sendMembers = memberSending(prepare, command)
   const news = createNews({ bus, clock })
   const waits = { clock, ask, news, closed: () => closed }
   const ends = endsOf(waits)
   const { actor, job, group } = handles({ ask, command, sendMembers, prepare, ends })
 
-  async function submit(definition: WithInput['definition'], input: unknown, options: SubmitOptions = {}): Promise<JobHandle<never>> {
+  async function submit(definition: WithInput['definition'], input: unknown, given?: SubmitOptions): Promise<JobHandle<never>> {
+    const options = optionsOf(given, submitFields)
     const { id = randomId(), startAt, priority, ack, signal, deadline } = options
+    checkChoice(ack, ['committed', 'queued'], 'ack')
     const order = orderOf(options)
-    if (typeof id === 'string' && id.endsWith('/output')) throw invalid('id', reservedId)
+    if (typeof id === 'string' && isReserved(id)) throw invalid('id', reservedId)
     const labels = check(labelsSchema, options.labels, 'labels') as Record<string, string> | undefined
-    const prepared = await prepare(definition, input, 'input')
+    const prepared = await prepare(definition, input, 'input', signal)
     const terms = priority === undefined ? prepared.terms : { ...prepared.terms, priority: checkPriority(priority) }
     const planned = startAt === undefined ? undefined : checkTime(startAt)
     const event: JobSubmit = {
@@ -172,6 +178,8 @@ export function createClient({ bus, clock, name, onClose }: ClientParts): Client
   }
 
   async function submitMany(definition: WithInput['definition'], inputs: Iterable<unknown> | AsyncIterable<unknown>) {
+    const { [Symbol.iterator]: all, [Symbol.asyncIterator]: stream } = Object(inputs)
+    if (!all && !stream) throw invalid('inputs', 'must be an array, a generator or a stream of inputs')
     const submits: Promise<JobHandle<never>>[] = []
     let open = 0
     let failed = false
@@ -197,7 +205,10 @@ export function createClient({ bus, clock, name, onClose }: ClientParts): Client
   }
 
   async function submitGroup(given: GroupSubmitOptions): Promise<GroupHandle> {
+    checkFields(given, groupFields, '', 'group')
     const { id = randomId(), members, output, seal = true, sealBy, ...rest } = given
+    checkChoice(seal, [true, false], 'seal')
+    if (output !== undefined) checkFields(output, ['definition', 'input'], 'output')
     const address = addressOf('group', checkId(id, 'id'))
     checkId(`${id}/output`, 'id')
     if (rest.concurrency !== undefined && (!Number.isInteger(rest.concurrency) || rest.concurrency < 1))

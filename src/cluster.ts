@@ -1,9 +1,12 @@
 import { randomBytes } from 'node:crypto'
+import { checkPartitions } from './address.ts'
 import { threadHeart } from './bus/nats/heart.ts'
 import type { StreamMemory, StreamRecord } from './bus/nats/stream-guard.ts'
 import { connectNats } from './bus/nats.ts'
 import { type Client, createClient } from './client.ts'
 import { systemClock } from './clock.ts'
+import { refuse } from './errors.ts'
+import { checkFields } from './fields.ts'
 import { type LetterOptions, limitsOf } from './letters.ts'
 import { mongoStore } from './store/mongo.ts'
 import type { Store } from './store/port.ts'
@@ -23,7 +26,12 @@ export interface ClusterOptions {
 }
 
 /** Hosts on one NATS and one MongoDB, or clusters of them. */
-export function cluster({ nats, mongo, namespace = 'stellwerk', partitions, deadLetters }: ClusterOptions): World {
+export function cluster(options: ClusterOptions): World {
+  checkFields(options, ['nats', 'mongo', 'namespace', 'partitions', 'deadLetters'], '', 'cluster')
+  const { nats, mongo, namespace = 'stellwerk', partitions, deadLetters } = options
+  checkUrl(nats, 'nats', 'nats://127.0.0.1:4222')
+  checkUrl(mongo, 'mongo', 'mongodb://127.0.0.1:27017/stellwerk')
+  checkPartitions(partitions)
   const letters = deadLetters && limitsOf(deadLetters)
   return {
     async connect({ name }) {
@@ -46,6 +54,10 @@ export function cluster({ nats, mongo, namespace = 'stellwerk', partitions, dead
   }
 }
 
+function checkUrl(url: unknown, field: string, example: string): void {
+  if (typeof url !== 'string' || !url) refuse(field, `must be the URL of a server: ${example}`)
+}
+
 /** What the documents have seen of the event stream is kept beside them. */
 export function streamMemory(store: Pick<Store, 'fact' | 'setFact'>): StreamMemory {
   const key = 'event-stream'
@@ -56,7 +68,10 @@ export function streamMemory(store: Pick<Store, 'fact' | 'setFact'>): StreamMemo
 }
 
 /** A client that needs NATS only. */
-export async function connectClient({ nats, namespace = 'stellwerk' }: { nats: string; namespace?: string }): Promise<Client> {
+export async function connectClient(options: { nats: string; namespace?: string }): Promise<Client> {
+  checkFields(options, ['nats', 'namespace'], '', 'client')
+  const { nats, namespace = 'stellwerk' } = options
+  checkUrl(nats, 'nats', 'nats://127.0.0.1:4222')
   const name = `client-${randomBytes(6).toString('hex')}`
   const bus = await connectNats({ url: nats, namespace, name, create: false })
   return createClient({ bus, clock: systemClock, name, onClose: () => bus.close() })

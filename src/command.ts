@@ -65,15 +65,15 @@ const members = z.array(z.strictObject({ key, ...named })).max(mostMembers, {
   error: `at most ${mostMembers} in one command: send the others by "add"`,
 })
 
-/** Last segment that is taken: it is the output of a group. */
-const isOutput = (to: string) => to.endsWith('/output')
-export const reservedId = 'an id cannot end with "/output": that is the output of a group'
+/** Last segments that are taken. */
+export const isReserved = (to: string) => /\/(output|onEnd-\d+)$/.test(to)
+export const reservedId = 'an id cannot end with "/output" or "/onEnd-1": that is the output of a group, or the onEnd of a job'
 
 const either = address('(job|group)', 'an address job:<id> or group:<id>')
 const toCancel = address('(job|group|chain)', 'an address job:<id>, group:<id> or chain:<id>')
 export const jobSubmit = z.strictObject({
   ...common,
-  to: address('job').refine((to) => !isOutput(to), { error: reservedId }),
+  to: address('job').refine((to) => !isReserved(to), { error: reservedId }),
   type: z.literal('submit'),
   ...named,
   labels,

@@ -3,7 +3,8 @@ import { defaultTerms, type Ended, type GroupFacts, type Terms } from '../actors
 import type { ChainFacts, Outputs, WithMaker } from './chain/step.ts'
 import { callbackName } from './command.ts'
 import { type Duration, ms } from './duration.ts'
-import { type Issue, refuse, StellwerkError, ValidationError } from './errors.ts'
+import { type Issue, quoted, refuse, StellwerkError, ValidationError } from './errors.ts'
+import { checkChoice, checkFields } from './fields.ts'
 import { type Isolated, type IsolateOptions, isolatedOf } from './isolate.ts'
 import type { Suspended, SuspendOptions } from './suspend.ts'
 
@@ -127,9 +128,9 @@ export interface MemberResult {
   error?: { name: string; message: string }
 }
 
-/** Of a pool, or of a resource of it. */
 /** Of units: they are keys of objects. */
 export const isUnit = (name: string): boolean => isName(name) && !(name in Object.prototype)
+/** Of a pool, or of a resource of it. */
 export const isName = (name: unknown): name is string => typeof name === 'string' && /^[A-Za-z0-9_-]{1,100}$/.test(name)
 const namePattern = /^[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*$/
 
@@ -138,9 +139,12 @@ export function defineJob<
   O extends z.ZodType = z.ZodUnknown,
   C extends Callbacks = Record<never, never>,
 >(options: JobOptions<I, O, C>): JobDefinition<z.output<I>, z.output<O>, z.input<I>, C> {
+  checkFields(options, jobFields, '', 'job')
   const { name, input, output, callbacks } = options
   if (typeof name !== 'string' || !namePattern.test(name))
-    refuse('name', `${JSON.stringify(name)} is not a name of a job. Use segments of letters, digits, "_" and "-", joined by dots.`)
+    refuse('name', `${quoted(name)} is not a name of a job. Use segments of letters, digits, "_" and "-", joined by dots.`)
+  checkSchema(input, 'input')
+  checkSchema(output, 'output')
   const definition: JobDefinition<z.output<I>, z.output<O>, z.input<I>, C> = {
     name,
     terms: termsOf(options),
@@ -154,8 +158,15 @@ export function defineJob<
   return definition
 }
 
+const jobFields = ['name', 'input', 'output', 'callbacks', 'retry', 'timeout', 'onEnd', 'deadline', 'priority', 'onLost', 'pool', 'needs']
+
+function checkSchema(schema: unknown, field: string): void {
+  if (schema !== undefined && typeof (schema as { safeParse?: unknown } | null)?.safeParse !== 'function')
+    refuse(field, 'must be a schema of zod: z.object({ … })')
+}
+
 function handlerOf(definition: Handler['definition'], handle: unknown, options?: IsolateOptions): Handler {
-  if (options) return { definition, handle: noThread, isolated: isolatedOf(handle, options) }
+  if (options !== undefined) return { definition, handle: noThread, isolated: isolatedOf(handle, options) }
   if (typeof handle !== 'function') refuse('handler', "must be a function, or the URL of a module with { isolate: 'thread' }")
   return { definition, handle: handle as never }
 }
@@ -171,12 +182,17 @@ function namesOf(callbacks: Callbacks | undefined): string[] | undefined {
   const names = Object.keys(callbacks ?? {})
   if (!names.length) return undefined
   if (names.length > mostCallbacks) refuse('callbacks', `at most ${mostCallbacks}`)
-  for (const name of names) check(callbackName, name, `callbacks.${name}`)
+  for (const name of names) {
+    check(callbackName, name, `callbacks.${name}`)
+    checkSchema(callbacks![name] ?? null, `callbacks.${name}`)
+  }
   return names
 }
 
 function termsOf(options: JobOptions<z.ZodType, z.ZodType>): Terms {
   const { retry = {}, timeout, priority = defaultTerms.priority, onLost = 'retry', callbacks, pool, needs, deadline, onEnd } = options
+  checkFields(retry, ['attempts', 'backoff', 'factor', 'jitter'], 'retry')
+  if (onEnd !== undefined && !(onEnd?.terms && onEnd.name)) refuse('onEnd', 'must be a job, made by defineJob')
   const {
     attempts = defaultTerms.attempts,
     backoff = defaultTerms.backoff,
@@ -187,7 +203,7 @@ function termsOf(options: JobOptions<z.ZodType, z.ZodType>): Terms {
   if (!Number.isInteger(priority) || priority < 0 || priority > 9) refuse('priority', 'must be a whole number from 0 to 9')
   if (!Number.isFinite(factor) || factor < 1) refuse('retry.factor', 'must be 1 or more')
   if (!Number.isFinite(jitter) || jitter < 0 || jitter > 1) refuse('retry.jitter', 'must be from 0 to 1')
-  if (!['retry', 'hold', 'abort'].includes(onLost)) refuse('onLost', "must be 'retry', 'hold' or 'abort'")
+  checkChoice(onLost, ['retry', 'hold', 'abort'], 'onLost')
   if (pool !== undefined && !isName(pool)) refuse('pool', 'must be letters, digits, "_" and "-"')
   if (needs && pool === undefined) refuse('needs', 'are units of a pool: name it in "pool"')
   if (needs !== undefined && (typeof needs !== 'object' || needs === null || Array.isArray(needs)))

@@ -1,5 +1,8 @@
+import { checkPartitions } from './address.ts'
 import type { LetterTable } from './bus/embedded/letters.ts'
 import { embeddedBus, type FrameJournal } from './bus/embedded.ts'
+import { refuse } from './errors.ts'
+import { optionsOf } from './fields.ts'
 import { type LetterOptions, limitsOf } from './letters.ts'
 import { type FolderStore, openFolder } from './store/embedded.ts'
 import { lockFolder } from './store/folder-lock.ts'
@@ -10,8 +13,12 @@ import type { World } from './world.ts'
  * No servers: a bus inside the process, and a folder that survives it. One process at a time may have the folder; a second one says
  * that it waits. `':memory:'` keeps nothing beyond the process: for specs.
  */
-export function embedded(folder: string, options: { partitions?: number; deadLetters?: LetterOptions } = {}): World {
-  return folder === ':memory:' ? inMemory(options) : inFolder(folder, options.deadLetters)
+export function embedded(folder: string, options?: { partitions?: number; deadLetters?: LetterOptions }): World {
+  if (typeof folder !== 'string' || !folder) refuse('folder', "must be the path of a folder, or ':memory:'")
+  const { partitions, deadLetters } = optionsOf(options, ['partitions', 'deadLetters'])
+  checkPartitions(partitions)
+  if (partitions !== undefined && folder !== ':memory:') refuse('partitions', 'are of memory only: a folder has one')
+  return folder === ':memory:' ? inMemory(partitions, deadLetters) : inFolder(folder, deadLetters)
 }
 
 function inFolder(folder: string, letters?: LetterOptions): World {
@@ -58,7 +65,7 @@ export const lettersOf = ({ addDeadLetters, getDeadLetters, removeDeadLetters, d
   all: deadLetters,
 })
 
-function inMemory({ partitions = 1, deadLetters }: { partitions?: number; deadLetters?: LetterOptions }): World {
+function inMemory(partitions = 1, deadLetters?: LetterOptions): World {
   const letterLimits = limitsOf(deadLetters)
   let shared: { bus: ReturnType<typeof embeddedBus>; store: ReturnType<typeof memoryStore> } | undefined
   return {

@@ -1,6 +1,7 @@
 import { fileURLToPath } from 'node:url'
 import { type Duration, ms } from './duration.ts'
 import { refuse } from './errors.ts'
+import { checkFields } from './fields.ts'
 
 /**
  * A handler that lives in a module of its own and runs in a thread. What may have to be ended by force belongs there: where the handler of
@@ -23,7 +24,9 @@ export interface Isolated {
 }
 
 /** What is not a module that a thread can load is refused where it is said. */
-export function isolatedOf(module: unknown, { isolate, grace = '5s' }: IsolateOptions): Isolated {
+export function isolatedOf(module: unknown, options: IsolateOptions): Isolated {
+  checkFields(options, ['isolate', 'grace'], '', 'options')
+  const { isolate, grace = '5s' } = options
   if (isolate !== 'thread') refuse('isolate', "must be 'thread'")
   const href = module instanceof URL ? module.href : module
   if (typeof href !== 'string' || !href.startsWith('file:'))

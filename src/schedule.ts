@@ -6,8 +6,8 @@ import { inputCheck } from './chain/published.ts'
 import { type Prepare, payloadOf } from './client/prepare.ts'
 import { isName, type JobDefinition, type WithInput } from './definition.ts'
 import type { Duration } from './duration.ts'
-import { refuse } from './errors.ts'
-import { checkFields } from './fields.ts'
+import { quoted, refuse } from './errors.ts'
+import { checkChoice, checkFields } from './fields.ts'
 import { inlineLimit } from './payload.ts'
 
 /** What starts again and again, and when. One of `cron`, `every` and `on`. */
@@ -34,7 +34,7 @@ const fields = ['cron', 'timezone', 'every', 'from', 'on', 'starts', 'missed']
 export async function scheduleTerms(prepare: Prepare, records: Records, options: ScheduleOptions): Promise<ScheduleTerms> {
   checkFields(options, fields, '', 'schedule')
   const { missed = 'run' } = options
-  if (missed !== 'run' && missed !== 'skip') refuse('missed', "must be 'run' or 'skip'")
+  checkChoice(missed, ['run', 'skip'], 'missed')
   const when = whenOf(options)
   return fittingTerms({ when, starts: await startsOf(prepare, records, options.starts, 'on' in when), missed })
 }
@@ -48,26 +48,27 @@ export function fittingTerms(terms: ScheduleTerms): ScheduleTerms {
 }
 
 /** When it starts, checked: it throws a ValidationError that names the field. */
-export function whenOf({ cron, timezone, every, from, on }: Omit<ScheduleOptions, 'starts'>): ScheduleTerms['when'] {
+export function whenOf({ cron, timezone, every, from, on, missed }: Omit<ScheduleOptions, 'starts'>): ScheduleTerms['when'] {
   const given = Object.entries({ cron, every, on }).filter(([, value]) => value !== undefined)
   if (given.length !== 1) refuse('cron', 'give one of cron, every and on')
   if (timezone !== undefined && cron === undefined) refuse('timezone', 'is of a cron pattern: give it with `cron` only')
   if (from !== undefined && every === undefined) refuse('from', 'is of an interval: give it with `every` only')
   if (on !== undefined) {
-    if (!isName(on)) refuse('on', `${JSON.stringify(on)} is not a name of an event. Use letters, digits, "_" and "-", 100 at most.`)
+    if (missed !== undefined) refuse('missed', 'is of times: an event is never missed')
+    if (!isName(on)) refuse('on', `${quoted(on)} is not a name of an event. Use letters, digits, "_" and "-", 100 at most.`)
     return { on }
   }
   const schedule = (cron === undefined ? { every, ...(from !== undefined && { from: timeOf(from) }) } : { cron, timezone }) as Schedule
   // Both know what they cannot use.
   const next = nextTime(schedule, Date.now())
-  if (next === undefined) refuse('cron', `${JSON.stringify(cron)} never comes: there is no such date`)
+  if (next === undefined) refuse('cron', `${quoted(cron)} never comes: there is no such date`)
   latestTime(schedule, 0, next)
   return schedule
 }
 
 function timeOf(from: Date | string | number): number {
   const at = new Date(from).getTime()
-  return Number.isNaN(at) ? refuse('from', `${JSON.stringify(from)} is not a time. Use ISO 8601 with an offset.`) : at
+  return Number.isNaN(at) ? refuse('from', `${quoted(from)} is not a time. Use ISO 8601 with an offset.`) : at
 }
 
 async function startsOf(

@@ -2,7 +2,7 @@ import { type Address, partitionOf, rootOf } from './address.ts'
 import type { Bus, OutgoingFrame } from './bus/port.ts'
 import { type Clock, sleep } from './clock.ts'
 import type { ActorEvent, Envelope } from './envelope.ts'
-import { UnavailableError } from './errors.ts'
+import { isStellwerkError, UnavailableError } from './errors.ts'
 import type { Reply } from './host/replies.ts'
 
 interface Call {
@@ -43,6 +43,8 @@ export function createSender(bus: Bus, clock: Clock, name: string) {
   let sending = false
   let stopped = false
   let waitingSize = 0
+  /** So many of the next travel each by itself: one of them can never be sent, and the others shall not fail with it. */
+  let alone = 0
   /** Why the last publish failed, while it does. */
   let trouble: Error | undefined
 
@@ -72,10 +74,18 @@ export function createSender(bus: Bus, clock: Clock, name: string) {
         await bus.publish(framesOf(batch))
         trouble = undefined
       } catch (error) {
-        if (expired(batch, error)) continue
-        trouble = error as Error
+        const forGood = !isStellwerkError(error, 'UNAVAILABLE')
+        if (forGood && batch.length === 1) {
+          calls.get(batch[0]!)?.fail(error)
+          forget(batch[0]!)
+          continue
+        }
         unsent.unshift(...batch)
-        await sleep(clock, 200)
+        if (forGood) alone = batch.length
+        else {
+          trouble = error as Error
+          await sleep(clock, 200)
+        }
         continue
       }
       for (const id of batch) {
@@ -90,6 +100,10 @@ export function createSender(bus: Bus, clock: Clock, name: string) {
 
   /** What goes in one publish: as a whole it is safe, or sent again. Where little room is left in the stream, little at a time gets in. */
   function next(): number[] {
+    if (alone > 0) {
+      alone--
+      return unsent.splice(0, 1).filter((id) => calls.has(id))
+    }
     let size = 0
     let count = 0
     while (count < unsent.length && count < publishCommands && size < publishSize) size += calls.get(unsent[count++]!)?.size ?? 0
@@ -116,17 +130,6 @@ export function createSender(bus: Bus, clock: Clock, name: string) {
     }
     for (const partition of [...open.keys()]) close(partition)
     return frames
-  }
-
-  /** A publish that can never succeed, or has not for too long, fails its commands. */
-  function expired(batch: number[], error: unknown): boolean {
-    const code = (error as { code?: string }).code
-    if (code === 'UNAVAILABLE') return false
-    for (const id of batch) {
-      calls.get(id)?.fail(error)
-      forget(id)
-    }
-    return true
   }
 
   function notDone({ envelope: { event, to } }: Call, when: string, cause?: unknown): UnavailableError {

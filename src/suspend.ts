@@ -2,7 +2,8 @@ import type { Payload, Suspend } from '../actors/job.ts'
 import { isId } from './address.ts'
 import type { CallbackGiven, Callbacks } from './definition.ts'
 import { type Duration, ms } from './duration.ts'
-import { invalid } from './errors.ts'
+import { invalid, quoted } from './errors.ts'
+import { checkFields } from './fields.ts'
 
 /** What `ctx.suspend` waits for, and what it keeps. */
 export interface SuspendOptions<C extends Callbacks = Callbacks> {
@@ -38,22 +39,23 @@ const largest = 512 * 1024
 
 /** Checks all of it: what a handler asks for wrongly fails its run, with the field named. */
 export function suspended(callbacks: Callbacks | undefined, options: SuspendOptions): Suspended {
+  checkFields(options, ['until', 'need', 'deadline', 'fallback', 'state', 'as'], 'suspend')
   const { until, need = 'all', deadline, fallback, state, as } = options
   const declared = Object.keys(callbacks ?? {})
   if (!Array.isArray(until) || !until.length) fail('until', 'must name one callback or more')
   for (const name of until)
-    if (!declared.includes(name)) fail('until', `${JSON.stringify(name)} is not declared: ${declared.join(', ') || 'there are none'}`)
+    if (!declared.includes(name)) fail('until', `${quoted(name)} is not declared: ${declared.join(', ') || 'there are none'}`)
   if (new Set(until).size < until.length) fail('until', 'names a callback twice')
   const count = need === 'all' ? until.length : need === 'any' ? 1 : need
   if (!Number.isInteger(count) || count < 1 || count > until.length)
     fail('need', `must be 'all', 'any', or a whole number from 1 to ${until.length}`)
-  if (as !== undefined && !isId(as)) fail('as', `${JSON.stringify(as)} is not an id`)
+  if (as !== undefined && !isId(as)) fail('as', `${quoted(as)} is not an id`)
   return {
     [mark]: {
       until: [...until],
       need: count,
-      deadline: deadline === undefined ? undefined : ms(deadline, 'deadline'),
-      fallback: fallback && fallbackOf(callbacks!, until, fallback),
+      deadline: deadline === undefined ? undefined : ms(deadline, 'suspend.deadline'),
+      fallback: fallback === undefined ? undefined : fallbackOf(callbacks!, until, fallback),
       state: state === undefined ? undefined : payload(state, 'state'),
       as,
     },
@@ -61,6 +63,7 @@ export function suspended(callbacks: Callbacks | undefined, options: SuspendOpti
 }
 
 function fallbackOf(callbacks: Callbacks, until: readonly string[], fallback: Record<string, unknown>): Record<string, Payload> {
+  if (typeof fallback !== 'object' || fallback === null) fail('fallback', 'must be an object of values by callback')
   const values: Record<string, Payload> = {}
   for (const [name, value] of Object.entries(fallback)) {
     if (value === undefined) continue

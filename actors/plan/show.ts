@@ -78,7 +78,7 @@ interface Here {
 
 const standingOf = ({ all }: Here, { chain, run }: PlannedRun): Standing => all.get(keyOf(chain, run))!
 const nameOf = ({ chain, run }: PlannedRun): string => (run === 'main' ? chain : keyOf(chain, run))
-const instanceOf = ({ plan, run }: Here): Address => `chain:${instanceId(plan, run)}`
+const instanceOf = ({ plan }: Here, run: PlannedRun): Address => `chain:${instanceId(plan, run)}`
 const clock = ({ plan }: Here, at: number): string => clockTime(at, plan.zone, plan.date)
 
 function whyOf(here: Here): Condition[] {
@@ -113,7 +113,7 @@ function whyAfter(here: Here, on: RunKey): Condition {
   return {
     code: stuck ? 'PREDECESSOR_STUCK' : 'PREDECESSOR',
     message: `waits for ${nameOf(other)}, which ${now()}`,
-    on: `chain:${instanceId(here.plan, other)}`,
+    on: instanceOf(here, other),
     state,
     ...(stuck ? { stuck } : {}),
   }
@@ -171,7 +171,8 @@ function became(here: Here): string {
     case 'cancelling':
       return 'was told to cancel'
     default:
-      if (taken) return `could not start at ${clock(here, startedAt!)}: ${instanceOf(here)} is another plan's, or was started by hand`
+      if (taken)
+        return `could not start at ${clock(here, startedAt!)}: ${instanceOf(here, here.run)} is another plan's, or was started by hand`
       return `${standing.state} at ${clock(here, endedAt!)}${missed}`
   }
 }

@@ -48,6 +48,39 @@ pictures('every tag that is opened is closed, and nothing that a name may hold b
   assert.equal(open, [])
   assert.match(svg, /&lt;b&gt; &amp; &quot;quotes&quot;/)
 })
+pictures('what was removed while it ran keeps its bar', () => {
+  const bars = (svg: string) => svg.match(/rx="2"/g)?.length ?? 0
+  const before = shown('18:15')
+  const rows = before.rows.map((row) => (row.chain === 'B' ? { ...row, state: 'removed' as const } : row))
+  assert.ok(before.rows.find(({ chain }) => chain === 'B')!.startedAt)
+  assert.is(bars(planPicture({ ...before, rows })), bars(planPicture(before)))
+})
+pictures('whole hours of its zone, and of the days after, on which what began late is still drawn', () => {
+  const plan = shown('19:00')
+  const hours = (ends?: number, date = monday) => {
+    const rows = plan.rows.map((row) => (row.chain === 'E' ? { ...row, endedAt: ends ?? row.endedAt } : row))
+    const svg = planPicture({ ...plan, date, rows: date === monday ? rows : [] })
+    return [...svg.matchAll(/text-anchor="middle">([^<]*)</g)].map(([, label]) => label)
+  }
+  const even = ['00:00', '02:00', '04:00', '06:00', '08:00', '10:00', '12:00', '14:00', '16:00', '18:00', '20:00', '22:00', '00:00 +1']
+  assert.equal(hours(), even)
+  assert.equal(hours(instantOf(monday, '27:30', zone)).slice(-3), ['21:00', '00:00 +1', '03:00 +1'])
+  assert.equal(hours(instantOf('2026-11-30', '12:00', zone)).slice(0, 3), ['00:00', '00:00 +1', '00:00 +2'])
+  assert.equal(
+    hours(undefined, '2027-03-28'),
+    even.filter((time) => time !== '02:00'),
+    'the clocks skip it',
+  )
+  assert.equal(hours(undefined, '2026-10-25'), even)
+})
+pictures('no label is drawn wider than its room', () => {
+  const plan = shown('12:00')
+  const svg = planPicture({ ...plan, rows: plan.rows.map((row) => ({ ...row, chain: 'W'.repeat(80), after: [] })) })
+  const labels = [...svg.matchAll(/<text[^>]*>W+…</g)].map(([label]) => label)
+  assert.ok(labels.length > 7)
+  for (const label of labels) assert.match(label, /textLength="1[1-3]\d"/)
+  assert.not.match(planPicture(plan), /textLength/)
+})
 pictures('an empty plan', () => {
   const plan = { ...shown('12:00'), rows: [] }
   assert.not.match(planPicture(plan), /NaN|Infinity/)

@@ -284,8 +284,8 @@ C4('a time that is changed', () => {
 C4('a typo and a cycle are refused, and nothing has changed', () => {
   const d = day(six, monday, B40)
   const add = (after: string[]) => ({ type: 'add', chain: 'J', runs: [{ run: 'main', after, missed: 'run' }] }) as const
-  d.refuses(add(['Bb']), /J is after "Bb", and there is no such chain\. Is B meant\?/)
-  d.refuses(add(['payroll']), /there is no such chain\.$/)
+  d.refuses(add(['Bb']), /J is after "Bb", and the plan has no such chain\. Is B meant\?/)
+  d.refuses(add(['payroll']), /the plan has no such chain\.$/)
   d.refuses(add(['J']), /J after J/)
   d.refuses({ type: 'link', target: 'B', after: ['I'] }, /B after I after D after B: each of them would wait/)
   d.refuses({ type: 'link', target: 'E', after: ['d'] }, /Is D meant/)

@@ -1,4 +1,4 @@
-import { refuse } from '../errors.ts'
+import { quoted, refuse } from '../errors.ts'
 import { checkFields } from '../fields.ts'
 import { type DateText, isDate, isTimezone, monthOf, type Weekday, weekdayOf, weekdays } from './dates.ts'
 import { type HolidaysOf, holidaysIssue, holidaysOf } from './holidays.ts'
@@ -151,18 +151,16 @@ function check(terms: CalendarTerms, at: string, parts = { count: 0 }): void {
   checkFields(terms, fields, at.slice(0, -1), 'calendar')
   const { name, timezone, days, holidays, extra, also, except, ofMonth } = terms
   if (typeof name !== 'string' || !/^[A-Za-z0-9_-]{1,100}$/.test(name))
-    refuse(`${at}name`, `${JSON.stringify(name)} is not a name of a calendar. Use letters, digits, "_" and "-", 100 at most.`)
-  if (!isTimezone(timezone)) refuse(`${at}timezone`, `${JSON.stringify(timezone)} is not a time zone. Use a name such as 'Europe/Zurich'.`)
-  each(days, `${at}days`, (day) =>
-    weekdays.includes(day) ? undefined : `${JSON.stringify(day)} is not a weekday. Use ${weekdays.join(', ')}.`,
-  )
+    refuse(`${at}name`, `${quoted(name)} is not a name of a calendar. Use letters, digits, "_" and "-", 100 at most.`)
+  if (!isTimezone(timezone)) refuse(`${at}timezone`, `${quoted(timezone)} is not a time zone. Use a name such as 'Europe/Zurich'.`)
+  each(days, `${at}days`, (day) => (weekdays.includes(day) ? undefined : `${quoted(day)} is not a weekday. Use ${weekdays.join(', ')}.`))
   each(extra, `${at}extra`, (date) => (isDate(date) ? undefined : notDate(date)))
   if (Array.isArray(ofMonth) && !ofMonth.length)
     refuse(`${at}ofMonth`, 'the calendar is never active. Give a number, or leave it out for all of its days.')
   each(ofMonth, `${at}ofMonth`, (n) =>
     Number.isInteger(n) && n !== 0 && Math.abs(n) <= 31
       ? undefined
-      : `${JSON.stringify(n)} must be a whole number: 1 is the first active day, -1 the last`,
+      : `${quoted(n)} must be a whole number: 1 is the first active day, -1 the last`,
   )
   each(holidays, `${at}holidays`, (holiday, field) => {
     if (typeof holiday !== 'object' || holiday === null) return isDate(holiday) ? undefined : notDate(holiday)
@@ -181,7 +179,7 @@ function check(terms: CalendarTerms, at: string, parts = { count: 0 }): void {
   if (!days?.length && !extra?.length && !also?.length) refuse(`${at}days`, 'the calendar is never active. Give days, extra or also.')
 }
 
-const notDate = (date: unknown) => `${JSON.stringify(date)} is not a date. Use one that there is, as '2026-12-25'.`
+const notDate = (date: unknown) => `${quoted(date)} is not a date. Use one that there is, as '2026-12-25'.`
 
 function each<T>(values: readonly T[] | undefined, field: string, issue: (value: T, field: string) => string | undefined): void {
   if (values === undefined) return

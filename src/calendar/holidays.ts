@@ -1,4 +1,5 @@
 import { createRequire } from 'node:module'
+import { quoted } from '../errors.ts'
 import { addDays, type DateText } from './dates.ts'
 
 /** The public holidays of a country, or of a part of it, as the package `date-holidays` names them: `{ country: 'CH', region: 'ZH' }`, `{ country: 'DE', region: 'BY-A' }`. */
@@ -79,7 +80,7 @@ export function holidaysIssue({ country, region }: HolidaysOf): { field: 'countr
     }
   }
   if (typeof country !== 'string' || !Object.hasOwn(countries, country))
-    return { field: 'country', message: `${JSON.stringify(country)} is no country that "date-holidays" knows. Use two letters: 'CH'.` }
+    return { field: 'country', message: `${quoted(country)} is no country that "date-holidays" knows. Use two letters: 'CH'.` }
   if (region === undefined) return undefined
   const [state, part, ...more] = String(region).split('-') as [string, string?]
   const states = (new (load())().getStates(country) ?? {}) as Record<string, unknown>
@@ -89,6 +90,6 @@ export function holidaysIssue({ country, region }: HolidaysOf): { field: 'countr
   const names = Object.keys(Object.hasOwn(states, state) ? (parts ?? {}) : states)
   return {
     field: 'region',
-    message: `${JSON.stringify(region)} is no region of ${country}. ${names.length ? `There are ${names.join(', ')}.` : 'There are none.'}`,
+    message: `${quoted(region)} is no region of ${country}. ${names.length ? `There are ${names.join(', ')}.` : 'There are none.'}`,
   }
 }

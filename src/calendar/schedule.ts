@@ -1,6 +1,6 @@
 import { Cron } from 'croner'
 import { type Duration, ms } from '../duration.ts'
-import { refuse } from '../errors.ts'
+import { quoted, refuse } from '../errors.ts'
 import { isTimezone } from './dates.ts'
 
 /**
@@ -17,7 +17,7 @@ export function nextTime(schedule: Schedule, after: number): number | undefined 
   const every = ms(schedule.every, 'every')
   if (every < 1000) refuse('every', 'must be a second or more')
   const from = schedule.from === undefined ? 0 : new Date(schedule.from).getTime()
-  if (Number.isNaN(from)) refuse('from', `${JSON.stringify(schedule.from)} is not a time. Use ISO 8601 with an offset.`)
+  if (Number.isNaN(from)) refuse('from', `${quoted(schedule.from)} is not a time. Use ISO 8601 with an offset.`)
   return after < from ? from : from + (Math.floor((after - from) / every) + 1) * every
 }
 
@@ -43,17 +43,16 @@ function cronOf({ cron, timezone }: { cron: string; timezone: string }): Cron {
   const key = `${timezone} ${cron}`
   let parsed = crons.get(key)
   if (parsed) return parsed
-  if (!isTimezone(timezone)) refuse('timezone', `${JSON.stringify(timezone)} is not a time zone. Use a name such as 'Europe/Zurich'.`)
+  if (!isTimezone(timezone)) refuse('timezone', `${quoted(timezone)} is not a time zone. Use a name such as 'Europe/Zurich'.`)
   // Its parser takes a date as well, which would be one time only, and nicknames.
-  if (typeof cron !== 'string' || /[:@]/.test(cron))
-    refuse('cron', `${JSON.stringify(cron)} is not a cron pattern. Use five fields: '30 2 * * *'.`)
+  if (typeof cron !== 'string' || /[:@]/.test(cron)) refuse('cron', `${quoted(cron)} is not a cron pattern. Use five fields: '30 2 * * *'.`)
   try {
     const options = { timezone, paused: true, mode: '5-or-6-parts', fixedTimeRule: 'no-wildcard' } as const
     parsed = new Cron(cron, options)
     // Only a pattern that it takes is written in other words.
     parsed = new Cron(timesOfDay(cron), options)
   } catch (error) {
-    refuse('cron', `${JSON.stringify(cron)} is not a cron pattern: ${(error as Error).message}`)
+    refuse('cron', `${quoted(cron)} is not a cron pattern: ${(error as Error).message}`)
   }
   if (crons.size > 1000) crons.clear()
   crons.set(key, parsed)

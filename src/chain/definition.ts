@@ -5,7 +5,7 @@ import { graphIssue, inOrder, inWords } from '../../actors/plan/graph.ts'
 import { groupSubmit } from '../command.ts'
 import { check } from '../definition.ts'
 import { refuse } from '../errors.ts'
-import { checkFields } from '../fields.ts'
+import { checkChoice, checkFields } from '../fields.ts'
 import { type ChainTerms, chainTerms, type RunOptions } from '../plan/runs.ts'
 import type { GroupStep, Step } from './step.ts'
 
@@ -85,8 +85,7 @@ function afterOf(name: string, step: Step): readonly string[] {
   const { after = [], when } = step
   if (!Array.isArray(after) || !after.every((other) => typeof other === 'string'))
     refuse(`steps.${name}.after`, 'must be an array of names of steps')
-  if (when !== undefined && when !== 'all-succeeded' && when !== 'all-finished')
-    refuse(`steps.${name}.when`, "must be 'all-succeeded' or 'all-finished'")
+  checkChoice(when, ['all-succeeded', 'all-finished'], `steps.${name}.when`)
   return after
 }
 

@@ -6,7 +6,7 @@ import { inputCheck } from '../chain/published.ts'
 import { start as startCommand } from '../command/plans.ts'
 import { check } from '../definition.ts'
 import type { ActorEvent } from '../envelope.ts'
-import { invalid, JobCancelledError, JobFailedError } from '../errors.ts'
+import { invalid, JobCancelledError, JobFailedError, quoted } from '../errors.ts'
 import { checkFields } from '../fields.ts'
 import type { View } from '../host/api.ts'
 import { randomId } from '../random-id.ts'
@@ -61,8 +61,7 @@ export function chainsOf({ records, ends, command, actor }: Parts): ChainHandles
 
   return (chain: ChainDefinition | string): ChainHandle => {
     const name = typeof chain === 'string' ? chain : chain?.name
-    if (typeof name !== 'string' || !/^[A-Za-z0-9_-]{1,80}$/.test(name))
-      throw invalid('name', `${JSON.stringify(name)} is not the name of a chain`)
+    if (typeof name !== 'string' || !/^[A-Za-z0-9_-]{1,80}$/.test(name)) throw invalid('name', `${quoted(name)} is not the name of a chain`)
     return {
       name,
       async start(input, options = {}) {

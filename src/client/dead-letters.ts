@@ -2,6 +2,7 @@ import type { Bus } from '../bus/port.ts'
 import { check } from '../definition.ts'
 import type { HistoryEntry } from '../document.ts'
 import { refuse, UnavailableError } from '../errors.ts'
+import { checkReason, optionsOf } from '../fields.ts'
 import { attemptsOf } from '../host/attempts.ts'
 import type { LettersDone, RefusedLetter } from '../host/dead-letters/actions.ts'
 import type { LetterPage, OpenLetter } from '../host/dead-letters/questions.ts'
@@ -72,6 +73,7 @@ export function deadLettersOf({ bus, ask, history }: { bus: Bus; ask: Ask; histo
   }
 
   async function actOn(verb: 'redriveLetters' | 'dropLetters', which: string | LetterQuery, more: { input?: unknown; reason?: string }) {
+    checkReason(more.reason)
     if (typeof which === 'string') {
       parseLetterId(which)
       const { done, refused } = await act(verb, { letters: [which], ...more })
@@ -93,12 +95,12 @@ export function deadLettersOf({ bus, ask, history }: { bus: Bus; ask: Ask; histo
   return {
     list,
     get,
-    async redrive(which, options = {}) {
-      const { done, refused } = await actOn('redriveLetters', which, options)
+    async redrive(which, options) {
+      const { done, refused } = await actOn('redriveLetters', which, optionsOf(options, ['input', 'reason']))
       return { redriven: done, refused }
     },
-    async drop(which, options = {}) {
-      const { done, refused } = await actOn('dropLetters', which, options)
+    async drop(which, options) {
+      const { done, refused } = await actOn('dropLetters', which, optionsOf(options, ['reason']))
       return { dropped: done, refused }
     },
   }

@@ -1,6 +1,7 @@
 import { type Address, addressOf, idOf, typeOf } from '../address.ts'
 import { type Clock, sleep } from '../clock.ts'
 import { JobCancelledError, JobFailedError, NotFoundError, type StellwerkError } from '../errors.ts'
+import { optionsOf } from '../fields.ts'
 import type { View } from '../host/api.ts'
 import type { News } from './news.ts'
 import type { Ask } from './questions.ts'
@@ -22,7 +23,8 @@ type Seen = { state: string; final: boolean }
 
 export function endsOf({ clock, ask, news, closed }: { clock: Clock; ask: Ask; news: News; closed(): boolean }): Ends {
   /** Asks once at the beginning, and when there is news of it. */
-  async function reaches(address: Address, isIt: (seen: Seen) => boolean, { signal }: WaitOptions = {}): Promise<View> {
+  async function reaches(address: Address, isIt: (seen: Seen) => boolean, options?: WaitOptions): Promise<View> {
+    const { signal } = optionsOf(options, ['signal'])
     const told = news.of(address, isIt)
     try {
       for (;;) {

@@ -5,6 +5,7 @@ import { type CallbackGiven, type Callbacks, check } from '../definition.ts'
 import type { HistoryEntry, Snapshot } from '../document.ts'
 import type { ActorEvent } from '../envelope.ts'
 import { JobCancelledError, JobFailedError } from '../errors.ts'
+import { checkFields, checkReason, optionsOf } from '../fields.ts'
 import type { View } from '../host/api.ts'
 import { type Ends, outcome, outputRemoved, type WaitOptions } from './ends.ts'
 import type { GivenMembers, SendMembers } from './members.ts'
@@ -97,7 +98,11 @@ export function handles(parts: {
           if (after === undefined) return { machine: part.machine, address, history, snapshot: part.snapshot! }
         }
       },
-      cancel: async ({ reason } = {}) => command(address, { type: 'cancel', reason }),
+      async cancel(options) {
+        const { reason } = optionsOf(options, ['reason'])
+        checkReason(reason)
+        await command(address, { type: 'cancel', reason })
+      },
     }
   }
 
@@ -107,9 +112,14 @@ export function handles(parts: {
       ...handle(address),
       result: async (options) => outcome(await ends.ended(address, options)) as O,
       retry: () => command(address, { type: 'retry' }),
-      done: async (output, { reason } = {}) => command(address, { type: 'done', output: payloadOf(output, 'output'), reason }),
-      resume: async (name, value, { round } = {}) => command(address, resumed(name, value, round)),
+      async done(output, options) {
+        const { reason } = optionsOf(options, ['reason'])
+        checkReason(reason)
+        await command(address, { type: 'done', output: payloadOf(output, 'output'), reason })
+      },
+      resume: async (name, value, options) => command(address, resumed(name, value, optionsOf(options, ['round']).round)),
       async update(change) {
+        checkFields(change, ['startAt', 'priority', 'input'], '', 'update')
         const known = change.input === undefined ? undefined : (await ask<{ view: View }>('get', { address })).view.job
         await command(address, await updateOf(prepare, change, known))
       },
@@ -127,7 +137,7 @@ export function handles(parts: {
         if (view.state === 'cancelled') throw new JobCancelledError(`${address} was cancelled`)
         if (view.outputRemoved && view.state === 'succeeded') throw outputRemoved(address)
         const output = await ends.viewIfAny(addressOf('job', `${id}/output`), options?.signal)
-        if (output) return outcome(output) as O
+        if (output && output.group === address) return outcome(output) as O
         if (view.state === 'failed')
           throw new JobFailedError(`${address} failed: ${view.members?.failed} of ${view.members?.total} members failed`)
         return undefined as O

@@ -3,6 +3,7 @@ import { type Address, checkId, idOf } from '../address.ts'
 import type { MemberOf } from '../definition.ts'
 import type { ActorEvent } from '../envelope.ts'
 import { IncompleteError, invalid } from '../errors.ts'
+import { checkFields } from '../fields.ts'
 import { weightOf } from '../payload.ts'
 import type { Prepare } from './prepare.ts'
 
@@ -20,7 +21,9 @@ const chunkMembers = 250
 const chunkSize = 192 * 1024
 
 export function memberSending(prepare: Prepare, command: (to: Address, event: ActorEvent) => Promise<void>): SendMembers {
-  async function memberOf(to: Address, { definition, input, key }: MemberOf): Promise<Member> {
+  async function memberOf(to: Address, member: MemberOf): Promise<Member> {
+    checkFields(member, ['definition', 'input', 'key'], 'members')
+    const { definition, input, key } = member
     checkId(key, 'members.key')
     checkId(`${idOf(to)}/${key}`, `members.key: its address has the group's id in it`)
     if (key === 'output' || key.includes('/')) throw invalid('members.key', `"${key}" cannot be a key: one segment, and not "output".`)
@@ -29,6 +32,9 @@ export function memberSending(prepare: Prepare, command: (to: Address, event: Ac
 
   /** An array is checked as a whole before anything is sent; what comes from elsewhere piece by piece. */
   async function checked(to: Address, members: GivenMembers): Promise<Iterable<Member> | AsyncIterable<Member>> {
+    const { [Symbol.iterator]: all, [Symbol.asyncIterator]: stream } = Object(members)
+    if (typeof members !== 'object' || (!all && !stream))
+      throw invalid('members', 'must be an array, a generator or a stream of job.with(input, { key })')
     if (Array.isArray(members)) return Promise.all((members as MemberOf[]).map((member) => memberOf(to, member)))
     return (async function* () {
       for await (const member of members) yield memberOf(to, member)

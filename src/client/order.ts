@@ -1,5 +1,6 @@
 import { type Address, checkId, isAddress } from '../address.ts'
-import { invalid } from '../errors.ts'
+import { invalid, quoted } from '../errors.ts'
+import { checkChoice } from '../fields.ts'
 
 /** What a job waits for beside its time and a free slot. */
 export interface OrderOptions {
@@ -16,18 +17,18 @@ export interface OrderOptions {
 export const mostPredecessors = 100
 
 export function orderOf({ lane, after, when }: OrderOptions) {
-  if (when !== undefined && !['all-succeeded', 'all-finished'].includes(when))
-    throw invalid('when', "must be 'all-succeeded' or 'all-finished'")
+  checkChoice(when, ['all-succeeded', 'all-finished'], 'when')
+  if (after !== undefined && !Array.isArray(after)) throw invalid('after', 'must be an array of addresses, or of handles')
   if (after && after.length > mostPredecessors)
     throw invalid('after', `${after.length} addresses; at most ${mostPredecessors}. Put them into a group and submit after that.`)
   return {
     lane: lane === undefined ? undefined : checkId(lane, 'lane'),
-    after: after?.length ? after.map((one, i) => predecessor(typeof one === 'string' ? one : one?.address, `after.${i}`)) : undefined,
+    after: after?.length ? after.map((one, i) => predecessor(typeof one === 'object' ? one?.address : one, `after.${i}`)) : undefined,
     afterWhen: when,
   }
 }
 
 function predecessor(address: unknown, field: string): Address {
   if (isAddress(address) && /^(job|group):/.test(address)) return address
-  throw invalid(field, `${JSON.stringify(address)} is not the address of a job or group`)
+  throw invalid(field, `${quoted(address)} is not the address of a job or group`)
 }

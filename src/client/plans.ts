@@ -4,7 +4,8 @@ import type { DateText } from '../calendar/dates.ts'
 import { planRemove } from '../command/plans.ts'
 import { check } from '../definition.ts'
 import type { ActorEvent } from '../envelope.ts'
-import { invalid } from '../errors.ts'
+import { invalid, quoted } from '../errors.ts'
+import { checkChoice, optionsOf } from '../fields.ts'
 import type { Asked, PlanAsked, ShownPlan } from '../host/plans.ts'
 import { type RunOptions, runTermsOf } from '../plan/runs.ts'
 import type { ActorHandle } from './handles.ts'
@@ -48,7 +49,7 @@ interface Parts {
 export const plansOf =
   ({ ask, command, actor }: Parts): Plans =>
   (date, options) => {
-    const asked: PlanAsked = { date, zone: options?.zone }
+    const asked: PlanAsked = { date, zone: optionsOf(options, ['zone']).zone }
 
     async function show(): Promise<ShownPlan> {
       const rows: PlanRow[] = []
@@ -80,7 +81,11 @@ export const plansOf =
         if (!Array.isArray(after)) throw invalid('after', 'must be an array of chains, or their names')
         await change({ type: 'link', target: targetOf(target), after: after.map((chain, i) => nameOf(chain, `after.${i}`)) })
       },
-      release: async (target, options) => change({ type: 'release', target: targetOf(target), ...(options?.now && { now: true }) }),
+      async release(target, options) {
+        const { now } = optionsOf(options, ['now'])
+        checkChoice(now, [true, false], 'now')
+        await change({ type: 'release', target: targetOf(target), ...(now && { now }) })
+      },
       restart: async (target) => change({ type: 'restart', target: targetOf(target) }),
       async actor() {
         const { cancel: _, ...handle } = actor((await ask<ShownPlan>('plan', asked)).address)
@@ -94,5 +99,5 @@ const targetOf = (target: string): string => check(planRemove.shape.target, targ
 function nameOf(chain: string | { readonly name: string }, field: string): string {
   const name: unknown = typeof chain === 'string' ? chain : chain?.name
   if (typeof name === 'string' && /^[A-Za-z0-9_-]{1,80}$/.test(name)) return name
-  throw invalid(field, `${JSON.stringify(chain)} is no chain, and not the name of one`)
+  throw invalid(field, `${quoted(chain)} is no chain, and not the name of one`)
 }

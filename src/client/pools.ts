@@ -2,7 +2,8 @@ import type { Needs } from '../../actors/gate.ts'
 import { type Address, addressOf } from '../address.ts'
 import { isName } from '../definition.ts'
 import type { ActorEvent } from '../envelope.ts'
-import { invalid } from '../errors.ts'
+import { invalid, quoted } from '../errors.ts'
+import { optionsOf } from '../fields.ts'
 import type { View } from '../host/api.ts'
 import { capacityIssue } from '../pools.ts'
 import type { Ends, WaitOptions } from './ends.ts'
@@ -22,7 +23,7 @@ export interface PoolHandle extends Omit<ActorHandle, 'cancel'> {
 export const pools =
   (parts: { actor(address: Address): ActorHandle; command(to: Address, event: ActorEvent): Promise<void>; ends: Ends }) =>
   (name: string): PoolHandle => {
-    if (!isName(name)) throw invalid('name', `${JSON.stringify(name)} is not the name of a pool`)
+    if (!isName(name)) throw invalid('name', `${quoted(name)} is not the name of a pool`)
     const address = addressOf('pool', name)
     const { cancel: _, ...handle } = parts.actor(address)
     const pause = () => parts.command(address, { type: 'pause' })
@@ -36,6 +37,7 @@ export const pools =
       pause,
       resume: () => parts.command(address, { type: 'resume' }),
       async drain(options) {
+        optionsOf(options, ['signal'])
         await pause()
         return parts.ends.reaches(address, ({ state }) => state === 'drained', options)
       },

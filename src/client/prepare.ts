@@ -1,9 +1,10 @@
 import type { Payload, Terms } from '../../actors/job.ts'
 import type { Records } from '../bus/port.ts'
+import { type Clock, sleep } from '../clock.ts'
 import { isJobName } from '../command.ts'
 import { check, type WithInput } from '../definition.ts'
 import { type Duration, ms } from '../duration.ts'
-import { invalid, NotFoundError } from '../errors.ts'
+import { invalid, isStellwerkError, NotFoundError, quoted, UnavailableError } from '../errors.ts'
 import { maxPayload } from '../host/run.ts'
 import { schemaFrom } from '../json-schema.ts'
 import { deepest, isTooDeep } from '../nesting.ts'
@@ -16,33 +17,78 @@ export interface Prepared {
   terms: Terms
 }
 
-export type Prepare = (definition: WithInput['definition'], input: unknown, field: string) => Promise<Prepared>
+/** While what must be known for it cannot be read it is asked for again, until the signal aborts, or for a minute. */
+export type Prepare = (definition: WithInput['definition'], input: unknown, field: string, signal?: AbortSignal) => Promise<Prepared>
+
+const patience = 60_000
+const pause = 200
 
 /** Terms and input of something to submit: checked by the definition if its code is at hand, else by the published contract. */
-export function preparation(records: Records): { prepare: Prepare; stop(): void } {
+export function preparation(records: Records, clock?: Clock): { prepare: Prepare; stop(): void } {
   let pools: Promise<PoolCapacities> | undefined
+  let stopped = false
 
-  async function contractOf(job: string) {
-    const record = isJobName(job) ? await records.get(`contract.${job}`) : undefined
+  async function contractOf(job: string, signal?: AbortSignal) {
+    const record = isJobName(job) ? await insist(() => records.get(`contract.${job}`), signal) : undefined
     if (!record) throw new NotFoundError(`job: no host has published a job named "${job}"`)
     const contract = record.value as { name: string; terms: Terms; input?: unknown }
     return { name: contract.name, terms: contract.terms, input: schemaFrom(contract.input) }
   }
 
-  const prepare: Prepare = async (definition, input, field) => {
+  const knownPools = () =>
+    (pools ??= watchPools(records).catch((error) => {
+      pools = undefined
+      throw error
+    }))
+
+  /** Without a clock it is asked once. */
+  async function insist<T>(ask: () => Promise<T>, signal?: AbortSignal): Promise<T> {
+    for (const since = clock?.now() ?? 0; ; ) {
+      try {
+        return await unlessAborted(ask, signal)
+      } catch (error) {
+        if (!clock || !isStellwerkError(error, 'UNAVAILABLE') || stopped || signal?.aborted || clock.now() - since >= patience) throw error
+        await sleep(clock, pause)
+      }
+    }
+  }
+
+  const prepare: Prepare = async (definition, input, field, signal) => {
+    signal?.throwIfAborted()
     if (typeof input === 'function') throw invalid(field, 'is a function: inputs are made only in the steps of a chain')
-    const known = typeof definition === 'string' ? await contractOf(definition) : definition
+    const known = typeof definition === 'string' ? await contractOf(definition, signal) : definition
+    if (typeof known?.name !== 'string' || !known.terms) throw invalid('definition', 'must be a job, or the name of one')
     const { value, length } = asJson(input, field)
     check(known.input, value, field)
     checkLength(length, field)
     if (known.terms.pool !== undefined) {
-      pools ??= watchPools(records)
-      const issue = needIssue(await pools, known.terms)
+      const issue = needIssue(await insist(knownPools, signal), known.terms)
       if (issue) throw invalid('needs', issue)
     }
     return { job: known.name, input: { value: value ?? null }, terms: known.terms }
   }
-  return { prepare, stop: () => void pools?.then((watched) => watched.stop()) }
+  return {
+    prepare,
+    stop() {
+      stopped = true
+      void pools?.then((watched) => watched.stop()).catch(() => {})
+    },
+  }
+}
+
+/** Nothing was sent yet: what the caller has waited for is what could not be read. */
+function unlessAborted<T>(ask: () => Promise<T>, signal?: AbortSignal): Promise<T> {
+  if (!signal) return ask()
+  return new Promise((resolve, reject) => {
+    const giveUp = () =>
+      reject(
+        new UnavailableError('What is published could not be read before the signal aborted. Nothing was sent.', { cause: signal.reason }),
+      )
+    if (signal.aborted) return giveUp()
+    signal.addEventListener('abort', giveUp, { once: true })
+    const over = () => signal.removeEventListener('abort', giveUp)
+    ask().then(resolve, reject).finally(over)
+  })
 }
 
 /** The value of a callback, or an output by hand: its schema is checked where its job is known. */
@@ -83,7 +129,7 @@ export function deadlineOf(given: Date | Duration | undefined, now: number): num
 }
 
 export function checkTime(at: Date | string | number, field = 'startAt'): number {
-  const time = new Date(at).getTime()
+  const time = at instanceof Date || typeof at === 'string' || typeof at === 'number' ? new Date(at).getTime() : Number.NaN
   if (Number.isFinite(time)) return time
-  throw invalid(field, `${JSON.stringify(at)} is not a time. Use a Date, or ISO 8601 with an offset.`)
+  throw invalid(field, `${quoted(at)} is not a time. Use a Date, or ISO 8601 with an offset.`)
 }

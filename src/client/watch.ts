@@ -1,6 +1,7 @@
 import { type Address, isAddress } from '../address.ts'
 import { type Clock, sleep } from '../clock.ts'
-import { invalid, NotFoundError, type StellwerkError } from '../errors.ts'
+import { invalid, NotFoundError, quoted, type StellwerkError } from '../errors.ts'
+import { optionsOf } from '../fields.ts'
 import type { Change, Changes } from '../host/changes.ts'
 import type { News } from './news.ts'
 
@@ -64,9 +65,10 @@ export function watching(parts: { clock: Clock; ask: Ask; news: News; closed(): 
     }
   }
 
-  return (address, { from = 0, signal } = {}) => {
+  return (address, options) => {
+    const { from = 0, signal } = optionsOf(options, ['from', 'signal'])
     if (!Number.isSafeInteger(from) || from < 0) throw invalid('from', 'must be a version: a whole number, 0 or more')
-    if (!isAddress(address)) throw invalid('address', `${JSON.stringify(address)} is not an address: type:id, such as group:a1`)
+    if (!isAddress(address)) throw invalid('address', `${quoted(address)} is not an address: type:id, such as group:a1`)
     return changes(address, from, signal)
   }
 }

@@ -4,7 +4,7 @@ import type { ChainContext } from '../../actors/chain.ts'
 import { capacityOf, type GateContext, type Needs, usedOf, waitingAt } from '../../actors/gate.ts'
 import type { GroupContext } from '../../actors/group.ts'
 import { cameOf, type JobContext, roundsOf } from '../../actors/job.ts'
-import { type Address, idOf } from '../address.ts'
+import { type Address, checkAddress, idOf } from '../address.ts'
 import type { Bus } from '../bus/port.ts'
 import type { Clock } from '../clock.ts'
 import { check } from '../definition.ts'
@@ -74,6 +74,13 @@ const findQuery = z.strictObject({
   stuck: z.boolean().optional(),
 })
 
+/** Anybody may ask over NATS. */
+const requested = z.looseObject({
+  after: z.string().optional(),
+  limit: z.int().min(1).optional(),
+  inc: z.string().optional(),
+})
+
 type Request = { address: Address; query?: Find; after?: string; limit?: number; from?: number; inc?: string }
 
 interface Parts {
@@ -94,7 +101,7 @@ const pagesAtOnce = 8
  */
 export function serveApi({ bus, store, clock, actors, more = {} }: Parts) {
   async function load({ address }: Request): Promise<ActorDocument> {
-    const [doc] = await store.load([address])
+    const [doc] = await store.load([checkAddress(address)])
     if (!doc) throw new NotFoundError(`${address} does not exist`)
     return doc
   }
@@ -134,7 +141,7 @@ export function serveApi({ bus, store, clock, actors, more = {} }: Parts) {
   const serving = Object.entries(verbs).flatMap(([verb, answer]) => {
     const reply = async (request: unknown): Promise<Reply> => {
       try {
-        return { ok: true, ...(await whileReached(answer(request as Request))) }
+        return { ok: true, ...(await whileReached(answer(check(requested, request ?? {}, 'request') as Request))) }
       } catch (error) {
         const code = isStellwerkError(error) ? error.code : 'UNAVAILABLE'
         return { ok: false, error: { code, message: error instanceof Error ? error.message : String(error) } }

@@ -5,7 +5,7 @@ import { preparation } from '../client/prepare.ts'
 import { errorOf } from '../client/questions.ts'
 import type { Clock } from '../clock.ts'
 import { isName, type WithInput } from '../definition.ts'
-import { invalid } from '../errors.ts'
+import { invalid, quoted } from '../errors.ts'
 import { createSender } from '../sender.ts'
 
 export type Run = Pick<Grant, 'address' | 'dispatch' | 'worker'>
@@ -19,14 +19,11 @@ export interface Children {
 
 export function createChildren({ bus, clock, name }: { bus: Bus; clock: Clock; name: string }): Children {
   const sender = createSender(bus, clock, name)
-  const preparing = preparation(bus.records)
+  const preparing = preparation(bus.records, clock)
   return {
     async submit({ address, dispatch, worker }, definition, input, key) {
       if (!isName(key) || /^(output|onEnd-\d+)$/.test(key))
-        throw invalid(
-          'key',
-          `${JSON.stringify(key)} is not a key. Use letters, digits, "_" and "-", 100 at most; "output" and "onEnd-…" are taken`,
-        )
+        throw invalid('key', `${quoted(key)} is not a key. Use letters, digits, "_" and "-", 100 at most; "output" and "onEnd-…" are taken`)
       const prepared = await preparing.prepare(definition, input, 'input')
       const { error } = await sender.send(address, { type: 'child', dispatch, worker, key, ...prepared }, 'committed')
       if (error) throw errorOf(error)

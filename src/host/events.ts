@@ -1,3 +1,5 @@
+import { refuse } from '../errors.ts'
+import { checkChoice } from '../fields.ts'
 import type { StateChange } from './feed.ts'
 
 /** What a host tells of itself: what its turns have committed. */
@@ -28,6 +30,8 @@ export function createHostEvents(log: (message: string) => void): { on: OnHostEv
 
   return {
     on(event, listener) {
+      checkChoice(event, Object.keys(listeners), 'event')
+      if (typeof listener !== 'function') refuse('listener', 'must be a function')
       // One listener given twice is called twice, and each taken back by itself.
       const own: typeof listener = (told) => listener(told)
       listeners[event].add(own)

@@ -11,6 +11,7 @@ import { type Clock, systemClock } from '../clock.ts'
 import type { Handler } from '../definition.ts'
 import { type Duration, ms } from '../duration.ts'
 import { refuse, StellwerkError } from '../errors.ts'
+import { checkFields, optionsOf } from '../fields.ts'
 import { publishCapacity } from '../pools.ts'
 import type { ScheduleOptions } from '../schedule.ts'
 import type { World } from '../world.ts'
@@ -83,10 +84,14 @@ const rhythm = { beat: 1200, ttl: 2500, lease: 2000, runBeat: 500 }
 
 /** A running host. Disposal stops it. */
 export async function createHost(options: HostOptions): Promise<Host> {
+  checkFields(options, hostFields, '', 'host')
   const { on, chains = [], pools = {}, slots = 10, clock = systemClock, log = (message) => console.error(message) } = options
+  if (typeof on?.connect !== 'function') refuse('on', "must say where: embedded('.stellwerk') or cluster({ nats, mongo })")
   checkChains(chains)
+  checkHandlers(options.handlers ?? [])
   const handlers = [...(options.handlers ?? []), ...chains.flatMap((chain) => makersOf(chain, () => client))]
-  checkHandlers(handlers, slots)
+  checkNames(handlers)
+  if (!Number.isInteger(slots) || slots < 1) refuse('slots', 'must be a whole number, 1 or more')
   const kept = retentionOf(options.retention)
   const name = `${options.name ?? 'host'}-${randomBytes(6).toString('hex')}`
   const { bus, store, heart, inProcess, close } = await on.connect({ name, clock, log })
@@ -216,8 +221,9 @@ export async function createHost(options: HostOptions): Promise<Host> {
     get partitions() {
       return ownership.owned
     },
-    stop: async ({ grace } = {}) => stopOnce(grace),
-    stopOn(signals = ['SIGTERM', 'SIGINT'], { grace = 60_000 } = {}) {
+    stop: async (options) => stopOnce(optionsOf(options, ['grace']).grace),
+    stopOn(signals = ['SIGTERM', 'SIGINT'], options) {
+      const { grace = 60_000 } = optionsOf(options, ['grace'])
       ms(grace, 'grace')
       forgetSignals()
       forgetSignals = stopOnSignals(signals, () => stopOnce(grace))
@@ -233,8 +239,15 @@ function checkChains(chains: readonly ChainDefinition[]): void {
   for (const [i, chain] of chains.entries()) if (!chain?.makers) refuse(`chains.${i}`, 'is no chain. Make it with defineChain.')
 }
 
-function checkHandlers(handlers: readonly Handler[], slots: number): void {
-  if (!Number.isInteger(slots) || slots < 1) refuse('slots', 'must be a whole number, 1 or more')
+const hostFields = ['on', 'handlers', 'pools', 'retention', 'chains', 'schedules', 'slots', 'name', 'clock', 'log']
+
+function checkHandlers(handlers: readonly Handler[]): void {
+  if (!Array.isArray(handlers)) refuse('handlers', 'must be an array of handlers')
+  for (const [i, handler] of handlers.entries())
+    if (!handler?.definition || typeof handler.handle !== 'function') refuse(`handlers.${i}`, 'is no handler. Make it with job.handler(…).')
+}
+
+function checkNames(handlers: readonly Handler[]): void {
   const names = new Set<string>()
   for (const { definition, isolated } of handlers) {
     if (names.has(definition.name)) throw new StellwerkError('CONFLICT', `handlers: there are two for "${definition.name}"`)

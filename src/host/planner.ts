@@ -1,5 +1,6 @@
 import { graphIssue, graphOf, inWords } from '../../actors/plan/graph.ts'
-import { pack, unpack } from '../../actors/plan/packed.ts'
+import { pack } from '../../actors/plan/packed.ts'
+import type { Plan } from '../../actors/plan/state.ts'
 import { partitionOf } from '../address.ts'
 import { addDays, type DateText, dateAt, startOfDate } from '../calendar/dates.ts'
 import { resolvePlan } from '../plan/resolve.ts'
@@ -41,10 +42,10 @@ export function createPlanner(partition: Partition) {
   function make(chains: readonly ChainTerms[], zone: string, date: DateText): void {
     const to = planAddress(zone, date)
     try {
-      const event = makePlan(chains, zone, date)
-      const issue = graphIssue(graphOf(Object.values(unpack(event.code).runs)))
+      const plan = resolvePlan(chains, zone, date)
+      const issue = graphIssue(graphOf(Object.values(plan.runs)))
       if (issue) partition.warn(`${to} cannot be made of what hosts have published: ${inWords(issue)}`)
-      partition.push({ envelope: { to, event } })
+      partition.push({ envelope: { to, event: makeOf(plan, chains) } })
     } catch (error) {
       partition.warn(`${to} cannot be made here: ${(error as Error).message}`)
     }
@@ -98,8 +99,8 @@ export function createPlanner(partition: Partition) {
 }
 
 /** What code says of a date: the first makes the plan. */
-export const makePlan = (chains: readonly ChainTerms[], zone: string, date: DateText) => ({
+export const makeOf = (plan: Plan, chains: readonly ChainTerms[]) => ({
   type: 'make',
-  code: pack(resolvePlan(chains, zone, date)),
-  without: chains.filter(({ runs }) => !runs.some(({ calendar }) => calendar.timezone === zone)).map(({ name }) => name),
+  code: pack(plan),
+  without: chains.filter(({ runs }) => !runs.some(({ calendar }) => calendar.timezone === plan.zone)).map(({ name }) => name),
 })

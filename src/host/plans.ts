@@ -8,7 +8,7 @@ import type { Address } from '../address.ts'
 import { type DateText, dateAt, isDate } from '../calendar/dates.ts'
 import type { Clock } from '../clock.ts'
 import type { Envelope } from '../envelope.ts'
-import { invalid, NotFoundError } from '../errors.ts'
+import { invalid, NotFoundError, quoted } from '../errors.ts'
 import { addedRuns, resolvePlan } from '../plan/resolve.ts'
 import type { RunTerms } from '../plan/runs.ts'
 import { planAddress, zonesOf } from '../plan/zones.ts'
@@ -16,7 +16,7 @@ import type { Store } from '../store/port.ts'
 import { fitting } from './answer-size.ts'
 import type { Answer } from './command-api.ts'
 import type { Contracts } from './door.ts'
-import { makePlan } from './planner.ts'
+import { makeOf } from './planner.ts'
 
 /** Which plan is meant: without a zone, that of the only one in which there are chains. */
 export interface PlanAsked {
@@ -47,9 +47,9 @@ interface Parts {
 /** Questions about plans: any host answers, for any date. */
 export function planQuestions({ store, clock, contracts, send }: Parts) {
   function which({ date, zone: given }: PlanAsked): { zone: string; date: DateText; address: Address } {
-    if (!isDate(date)) throw invalid('date', `${JSON.stringify(date)} is not a date. Use one that there is, as '2026-12-25'.`)
+    if (!isDate(date)) throw invalid('date', `${quoted(date)} is not a date. Use one that there is, as '2026-12-25'.`)
     const zone = given ?? onlyZone()
-    if (typeof zone !== 'string' || !/^[A-Za-z0-9_/-]+$/.test(zone)) throw invalid('zone', `${JSON.stringify(zone)} is not a time zone`)
+    if (typeof zone !== 'string' || !/^[A-Za-z0-9_/-]+$/.test(zone)) throw invalid('zone', `${quoted(zone)} is not a time zone`)
     return { zone, date, address: planAddress(zone, date) }
   }
 
@@ -99,7 +99,7 @@ export function planQuestions({ store, clock, contracts, send }: Parts) {
       const { refused } = change ? step(plan, change, clock.now()) : {}
       const answer = refused
         ? { ok: false as const, error: refused }
-        : await send({ to: address, event: makePlan(contracts.chains.all, zone, date) })
+        : await send({ to: address, event: makeOf(plan, contracts.chains.all) })
       if (!answer.ok) throw Object.assign(new Error(answer.error.message), answer.error)
     }
     return { address, zone, date, change }

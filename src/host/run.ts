@@ -5,6 +5,7 @@ import type { Clock } from '../clock.ts'
 import { type Callbacks, type Context, check, checkInput, type Handler, type MemberResult } from '../definition.ts'
 import type { ActorDocument } from '../document.ts'
 import { type RetryAt, StellwerkError, TimeoutError } from '../errors.ts'
+import { checkFields } from '../fields.ts'
 import { deepest, isTooDeep } from '../nesting.ts'
 import { readPayload } from '../payload.ts'
 import type { Store } from '../store/port.ts'
@@ -161,7 +162,10 @@ function contextOf(parts: Parts, grant: Grant, signal: AbortSignal, isCurrent: (
     run: dispatch,
     signal,
     ...entry,
-    submit: (definition, input, { key }) => parts.children.submit(grant, definition as never, input, key),
+    async submit(definition, input, options) {
+      checkFields(options, ['key'], '', 'options')
+      return parts.children.submit(grant, definition as never, input, options.key)
+    },
     group: group && { ...group, members: () => membersOf(parts.store, group.id) },
     progress: reportProgress(parts.bus, parts.clock.now, grant, isCurrent),
   }

@@ -1,5 +1,5 @@
 import { constants } from 'node:os'
-import { refuse } from '../errors.ts'
+import { quoted, refuse } from '../errors.ts'
 
 /** Ends a host: true if all its handlers have ended in time. */
 type Stop = () => Promise<boolean>
@@ -15,7 +15,7 @@ let ending = false
 export function stopOnSignals(signals: readonly NodeJS.Signals[], stop: Stop): () => void {
   if (!Array.isArray(signals)) refuse('signals', "must be an array of names of signals: ['SIGTERM']")
   for (const [i, signal] of signals.entries())
-    if (!(signal in constants.signals)) refuse(`signals.${i}`, `${JSON.stringify(signal)} is no signal. Use a name such as 'SIGTERM'.`)
+    if (!(signal in constants.signals)) refuse(`signals.${i}`, `${quoted(signal)} is no signal. Use a name such as 'SIGTERM'.`)
   stops.add(stop)
   for (const signal of signals) {
     if (listened.has(signal)) continue

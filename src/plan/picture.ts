@@ -1,6 +1,6 @@
 import { inOrder } from '../../actors/plan/graph.ts'
 import type { PlanRow } from '../../actors/plan/show.ts'
-import { clockTime, instantOf } from '../calendar/dates.ts'
+import { addDays, clockTime, type DateText, instantOf } from '../calendar/dates.ts'
 import type { ShownPlan } from '../host/plans.ts'
 import { shown } from './table.ts'
 
@@ -84,7 +84,8 @@ function graphOf({ rows, zone, date }: ShownPlan): Drawn {
     return [
       `<g><title>${text(`${row.id}: ${row.words}`)}</title>`,
       `<rect x="${x}" y="${y}" width="${box.width}" height="${box.height}" rx="6" fill="${fill}" stroke="${edge}"${isOut(row) ? ' stroke-dasharray="4 3"' : ''}/>`,
-      `<text x="${x + 10}" y="${y + 17}">${text(short(nameOf(row), 17))}</text><text class="s" x="${x + 10}" y="${y + 31}">${text(short(when, 24))}</text></g>`,
+      `<text x="${x + 10}" y="${y + 17}"${fit(short(nameOf(row), 17), 12, box.width - 20)}>${text(short(nameOf(row), 17))}</text>`,
+      `<text class="s" x="${x + 10}" y="${y + 31}"${fit(when, 10, box.width - 20)}>${text(when)}</text></g>`,
     ].join('')
   })
   const most = Math.max(1, ...columns.map((all) => all.length))
@@ -99,22 +100,22 @@ const day = { left: 150, width: 720, row: 20 }
 
 /** Only what has a time: bars from start to end, marks for starts to come. */
 function timeline({ rows, zone, date, made }: ShownPlan, now = Date.now()): Drawn {
-  const timed = rows.filter((row) => !isOut(row) && (row.startedAt ?? row.startAt) !== undefined)
+  const timed = rows.filter((row) => row.startedAt !== undefined || (!isOut(row) && row.startAt !== undefined))
   const times = timed.flatMap(({ startedAt, startAt, endedAt }) => [startedAt, startAt, endedAt].filter((at) => at !== undefined))
   const first = instantOf(date, '00:00', zone)
   const last = Math.max(instantOf(date, '24:00', zone), ...times)
   const x = (at: number) => Math.round((day.left + ((Math.max(first, at) - first) / (last - first)) * day.width) * 10) / 10
   const bottom = 24 + timed.length * day.row
-  const hours = Array.from({ length: 13 }, (_, i) => first + ((last - first) / 12) * i)
-  const shapes = hours.map(
-    (at) =>
-      `<line x1="${x(at)}" x2="${x(at)}" y1="18" y2="${bottom}" stroke="#eef1f4"/><text class="s" x="${x(at)}" y="12" text-anchor="middle">${clockTime(at, zone, date).slice(0, 5)}</text>`,
+  const shapes = ticks(date, zone, last).map(
+    ({ at, label }) =>
+      `<line x1="${x(at)}" x2="${x(at)}" y1="18" y2="${bottom}" stroke="#eef1f4"/><text class="s" x="${x(at)}" y="12" text-anchor="middle">${label}</text>`,
   )
   for (const [i, row] of timed.entries()) {
     const y = 24 + i * day.row
     const [fill, edge] = colours[row.state]
     const { startedAt, startAt, endedAt } = row
-    shapes.push(`<text class="s" x="${day.left - 10}" y="${y + 11}" text-anchor="end">${text(short(nameOf(row), 20))}</text>`)
+    const name = short(nameOf(row), 20)
+    shapes.push(`<text class="s" x="${day.left - 10}" y="${y + 11}" text-anchor="end"${fit(name, 10, day.left - 20)}>${text(name)}</text>`)
     if (startedAt === undefined) shapes.push(`<path d="M${x(startAt!)} ${y + 2}l5 6l-5 6l-5 -6z" fill="${fill}" stroke="${edge}"/>`)
     else {
       const width = Math.max(3, x(endedAt ?? Math.max(now, startedAt)) - x(startedAt))
@@ -124,6 +125,27 @@ function timeline({ rows, zone, date, made }: ShownPlan, now = Date.now()): Draw
   if (made && now >= first && now <= last)
     shapes.push(`<line x1="${x(now)}" x2="${x(now)}" y1="16" y2="${bottom}" stroke="#c0392b" stroke-dasharray="3 3"/>`)
   return { width: day.left + day.width + 40, height: bottom + 16, shapes }
+}
+
+/** Whole hours as the clocks of the zone show them, a dozen about; those of the days after say by how many: `02:00 +1`. */
+function ticks(date: DateText, zone: string, until: number): { at: number; label: string }[] {
+  const hours = Math.ceil((until - instantOf(date, '00:00', zone)) / 3_600_000)
+  const step = [2, 3, 4, 6, 12].find((step) => hours / step < 13) ?? 24 * Math.ceil(hours / 24 / 13)
+  const all: { at: number; label: string }[] = []
+  for (let hour = 0; ; hour += step) {
+    const [after, time] = [Math.floor(hour / 24), `${String(hour % 24).padStart(2, '0')}:00`]
+    const at = instantOf(addDays(date, after), time, zone)
+    if (at > until) return all
+    // A time that the clocks skip is none.
+    if (clockTime(at, zone, addDays(date, after)) === time) all.push({ at, label: after ? `${time} +${after}` : time })
+  }
+}
+
+/** What may be wider than its room is drawn as wide as that: the fonts of the reader are not known. */
+function fit(label: string, size: number, room: number): string {
+  const wide = label.match(/[A-Z_mw]/g)?.length ?? 0
+  const width = size * (0.62 * label.length + 0.3 * wide)
+  return width > room ? ` textLength="${room}" lengthAdjust="spacingAndGlyphs"` : ''
 }
 
 const short = (name: string, most: number): string => (name.length > most ? `${name.slice(0, most - 1)}…` : name)

@@ -1,8 +1,8 @@
 import { type GraphIssue, graphIssue, graphOf, inWords } from '../../actors/plan/graph.ts'
 import { type Calendar, type CalendarTerms, calendarOf } from '../calendar/calendar.ts'
 import { isTime, type TimeText } from '../calendar/dates.ts'
-import { refuse } from '../errors.ts'
-import { checkFields } from '../fields.ts'
+import { quoted, refuse } from '../errors.ts'
+import { checkChoice, checkFields } from '../fields.ts'
 
 /** When a chain runs: on the dates of a calendar, after others, at a time. A chain has as many runs as it needs. */
 export interface RunOptions {
@@ -40,7 +40,7 @@ const isSegment = (name: unknown): name is string => typeof name === 'string' &&
 
 /** Throws a ValidationError that names the field. */
 export function chainTerms(name: string, runs: readonly RunOptions[]): ChainTerms {
-  if (!isSegment(name)) refuse('name', `${JSON.stringify(name)} is not a name of a chain. Use letters, digits, "_" and "-", 80 at most.`)
+  if (!isSegment(name)) refuse('name', `${quoted(name)} is not a name of a chain. Use letters, digits, "_" and "-", 80 at most.`)
   return { name, runs: runTermsOf(name, runs) }
 }
 
@@ -67,8 +67,7 @@ export function checked(chain: ChainTerms): ChainTerms {
   const names = new Set<string>()
   chain.runs.forEach(({ name, calendar, after, at, withoutPredecessorsAt, missed }, i) => {
     const field = `runs.${i}`
-    if (!isSegment(name))
-      refuse(`${field}.name`, `${JSON.stringify(name)} is not a name of a run. Use letters, digits, "_" and "-", 80 at most.`)
+    if (!isSegment(name)) refuse(`${field}.name`, `${quoted(name)} is not a name of a run. Use letters, digits, "_" and "-", 80 at most.`)
     if (names.has(name))
       refuse(`${field}.name`, `there is another run "${name}". Where there are several runs, each needs a name of its own.`)
     names.add(name)
@@ -81,8 +80,8 @@ export function checked(chain: ChainTerms): ChainTerms {
     for (const [j, other] of after.entries()) if (other === chain.name) refuse(`${field}.after.${j}`, 'a chain cannot come after itself')
     for (const [time, value] of Object.entries({ at, withoutPredecessorsAt }))
       if (value !== undefined && !isTime(value))
-        refuse(`${field}.${time}`, `${JSON.stringify(value)} is not a time. Use '19:30'; '25:30' is 01:30 on the day after.`)
-    if (missed !== 'run' && missed !== 'skip') refuse(`${field}.missed`, "must be 'run' or 'skip'")
+        refuse(`${field}.${time}`, `${quoted(value)} is not a time. Use '19:30'; '25:30' is 01:30 on the day after.`)
+    checkChoice(missed, ['run', 'skip'], `${field}.missed`)
   })
   return chain
 }

@@ -93,15 +93,15 @@ function chainInput(chain: KnownChain, input: unknown): Payload {
 }
 
 function scheduleSet(contracts: Contracts, command: Extract<Command, { type: 'set' }>): ActorEvent {
-  const { cron, timezone, every, from, on, job, chain: name, input, missed = 'run' } = command
+  const { cron, timezone, every, from, on, job, chain: name, input, missed } = command
   if ((job === undefined) === (name === undefined)) throw invalid('job', 'give one of job and chain')
-  const when = whenOf({ cron, timezone, every, from, on })
+  const when = whenOf({ cron, timezone, every, from, on, missed })
   const chain = name === undefined ? undefined : chainOf(contracts, 'chain', name)
   const work = chain ? { chain: chain.name } : jobTerms(contracts, '', { job: job! })
   // What an event brings is checked when it begins.
   const bare = input === undefined && on !== undefined
   const given = bare ? {} : { input: chain ? chainInput(chain, input) : jobOf(contracts, '', { job: job!, input }).input }
-  return { type: 'set', terms: fittingTerms({ when, starts: { ...work, ...given }, missed }) }
+  return { type: 'set', terms: fittingTerms({ when, starts: { ...work, ...given }, missed: missed ?? 'run' }) }
 }
 
 function chainAdded(contracts: Contracts, { to, chain, runs }: Extract<Command, { runs: unknown }>): ActorEvent {

@@ -1,0 +1,217 @@
+import { suite } from 'uvu'
+import * as assert from 'uvu/assert'
+import { z } from 'zod'
+import type { Bus } from '../src/bus/port.ts'
+import { cluster, connectClient } from '../src/cluster.ts'
+import { embedded } from '../src/embedded.ts'
+import { isStellwerkError, UnavailableError, ValidationError } from '../src/errors.ts'
+import { createHost, defineJob, type Host } from '../src/index.ts'
+import { refused } from './support/refused.ts'
+
+/** What is misspelt, or of another kind, is refused by name, and not passed over: `bad-input.int` has the values, this the options. */
+const test = suite('options that do not fit: E1 R7 [memory]')
+
+const job = defineJob({ name: 'fits', callbacks: { ok: z.boolean() } })
+const on = embedded(':memory:')
+let host: Host
+let bus: Bus
+let away = false
+let spoilt: string | undefined
+test.before(async () => {
+  host = await createHost({
+    on: {
+      async connect(options) {
+        const opened = await on.connect(options)
+        const { records } = opened.bus
+        bus = {
+          ...opened.bus,
+          records: {
+            ...records,
+            get: async (key) => {
+              if (away) throw new UnavailableError('NATS is silent.')
+              return records.get(key)
+            },
+          },
+          async publish(frames) {
+            if (spoilt && JSON.stringify(frames).includes(spoilt)) throw new ValidationError('spoilt: cannot be sent')
+            return opened.bus.publish(frames)
+          },
+        }
+        return { ...opened, bus }
+      },
+    },
+    handlers: [job.handler((input) => input)],
+  })
+})
+test.after(async () => void (await host.stop()))
+
+const odd = (value: unknown) => value as never
+const circle: Record<string, unknown> = {}
+circle.self = circle
+
+/** What each of these names as the field that is wrong. */
+const calls: Record<string, [field: string, call: () => unknown][]> = {
+  defineJob: [
+    ['retries', () => defineJob(odd({ name: 'x', retries: 3 }))],
+    ['retry.attempt', () => defineJob(odd({ name: 'x', retry: { attempt: 3 } }))],
+    ['retry', () => defineJob(odd({ name: 'x', retry: 3 }))],
+    ['job', () => defineJob(odd(undefined))],
+    ['name', () => defineJob(odd({ name: 1n }))],
+    ['input', () => defineJob(odd({ name: 'x', input: { type: 'string' } }))],
+    ['output', () => defineJob(odd({ name: 'x', output: null }))],
+    ['callbacks.ok', () => defineJob(odd({ name: 'x', callbacks: { ok: 'boolean' } }))],
+    ['onEnd', () => defineJob(odd({ name: 'x', onEnd: 'other' }))],
+    ['timeout', () => defineJob(odd({ name: 'x', timeout: 1n }))],
+    ['isolated', () => job.handler(odd('file:///x.js'), odd({ isolated: 'thread' }))],
+    ['options', () => job.handler(odd('file:///x.js'), odd(null))],
+  ],
+  createHost: [
+    ['host', () => createHost(odd(undefined))],
+    ['on', () => createHost(odd({}))],
+    ['on', () => createHost(odd({ on: '.stellwerk' }))],
+    ['slot', () => createHost(odd({ on, slot: 3 }))],
+    ['handlers.0', () => createHost(odd({ on, handlers: [job] }))],
+    ['handlers', () => createHost(odd({ on, handlers: job }))],
+    ['slots', () => createHost({ on, slots: 1.5 })],
+    ['event', () => host.on(odd('endd'), () => {})],
+    ['listener', () => host.on('ended', odd(undefined))],
+    ['grce', () => host.stop(odd({ grce: 1 }))],
+    ['options', () => host.stop(odd(1000))],
+  ],
+  worlds: [
+    ['folder', () => embedded(odd(undefined))],
+    ['partition', () => embedded(':memory:', odd({ partition: 1 }))],
+    ...[0, -1, 1.5, Number.NaN, 1e9, '4'].map((partitions): [string, () => unknown] => [
+      'partitions',
+      () => embedded(':memory:', odd({ partitions })),
+    ]),
+    ['partitions', () => embedded('.never', { partitions: 4 })],
+    ['cluster', () => cluster(odd(undefined))],
+    ['mongo', () => cluster(odd({ nats: 'nats://x' }))],
+    ['mongodb', () => cluster(odd({ nats: 'nats://x', mongodb: 'x' }))],
+    ['partitions', () => cluster({ nats: 'nats://x', mongo: 'mongodb://x', partitions: 1e9 })],
+    ['nats', () => connectClient(odd({}))],
+    ['client', () => connectClient(odd('nats://x'))],
+  ],
+  submit: [
+    ['definition', () => host.client.submit(odd(undefined), 1)],
+    ['definition', () => host.client.submit(odd({ name: 'x' }), 1)],
+    ['options', () => host.client.submit(job, 1, odd(null))],
+    ['options', () => host.client.submit(job, 1, odd('id'))],
+    ['prio', () => host.client.submit(job, 1, odd({ prio: 3 }))],
+    ['ack', () => host.client.submit(job, 1, odd({ ack: 'commited' }))],
+    ['signal', () => host.client.submit(job, 1, odd({ signal: {} }))],
+    ['id', () => host.client.submit(job, 1, { id: 'x/onEnd-1' })],
+    ['id', () => host.client.submit(job, 1, odd({ id: 1n }))],
+    ['startAt', () => host.client.submit(job, 1, odd({ startAt: null }))],
+    ['startAt', () => host.client.submit(job, 1, odd({ startAt: true }))],
+    ['after', () => host.client.submit(job, 1, odd({ after: new Set(['job:x']) }))],
+    ['after', () => host.client.submit(job, 1, odd({ after: 'job:x' }))],
+    ['after', () => host.client.submit(job, 1, odd({ after: {} }))],
+    ['after.0', () => host.client.submit(job, 1, odd({ after: [5] }))],
+    ['after.0', () => host.client.submit(job, 1, odd({ after: [null] }))],
+    ['when', () => host.client.submit(job, 1, odd({ when: 'all' }))],
+    ['inputs', () => host.client.submitMany(job, odd(undefined))],
+  ],
+  submitGroup: [
+    ['group', () => host.client.submitGroup(odd(undefined))],
+    ['members', () => host.client.submitGroup(odd({}))],
+    ['members', () => host.client.submitGroup(odd({ members: 'abc' }))],
+    ['members', () => host.client.submitGroup(odd({ members: [null] }))],
+    ['members.kee', () => host.client.submitGroup(odd({ members: [{ definition: job, input: 1, kee: 'a' }] }))],
+    ['output', () => host.client.submitGroup(odd({ members: [], output: null }))],
+    ['output.name', () => host.client.submitGroup({ members: [], output: odd(job) })],
+    ['outputs', () => host.client.submitGroup(odd({ members: [], outputs: 1 }))],
+    ['seal', () => host.client.submitGroup(odd({ members: [], seal: 'no' }))],
+    ['members', () => host.client.group('g').add(odd(5))],
+  ],
+  handles: [
+    ['options', () => host.client.job('a').cancel(odd('because'))],
+    ['reason', () => host.client.job('a').cancel(odd({ reason: 5 }))],
+    ['reason', () => host.client.job('a').done(1, { reason: 'x'.repeat(1001) })],
+    ['rounds', () => host.client.job('a').resume('ok' as never, odd(true), odd({ rounds: 1 }))],
+    ['update', () => host.client.job('a').update(odd(null))],
+    ['prio', () => host.client.job('a').update(odd({ prio: 1 }))],
+    ['startAt', () => host.client.job('a').update(odd({ startAt: null }))],
+    ['signal', () => host.client.job('a').result(odd({ signal: 5 }))],
+    ['timeout', () => host.client.job('a').result(odd({ timeout: 5 }))],
+    ['timeout', () => host.client.pool('a').drain(odd({ timeout: 5 }))],
+    ['form', () => host.client.watch('job:a', odd({ form: 5 }))],
+    ['inputs', () => host.client.deadLetters.redrive('job:x', odd({ inputs: 5 }))],
+    ['reason', () => host.client.deadLetters.drop('job:x', odd({ reason: 5 }))],
+    ['zones', () => host.client.plan('2026-12-01', odd({ zones: 'x' }))],
+    ['now', () => host.client.plan('2026-12-01').release('a', odd({ now: 'yes' }))],
+  ],
+}
+for (const [what, all] of Object.entries(calls))
+  test(`${what}: the field is named`, async () => {
+    for (const [field, call] of all) {
+      const error = await (async () => call())().then(
+        (answer) => answer,
+        (reason) => reason,
+      )
+      assert.ok(isStellwerkError(error, 'VALIDATION'), `${what}, ${field}: ${error}`)
+      assert.is((error as ValidationError).message.split(':')[0], field, `${error}`)
+      assert.is((error as ValidationError).issues[0]!.path.join('.'), field)
+    }
+    for await (const { id } of host.client.find({})) assert.unreachable(`${id} is there`)
+  })
+
+test('questions over NATS with a body that does not fit are answered as such', async () => {
+  const bodies: [verb: string, body: unknown][] = [
+    ['get', null],
+    ['get', 5],
+    ['get', { address: { $ne: 1 } }],
+    ['why', {}],
+    ['history', { address: 'job:a', after: { $gt: '' } }],
+    ['changes', { address: 5 }],
+    ['find', { limit: 'x' }],
+    ['find', { query: null }],
+    ['find', { query: { state: { $ne: 1 } } }],
+    ['find', { after: 5 }],
+    ['plan', null],
+    ['plan', { date: 5 }],
+    ['changePlan', null],
+    ['deadLetter', { letter: 5 }],
+    ['deadLetters', { query: 5 }],
+  ]
+  for (const [verb, body] of bodies) {
+    const answer = (await bus.request(`api.${verb}`, body, 5000)) as { error: { code: string; message: string } }
+    assert.is(answer.error?.code, 'VALIDATION', `${verb} ${JSON.stringify(body)}: ${JSON.stringify(answer)}`)
+  }
+})
+
+test('a submit by name waits while what is published cannot be read, as long as its signal lets it', async () => {
+  away = true
+  const waits = host.client.submit('fits', 1, { id: 'patient' })
+  await refused('UNAVAILABLE', /Nothing was sent/, () => host.client.submit('fits', 1, { id: 'late', signal: AbortSignal.timeout(50) }))
+  away = false
+  assert.is(await (await waits).result(), 1)
+})
+
+test('a command that can never be sent fails alone', async () => {
+  spoilt = 'spoilt'
+  const three = ['a', 'spoilt', 'b'].map((says) => host.client.submit(job, says, { id: `three/${says}` }))
+  const came = await Promise.allSettled(three.map(async (one) => (await one).result()))
+  assert.equal(
+    came.map((one) => (one.status === 'fulfilled' ? one.value : one.reason.message)),
+    ['a', 'spoilt: cannot be sent', 'b'],
+  )
+})
+
+test('a handler that asks for what does not fit fails by it, and the field is named', async () => {
+  const asks: [field: RegExp, ask: (ctx: never) => unknown][] = [
+    [/suspend: must be an object/, ((ctx: { suspend(): unknown }) => ctx.suspend()) as never],
+    [/suspend.untill?: /, ((ctx: { suspend(given: object): unknown }) => ctx.suspend({ untill: ['ok'] })) as never],
+    [/options: must be an object/, ((ctx: { submit(...given: unknown[]): unknown }) => ctx.submit(job, 1)) as never],
+    [/suspend.fallback: /, ((ctx: { suspend(given: object): unknown }) => ctx.suspend({ until: ['ok'], fallback: null })) as never],
+  ]
+  for (const [i, [field, ask]] of asks.entries()) {
+    const asking = defineJob({ name: 'asks', callbacks: { ok: z.boolean() } })
+    const other = await createHost({ on: embedded(':memory:'), handlers: [asking.handler((_, ctx) => ask(ctx as never) as never)] })
+    await refused('JOB_FAILED', field, async () => (await other.client.submit(asking, 1, { id: `asks-${i}` })).result())
+    await other.stop()
+  }
+})
+
+test.run()
