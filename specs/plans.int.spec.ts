@@ -141,8 +141,9 @@ rules('C4 what is no chain, no name and no list is refused by its field', async 
   for (const none of ['B', undefined, 5]) await refused('VALIDATION', /^after: must be an array/, () => plan.link!('E', none))
   for (const none of [5, null, {}]) await refused('VALIDATION', /^after.1: /, () => plan.link!('E', ['B', none]))
   for (const verb of ['remove', 'deactivate', 'restore', 'release', 'restart'])
-    for (const none of [undefined, null, 5, 'B C']) await refused('VALIDATION', /^target: /, () => plan[verb]!(none, null))
-  await day.plan.release('E', null as never)
+    for (const none of [undefined, null, 5, 'B C']) await refused('VALIDATION', /^target: /, () => plan[verb]!(none))
+  await refused('VALIDATION', /^options: must be an object/, () => day.plan.release('E', null as never))
+  await day.plan.release('E')
   await day.host.stop()
 })
 
