@@ -10,10 +10,10 @@ import { message } from './run.ts'
 const usage = `usage: tsx scripts/servers/cli.ts ensure             builds and caches what is missing, starts nothing
        tsx scripts/servers/cli.ts up [--dir DIR]     runs both until Ctrl-C; with DIR their data stays there`
 
-const { positionals, values } = parseArgs({ allowPositionals: true, options: { dir: { type: 'string' } } })
-
 try {
-  if (positionals[0] === 'ensure') await ensure()
+  const { positionals, values } = parseArgs({ allowPositionals: true, options: { dir: { type: 'string' }, help: { type: 'boolean' } } })
+  if (values.help) console.log(usage)
+  else if (positionals[0] === 'ensure') await ensure()
   else if (positionals[0] === 'up') await up(values.dir)
   else {
     console.error(usage)
