@@ -33,9 +33,9 @@ const skipped: string[] = []
 const failures: string[] = []
 const byBackend = new Map<string, number>()
 
-/** Pure specs, as many at once as there are processors; then what shares servers and waits for time, one by one. */
-const [pure, others] = [files.filter(isPure), files.filter((file) => !isPure(file))]
-await Promise.all(Array.from({ length: availableParallelism() }, () => tryAll(pure)))
+/** Pure specs, and those in virtual time, as many at once as there are processors; then what shares servers and waits for time, one by one. */
+const [timeless, others] = [files.filter(isTimeless), files.filter((file) => !isTimeless(file))]
+await Promise.all(Array.from({ length: availableParallelism() }, () => tryAll(timeless)))
 await tryAll(others)
 await servers?.stop()
 
@@ -70,6 +70,11 @@ async function tryOne(file: string): Promise<void> {
 
 function isPure(file: string): boolean {
   return file.endsWith('.unit.spec.ts')
+}
+
+/** The rules and the crashes of hosts in one process have a clock of their own. */
+function isTimeless(file: string): boolean {
+  return isPure(file) || /^specs\/(rules|chaos)\/[^/]+\.int\.spec\.ts$/.test(file)
 }
 
 function needServers(): boolean {
