@@ -13,6 +13,8 @@ const { values, positionals } = parseArgs({
   options: { 'no-servers': { type: 'boolean' }, kind: { type: 'string' } },
 })
 const ci = process.env.CI === 'true'
+/** What hangs must not take the whole run with it: no spec takes half as long. */
+const longest = 10 * 60_000
 
 const kinds = values.kind ? [values.kind] : ['unit', 'int', 'e2e']
 const files: string[] = []
@@ -101,7 +103,14 @@ function run(file: string): Promise<{ code: number; output: string }> {
     let output = ''
     child.stdout.on('data', (data) => (output += data))
     child.stderr.on('data', (data) => (output += data))
-    child.on('close', (code) => done({ code: code ?? 1, output }))
+    const hangs = setTimeout(() => {
+      output += `\n   FAIL   ${file}\n    has not ended in ${longest / 60_000} minutes\n`
+      child.kill('SIGKILL')
+    }, longest)
+    child.on('close', (code) => {
+      clearTimeout(hangs)
+      done({ code: code ?? 1, output })
+    })
   })
 }
 

@@ -53,6 +53,21 @@ test('a job: kept, then a tombstone that answers for its id, then nothing', asyn
   assert.equal(world.bus.deadLetters, [])
 })
 
+test('who asks late for the result of what is gone is told, and does not wait for it', async () => {
+  const world = virtualWorld()
+  await world.host({ retention })
+  const job = await world.client.submit(work, { ms: 100 }, { id: 'a' })
+  const group = await world.client.submitGroup({ id: 'g', members: [work.with({ ms: 100 }, { key: '1' })] })
+  await world.clock.advance(40 * unit)
+  assert.equal(await world.docs(), [])
+  assert.equal([await refused(job.result()), await refused(group.result())], ['NOT_FOUND', 'NOT_FOUND'])
+  // By its id alone it may be submitted yet.
+  const waits = world.client.job('a').result()
+  await world.client.submit(work, { ms: 200 }, { id: 'a' })
+  await world.clock.advance('1s')
+  assert.equal(await waits, { key: null })
+})
+
 test('a large output goes, and whoever asks for it is told', async () => {
   const world = virtualWorld()
   const text = 'x'.repeat(50_000)

@@ -174,7 +174,7 @@ export function createClient({ bus, clock, name, onClose }: ClientParts): Client
       ...order,
     }
     await command(addressOf('job', checkId(id, 'id')), event, ack, signal)
-    return job(id)
+    return job(id, { known: ack !== 'queued' })
   }
 
   async function submitMany(definition: WithInput['definition'], inputs: Iterable<unknown> | AsyncIterable<unknown>) {
@@ -222,7 +222,7 @@ export function createClient({ bus, clock, name, onClose }: ClientParts): Client
       sealBy: sealBy === undefined ? undefined : ms(sealBy, 'sealBy'),
     }
     await sendMembers(address, members, seal, (first) => ({ type: 'submit', options, members: first }))
-    return group(id)
+    return group(id, { known: true })
   }
 
   async function* find(query: Find): AsyncGenerator<View> {
@@ -238,8 +238,8 @@ export function createClient({ bus, clock, name, onClose }: ClientParts): Client
     submit: submit as Client['submit'],
     submitMany: submitMany as Client['submitMany'],
     submitGroup,
-    job,
-    group,
+    job: (id) => job(id),
+    group: (id) => group(id),
     actor: (address) => actor(checkAddress(address)),
     resume: async (as, name, value) => command(addressOf('correlation', checkId(as, 'as')), resumed(name, value)),
     chain: chainsOf({ records: bus.records, ends, command, actor }),

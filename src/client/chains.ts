@@ -10,7 +10,7 @@ import { invalid, JobCancelledError, JobFailedError, quoted } from '../errors.ts
 import { checkFields } from '../fields.ts'
 import type { View } from '../host/api.ts'
 import { randomId } from '../random-id.ts'
-import type { Ends, WaitOptions } from './ends.ts'
+import type { Ends, Known, WaitOptions } from './ends.ts'
 import type { ActorHandle } from './handles.ts'
 import { payloadOf } from './prepare.ts'
 
@@ -44,12 +44,12 @@ interface Parts {
 }
 
 export function chainsOf({ records, ends, command, actor }: Parts): ChainHandles {
-  function runOf(name: string, id: string): ChainRun {
+  function runOf(name: string, id: string, known?: Known): ChainRun {
     const address = addressOf('chain', `${name}/${id}`)
     return {
       ...actor(address),
       async result(options) {
-        const view = await ends.ended(address, options)
+        const view = await ends.ended(address, options, known)
         if (view.state === 'succeeded') return view
         if (view.state === 'cancelled') throw new JobCancelledError(`${address} was cancelled`)
         const failed = whatFailed(view.steps ?? {})
@@ -73,7 +73,7 @@ export function chainsOf({ records, ends, command, actor }: Parts): ChainHandles
         const checkInput = await inputCheck(records, chain)
         checkInput(payload.value)
         await command(to, { type: 'start', input: payload })
-        return runOf(name, id)
+        return runOf(name, id, { known: true })
       },
       run: (id) => runOf(name, id),
     }

@@ -10,11 +10,16 @@ export interface WaitOptions {
   signal?: AbortSignal
 }
 
+/** `known`: it was stored, as its sender was told. If it is not there it has ended, and been removed; else it may be submitted yet. */
+export interface Known {
+  known?: boolean
+}
+
 /** Waits for what has not ended, for as long as it takes. */
 export interface Ends {
-  ended(address: Address, options?: WaitOptions): Promise<View>
+  ended(address: Address, options?: WaitOptions, known?: Known): Promise<View>
   /** Waits until it is in a state that is looked for. */
-  reaches(address: Address, isIt: (seen: Seen) => boolean, options?: WaitOptions): Promise<View>
+  reaches(address: Address, isIt: (seen: Seen) => boolean, options?: WaitOptions, known?: Known): Promise<View>
   /** undefined: there is no such actor. While nobody can answer it goes on waiting. */
   viewIfAny(address: Address, signal?: AbortSignal): Promise<View | undefined>
 }
@@ -23,15 +28,18 @@ type Seen = { state: string; final: boolean }
 
 export function endsOf({ clock, ask, news, closed }: { clock: Clock; ask: Ask; news: News; closed(): boolean }): Ends {
   /** Asks once at the beginning, and when there is news of it. */
-  async function reaches(address: Address, isIt: (seen: Seen) => boolean, options?: WaitOptions): Promise<View> {
+  async function reaches(address: Address, isIt: (seen: Seen) => boolean, options?: WaitOptions, { known }: Known = {}): Promise<View> {
     const { signal } = optionsOf(options, ['signal'])
+    let wasThere = known
     const told = news.of(address, isIt)
     try {
       for (;;) {
         signal?.throwIfAborted()
         const view = await viewIfAny(address, signal)
         if (view && isIt(view)) return view
+        if (!view && wasThere) throw removed(address)
         if (!view) await mayCome(address, signal)
+        wasThere ||= view !== undefined
         await told.next(signal)
       }
     } finally {
@@ -62,8 +70,11 @@ export function endsOf({ clock, ask, news, closed }: { clock: Clock; ask: Ask; n
     }
   }
 
-  return { reaches, ended: (address, options) => reaches(address, ({ final }) => final, options), viewIfAny }
+  return { reaches, ended: (address, options, known) => reaches(address, ({ final }) => final, options, known), viewIfAny }
 }
+
+const removed = (address: Address) =>
+  new NotFoundError(`${address} does not exist any more: it has ended, and retention has removed it, with how it ended`)
 
 export const outputRemoved = (address: Address) => new NotFoundError(`${address} succeeded; its output was removed by retention`)
 

@@ -7,7 +7,7 @@ import type { ActorEvent } from '../envelope.ts'
 import { JobCancelledError, JobFailedError } from '../errors.ts'
 import { checkFields, checkReason, optionsOf } from '../fields.ts'
 import type { View } from '../host/api.ts'
-import { type Ends, outcome, outputRemoved, type WaitOptions } from './ends.ts'
+import { type Ends, type Known, outcome, outputRemoved, type WaitOptions } from './ends.ts'
 import type { GivenMembers, SendMembers } from './members.ts'
 import { type Prepare, payloadOf } from './prepare.ts'
 import type { Ask } from './questions.ts'
@@ -25,7 +25,7 @@ export interface ActorHandle {
 }
 
 export interface JobHandle<O = unknown, C extends Callbacks = Callbacks> extends ActorHandle {
-  /** The output; or throws JobFailedError, JobCancelledError. */
+  /** The output; or throws JobFailedError, JobCancelledError; NotFoundError if it was submitted, and retention has removed it since. */
   result(options?: WaitOptions): Promise<O>
   /**
    * An operator's retry of a job that ended without success, or is held. A member's is decided by its group: only a failed one, while
@@ -67,8 +67,8 @@ interface HistoryPart {
 
 export interface Handles {
   actor(address: Address): ActorHandle
-  job<O, C extends Callbacks = Callbacks>(id: string): JobHandle<O, C>
-  group<O>(id: string): GroupHandle<O>
+  job<O, C extends Callbacks = Callbacks>(id: string, known?: Known): JobHandle<O, C>
+  group<O>(id: string, known?: Known): GroupHandle<O>
 }
 
 export function handles(parts: {
@@ -106,11 +106,11 @@ export function handles(parts: {
     }
   }
 
-  function job<O, C extends Callbacks>(id: string): JobHandle<O, C> {
+  function job<O, C extends Callbacks>(id: string, known?: Known): JobHandle<O, C> {
     const address = addressOf('job', checkId(id, 'id'))
     return {
       ...handle(address),
-      result: async (options) => outcome(await ends.ended(address, options)) as O,
+      result: async (options) => outcome(await ends.ended(address, options, known)) as O,
       retry: () => command(address, { type: 'retry' }),
       async done(output, options) {
         const { reason } = optionsOf(options, ['reason'])
@@ -126,14 +126,14 @@ export function handles(parts: {
     }
   }
 
-  function group<O>(id: string): GroupHandle<O> {
+  function group<O>(id: string, known?: Known): GroupHandle<O> {
     const address = addressOf('group', checkId(id, 'id'))
     return {
       ...handle(address),
       add: (members) => sendMembers(address, members, false),
       seal: () => command(address, { type: 'seal' }),
       async result(options) {
-        const view = await ends.ended(address, options)
+        const view = await ends.ended(address, options, known)
         if (view.state === 'cancelled') throw new JobCancelledError(`${address} was cancelled`)
         if (view.outputRemoved && view.state === 'succeeded') throw outputRemoved(address)
         const output = await ends.viewIfAny(addressOf('job', `${id}/output`), options?.signal)

@@ -177,6 +177,13 @@ export const removal: readonly Mutation[] = [
     'body: envelope',
     './dead-letters.int: a large value stays',
   ),
+  off(
+    'E11 who asks late is told',
+    'src/client/ends.ts',
+    'if (!view && wasThere) throw removed(address)',
+    '',
+    './housekeeping.int: who asks late',
+  ),
   off('E11 letters go by age', letterBox, 'if (!isOld(at) && times', 'if (times', './letters.int: by age'),
   off('E11 letters go by count', letterBox, ' && times.size - gone.length <= limits.count', '', './letters.int: by count'),
   off(
