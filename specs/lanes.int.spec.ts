@@ -33,6 +33,42 @@ lanes('in order of submit, while other lanes and jobs without one run beside', a
   assert.equal(await world.problems(), [])
 })
 
+lanes('a later time for one that has failed an attempt keeps the place: it has not ended for good', async () => {
+  const world = virtualWorld()
+  await world.host({ pools: { printers: { slots: 4, printer: 2 } } })
+  const later = () => new Date(world.clock.now() + 60_000)
+  await world.client.submit(work, { fails: 1 }, { id: 'backoff', lane: 'a' })
+  await world.client.submit(work, {}, { id: 'next-a', lane: 'a' })
+  await world.client.submit(placed, { fails: 1 }, { id: 'queued', lane: 'b' })
+  await world.client.submit(work, {}, { id: 'next-b', lane: 'b' })
+  await world.until(
+    'both wait',
+    async () => (await stateOf(world, 'backoff')) === 'backoff' && (await stateOf(world, 'queued')) === 'backoff',
+  )
+  await world.client.job('backoff').update({ startAt: later() })
+  // Its next attempt waits for its pool when it is put off.
+  await world.client.pool('printers').pause()
+  await world.until('it waits for its pool', async () => (await stateOf(world, 'queued')) === 'waiting')
+  await world.client.job('queued').update({ startAt: later() })
+  assert.equal([await stateOf(world, 'backoff'), await stateOf(world, 'queued')], ['backoff', 'backoff'])
+  await world.client.pool('printers').resume()
+  await world.clock.advance('30s')
+  assert.equal([await places(world, 'lane:a'), await places(world, 'lane:b')], [['job:backoff'], ['job:queued']])
+  await world.until(
+    'all ended',
+    async () => (await stateOf(world, 'next-a')) === 'succeeded' && (await stateOf(world, 'next-b')) === 'succeeded',
+  )
+  for (const of of [
+    ['backoff', 'next-a'],
+    ['queued', 'next-b'],
+  ])
+    assert.equal(
+      orderOf(world).filter((id) => of.includes(id)),
+      [of[0], of[0], of[1]],
+    )
+  assert.equal(await world.problems(), [])
+})
+
 lanes('backoff, a loss and a hold keep the place; the end, whichever it is, frees it', async () => {
   const world = virtualWorld()
   const doomed = await world.host()

@@ -17,6 +17,8 @@ const gatesOf = ({ lane, terms: { pool } }: JobContext): Address[] => [
 const isPool = (gate: Address): boolean => gate.startsWith('pool:')
 const has = ({ places }: JobContext, gate: Address): boolean => !!places?.includes(gate)
 
+export const hasLane = (context: JobContext): boolean => context.lane !== undefined && has(context, `lane:${context.lane}`)
+
 const missing = (context: JobContext): Address | undefined => gatesOf(context).find((gate) => !has(context, gate))
 export const lacksPlace = ({ context }: Args): boolean => missing(context) !== undefined
 

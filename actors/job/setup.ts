@@ -14,7 +14,7 @@ import { afterLoss, type Grant, isCurrent, outcome } from './runs.ts'
 import { entered, isTaken, meets, refusalOf, resumed, suspended, suspends, suspendsAndMet, takenError, withValue } from './suspension.ts'
 import { backoff } from './terms.ts'
 import { isRemoved } from './tombstone.ts'
-import { changed, hasNewPriority, isTooEarly, isUnderWay, ofAnotherJob, startsLater, startsNow } from './update.ts'
+import { changed, hasNewPriority, isTooEarly, isUnderWay, keepsLane, ofAnotherJob, postponed, startsLater, startsNow } from './update.ts'
 
 const overdueAt = ({ overdueAt, terms: { deadline }, at }: Of<'submit'>): number | undefined =>
   overdueAt ?? (deadline === undefined ? undefined : at + deadline)
@@ -59,6 +59,7 @@ export const jobSetup = setup({
     ofAnotherJob,
     isUnderWay,
     startsLater,
+    keepsLane,
     startsNow,
     hasNewPriority,
     isTooEarly,
@@ -128,6 +129,7 @@ export const jobSetup = setup({
       return { member, group: group ?? context.group }
     }),
     change: assign(changed),
+    postpone: assign(postponed),
     ask: assign(ask),
     take: assign(take),
     told: assign(told),

@@ -1,5 +1,7 @@
 import type { JobContext } from './context.ts'
 import type { Args, Of } from './events.ts'
+import { leavesPool } from './outcomes.ts'
+import { hasLane } from './places.ts'
 import { roundsOf } from './suspension.ts'
 
 /**
@@ -27,6 +29,9 @@ export const isUnderWay = (args: Args) => {
 }
 
 export const startsLater = (args: Args) => (update(args).startAt ?? 0) > args.event.at
+/** What has had an attempt keeps its place in its lane until it has ended for good: that another time is later is a longer backoff. */
+export const keepsLane = (args: Args) => startsLater(args) && args.context.attempts.used > 0 && hasLane(args.context)
+export const postponed = (args: Args): Partial<JobContext> => ({ ...changed(args), retryAt: update(args).startAt })
 export const startsNow = (args: Args) => update(args).startAt !== undefined && !startsLater(args)
 export const hasNewPriority = (args: Args) => (update(args).priority ?? args.context.terms.priority) !== args.context.terms.priority
 /** Its time was changed while it waited for something else. */
@@ -47,6 +52,7 @@ export const refused = [
   { guard: 'isUnderWay', actions: { type: 'reject', params: underWay } },
 ] as const
 export const rescheduled = [
+  { guard: 'keepsLane', target: '#backoff', reenter: true, actions: ['postpone', ...leavesPool] },
   { guard: 'startsLater', target: '#planned', reenter: true, actions: 'change' },
   { guard: 'startsNow', target: '#ready', reenter: true, actions: 'change' },
 ] as const

@@ -271,4 +271,11 @@ export const waiting: readonly Mutation[] = [
     'else if (answer instanceof Error) throw answer',
     './too-large.int: a document that no store takes',
   ),
+  off(
+    'Q22 another time keeps the lane of what has failed an attempt',
+    'actors/job/update.ts',
+    'args.context.attempts.used > 0 && hasLane(args.context)',
+    'false',
+    './lanes.int: a later time for one that has failed',
+  ),
 ]
