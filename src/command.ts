@@ -55,7 +55,7 @@ const named = {
 }
 const key = z
   .string()
-  .regex(/^(?!output$)[A-Za-z0-9_-]+$/, { error: 'must be letters, digits, "_" and "-", and not "output"' })
+  .regex(/^(?!output$|onEnd-\d+$)[A-Za-z0-9_-]+$/, { error: 'must be letters, digits, "_" and "-", and not "output" or "onEnd-1"' })
   .max(maxIdLength)
   .describe('Identity of the member in its group: adding it twice is adding it once.')
 

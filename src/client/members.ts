@@ -1,5 +1,6 @@
 import type { Member } from '../../actors/members.ts'
 import { type Address, checkId, idOf } from '../address.ts'
+import { isReserved } from '../command.ts'
 import type { MemberOf } from '../definition.ts'
 import type { ActorEvent } from '../envelope.ts'
 import { IncompleteError, invalid } from '../errors.ts'
@@ -26,7 +27,8 @@ export function memberSending(prepare: Prepare, command: (to: Address, event: Ac
     const { definition, input, key } = member
     checkId(key, 'members.key')
     checkId(`${idOf(to)}/${key}`, `members.key: its address has the group's id in it`)
-    if (key === 'output' || key.includes('/')) throw invalid('members.key', `"${key}" cannot be a key: one segment, and not "output".`)
+    if (key.includes('/') || isReserved(`/${key}`))
+      throw invalid('members.key', `"${key}" cannot be a key: one segment, and neither "output" nor "onEnd-1".`)
     return { key, ...(await prepare(definition, input, `members.${key}`)) }
   }
 

@@ -128,8 +128,12 @@ export function deadlineOf(given: Date | Duration | undefined, now: number): num
   return now + ms(given, 'deadline')
 }
 
+/** Without an offset a time of day would be another in each host's zone. */
+const isoTime = /^\d{4}-\d\d-\d\d(T.*(Z|[+-]\d\d:?\d\d))?$/
+
 export function checkTime(at: Date | string | number, field = 'startAt'): number {
-  const time = at instanceof Date || typeof at === 'string' || typeof at === 'number' ? new Date(at).getTime() : Number.NaN
-  if (Number.isFinite(time)) return time
+  const isTime = typeof at === 'string' ? isoTime.test(at) : at instanceof Date || typeof at === 'number'
+  const time = isTime ? new Date(at).getTime() : Number.NaN
+  if (time >= 0) return time
   throw invalid(field, `${quoted(at)} is not a time. Use a Date, or ISO 8601 with an offset.`)
 }

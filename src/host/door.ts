@@ -135,7 +135,11 @@ export async function learnNames(contracts: Contracts, body: unknown): Promise<v
 /** A command that any program wrote, as the envelope that the client would have sent. */
 export function fromOutside(contracts: Contracts, root: string | undefined, body: unknown): Envelope {
   if (body === undefined) throw refusal('NOT_JSON', 'the message is not JSON')
-  if (Array.isArray(body)) throw refusal('VALIDATION', `${body.length} commands; one message may bring ${mostCommands}`)
+  if (Array.isArray(body)) {
+    const why =
+      body.length > mostCommands ? `${body.length} commands; one message may bring ${mostCommands}` : 'a command must be an object'
+    throw refusal('VALIDATION', why)
+  }
   const command = parseCommand(body)
   if (root !== undefined && rootOf(command.to) !== root)
     throw refusal(

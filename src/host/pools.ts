@@ -7,6 +7,7 @@ import { capacityIssue, needIssue, type PoolCapacities } from '../pools.ts'
 
 /** What a host declares must make sense, and the jobs that it has handlers for must have a pool that somebody declares. */
 export function checkPools(pools: Record<string, Needs>, handlers: readonly Handler[], known: Pick<PoolCapacities, 'of'>): void {
+  if (typeof pools !== 'object' || pools === null || Array.isArray(pools)) refuse('pools', 'must be an object of capacities, by pool')
   for (const [pool, capacity] of Object.entries(pools)) {
     const issue = isName(pool) ? capacityIssue(capacity) : { unit: '', message: 'its name must be letters, digits, "_" and "-"' }
     if (issue) refuse(['pools', pool, issue.unit].filter(Boolean).join('.'), issue.message)

@@ -29,7 +29,10 @@ export interface Retention {
 /** The options with their defaults; a ValidationError names the field that is wrong. */
 export function retentionOf(options: RetentionOptions = {}): Retention {
   checkFields(options, 'retention', Object.keys(fields))
-  for (const [of, names] of Object.entries(fields)) checkFields(options[of as keyof RetentionOptions] ?? {}, `retention.${of}`, names)
+  for (const [of, names] of Object.entries(fields)) {
+    const given = options[of as keyof RetentionOptions]
+    if (given !== undefined) checkFields(given, `retention.${of}`, names)
+  }
   const { finished, failed, histories, tombstones } = options
   return {
     finished: { age: age(finished?.age ?? '7d', 'finished'), count: count(finished?.count ?? 1_000_000, 'finished') },

@@ -15,7 +15,8 @@ let ending = false
 export function stopOnSignals(signals: readonly NodeJS.Signals[], stop: Stop): () => void {
   if (!Array.isArray(signals)) refuse('signals', "must be an array of names of signals: ['SIGTERM']")
   for (const [i, signal] of signals.entries())
-    if (!(signal in constants.signals)) refuse(`signals.${i}`, `${quoted(signal)} is no signal. Use a name such as 'SIGTERM'.`)
+    if (!(signal in constants.signals) || ['SIGKILL', 'SIGSTOP'].includes(signal))
+      refuse(`signals.${i}`, `${quoted(signal)} is no signal that a process can hear. Use a name such as 'SIGTERM'.`)
   stops.add(stop)
   for (const signal of signals) {
     if (listened.has(signal)) continue
