@@ -5,7 +5,7 @@ import type { Bus } from '../src/bus/port.ts'
 import { cluster, connectClient } from '../src/cluster.ts'
 import { embedded } from '../src/embedded.ts'
 import { isStellwerkError, UnavailableError, ValidationError } from '../src/errors.ts'
-import { createHost, defineJob, type Host } from '../src/index.ts'
+import { createHost, defineChain, defineJob, type Host, step } from '../src/index.ts'
 import { refused } from './support/refused.ts'
 
 /** What is misspelt, or of another kind, is refused by name, and not passed over: `bad-input.int` has the values, this the options. */
@@ -62,6 +62,7 @@ const calls: Record<string, [field: string, call: () => unknown][]> = {
     ['callbacks.ok', () => defineJob(odd({ name: 'x', callbacks: { ok: 'boolean' } }))],
     ['onEnd', () => defineJob(odd({ name: 'x', onEnd: 'other' }))],
     ['timeout', () => defineJob(odd({ name: 'x', timeout: 1n }))],
+    ['input', () => defineChain(odd({ name: 'x', input: {}, steps: { a: step(job.with(1)) } }))],
     ['isolated', () => job.handler(odd('file:///x.js'), odd({ isolated: 'thread' }))],
     ['options', () => job.handler(odd('file:///x.js'), odd(null))],
   ],
@@ -146,6 +147,8 @@ const calls: Record<string, [field: string, call: () => unknown][]> = {
     ['inputs', () => host.client.deadLetters.redrive('job:x', odd({ inputs: 5 }))],
     ['reason', () => host.client.deadLetters.drop('job:x', odd({ reason: 5 }))],
     ['zones', () => host.client.plan('2026-12-01', odd({ zones: 'x' }))],
+    ['event', () => host.client.raise(odd(undefined))],
+    ['event', () => host.client.raise('no body')],
     ['now', () => host.client.plan('2026-12-01').release('a', odd({ now: 'yes' }))],
   ],
 }

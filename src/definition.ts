@@ -160,7 +160,7 @@ export function defineJob<
 
 const jobFields = ['name', 'input', 'output', 'callbacks', 'retry', 'timeout', 'onEnd', 'deadline', 'priority', 'onLost', 'pool', 'needs']
 
-function checkSchema(schema: unknown, field: string): void {
+export function checkSchema(schema: unknown, field: string): void {
   if (schema !== undefined && typeof (schema as { safeParse?: unknown } | null)?.safeParse !== 'function')
     refuse(field, 'must be a schema of zod: z.object({ … })')
 }

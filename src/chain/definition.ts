@@ -3,7 +3,7 @@ import type { Steps, StepTerms } from '../../actors/chain/steps.ts'
 import { defaultTerms } from '../../actors/job.ts'
 import { graphIssue, inOrder, inWords } from '../../actors/plan/graph.ts'
 import { groupSubmit } from '../command.ts'
-import { check } from '../definition.ts'
+import { check, checkSchema } from '../definition.ts'
 import { refuse } from '../errors.ts'
 import { checkChoice, checkFields } from '../fields.ts'
 import { type ChainTerms, chainTerms, type RunOptions } from '../plan/runs.ts'
@@ -54,6 +54,7 @@ export function defineChain<S extends AnySteps, I extends z.ZodType = z.ZodUnkno
 ): ChainDefinition<z.input<I>> {
   checkFields(options, ['name', 'runs', 'input', 'steps'], '', 'chain')
   const { name, runs = [], input, steps: given } = options
+  checkSchema(input, 'input')
   const terms = chainTerms(name, runs)
   if (runs.length && input && !input.safeParse(undefined).success && !input.safeParse(null).success)
     refuse(

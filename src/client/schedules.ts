@@ -1,8 +1,9 @@
 import { type Address, addressOf } from '../address.ts'
 import type { Records } from '../bus/port.ts'
 import { raise as raiseCommand, scheduleId, trigger as triggerCommand } from '../command/schedules.ts'
-import { check } from '../definition.ts'
+import { check, isName } from '../definition.ts'
 import type { ActorEvent } from '../envelope.ts'
+import { quoted, refuse } from '../errors.ts'
 import { checkFields } from '../fields.ts'
 import { randomId } from '../random-id.ts'
 import { type ScheduleOptions, scheduleTerms } from '../schedule.ts'
@@ -60,6 +61,7 @@ export function schedulesOf({ records, prepare, command, actor }: Parts): Schedu
       }
     },
     async raise(event, data, options = {}) {
+      if (!isName(event)) refuse('event', `${quoted(event)} is not a name of an event. Use letters, digits, "_" and "-", 100 at most.`)
       checkFields(options, ['id'], 'options')
       const { id = randomId() } = options
       const to = addressOf('topic', event)
