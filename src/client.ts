@@ -21,7 +21,7 @@ import { type Callbacks, check, type JobDefinition, type WithInput } from './def
 import { type Duration, ms } from './duration.ts'
 import type { ActorEvent } from './envelope.ts'
 import { invalid } from './errors.ts'
-import { checkChoice, checkFields, optionsOf } from './fields.ts'
+import { checkChoice, checkFields, isIterable, optionsOf } from './fields.ts'
 import type { Find, View } from './host/api.ts'
 import type { StuckCount } from './host/stuck.ts'
 import { randomId } from './random-id.ts'
@@ -178,8 +178,7 @@ export function createClient({ bus, clock, name, onClose }: ClientParts): Client
   }
 
   async function submitMany(definition: WithInput['definition'], inputs: Iterable<unknown> | AsyncIterable<unknown>) {
-    const { [Symbol.iterator]: all, [Symbol.asyncIterator]: stream } = Object(inputs)
-    if (!all && !stream) throw invalid('inputs', 'must be an array, a generator or a stream of inputs')
+    if (!isIterable(inputs)) throw invalid('inputs', 'must be an array, a generator or a stream of inputs')
     const submits: Promise<JobHandle<never>>[] = []
     let open = 0
     let failed = false

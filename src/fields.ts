@@ -17,6 +17,12 @@ export function optionsOf<T extends object>(given: T | undefined, fields: readon
   return given
 }
 
+/** Can `for await` read it? */
+export function isIterable(given: unknown): boolean {
+  const { [Symbol.iterator]: all, [Symbol.asyncIterator]: stream } = Object(given)
+  return !!(all || stream)
+}
+
 /** One of these, or nothing. */
 export function checkChoice(given: unknown, choices: readonly unknown[], field: string): void {
   if (given === undefined || choices.includes(given)) return

@@ -47,6 +47,10 @@ export function fittingTerms(terms: ScheduleTerms): ScheduleTerms {
   return JSON.parse(text)
 }
 
+export function checkEvent(event: unknown, field: string): void {
+  if (!isName(event)) refuse(field, `${quoted(event)} is not a name of an event. Use letters, digits, "_" and "-", 100 at most.`)
+}
+
 /** When it starts, checked: it throws a ValidationError that names the field. */
 export function whenOf({ cron, timezone, every, from, on, missed }: Omit<ScheduleOptions, 'starts'>): ScheduleTerms['when'] {
   const given = Object.entries({ cron, every, on }).filter(([, value]) => value !== undefined)
@@ -55,7 +59,7 @@ export function whenOf({ cron, timezone, every, from, on, missed }: Omit<Schedul
   if (from !== undefined && every === undefined) refuse('from', 'is of an interval: give it with `every` only')
   if (on !== undefined) {
     if (missed !== undefined) refuse('missed', 'is of times: an event is never missed')
-    if (!isName(on)) refuse('on', `${quoted(on)} is not a name of an event. Use letters, digits, "_" and "-", 100 at most.`)
+    checkEvent(on, 'on')
     return { on }
   }
   const schedule = (cron === undefined ? { every, ...(from !== undefined && { from: timeOf(from) }) } : { cron, timezone }) as Schedule

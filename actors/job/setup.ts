@@ -16,7 +16,8 @@ import { backoff } from './terms.ts'
 import { isRemoved } from './tombstone.ts'
 import { changed, hasNewPriority, isTooEarly, isUnderWay, keepsLane, ofAnotherJob, postponed, startsLater, startsNow } from './update.ts'
 
-const overdueAt = ({ overdueAt, terms: { deadline }, at }: Of<'submit'>): number | undefined =>
+/** As it was submitted, or by its definition's deadline. */
+const latest = ({ overdueAt, terms: { deadline }, at }: Of<'submit'>): number | undefined =>
   overdueAt ?? (deadline === undefined ? undefined : at + deadline)
 
 /** What the chart of a job (job.ts) names: its guards, its delays, and what its actions change. */
@@ -32,7 +33,7 @@ export const jobSetup = setup({
   },
   guards: {
     isOverdue: ({ context, event }) => context.overdueAt !== undefined && context.overdueAt <= event.at,
-    isTooLate: ({ event }) => event.type === 'submit' && (overdueAt(event) ?? Number.POSITIVE_INFINITY) <= event.at,
+    isTooLate: ({ event }) => event.type === 'submit' && (latest(event) ?? Number.POSITIVE_INFINITY) <= event.at,
     waitsForTime: ({ event }) => event.type === 'submit' && event.startAt !== undefined && event.startAt > event.at,
     waitsForWindow: ({ event }) => event.type === 'submit' && !!event.window,
     sameContent: ({ context, event }) => event.type === 'submit' && context.content === contentOf(event.job, event.input),
@@ -105,21 +106,9 @@ export const jobSetup = setup({
     accept: assign(({ event }) => {
       const { self, job, input, terms, member, group, labels, startAt, lane, after, afterWhen, at } = event as Of<'submit'>
       const ordered = lane !== undefined || terms.pool !== undefined
+      const overdueAt = latest(event as Of<'submit'>)
       return {
-        ...{
-          self,
-          job,
-          input,
-          terms,
-          content: contentOf(job, input),
-          member,
-          group,
-          labels,
-          startAt,
-          overdueAt: overdueAt(event as Of<'submit'>),
-          lane,
-          afterWhen,
-        },
+        ...{ self, job, input, terms, content: contentOf(job, input), member, group, labels, startAt, overdueAt, lane, afterWhen },
         after: after && followed(after),
         submittedAt: ordered ? at : undefined,
       }

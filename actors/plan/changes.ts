@@ -60,7 +60,7 @@ const done = (plan: Plan, runs: readonly PlannedRun[] = [], decisions: readonly 
   decisions,
 })
 const refuse = (code: Refusal['code'], message: string): Changed => ({ refused: { code, message } })
-const refuseGraph = (issue: GraphIssue): Changed => refuse('VALIDATION', `after: ${inWords(issue).replace('there is', 'the plan has')}`)
+const refuseGraph = (issue: GraphIssue): Changed => refuse('VALIDATION', `after: ${inWords(issue, 'the plan has no such chain')}`)
 const isUnderWay = ({ instance }: PlannedRun): boolean => instance?.state === 'running' || instance?.state === 'cancelling'
 const name = ({ chain, run }: PlannedRun): string => (run === 'main' ? chain : keyOf(chain, run))
 

@@ -23,9 +23,10 @@ export function graphIssue(graph: Graph): GraphIssue | undefined {
   return path && { chain: path[0]!, code: 'CYCLE', path }
 }
 
-export function inWords(issue: GraphIssue): string {
+/** `none`: what there is of the name that nothing has. */
+export function inWords(issue: GraphIssue, none = 'there is no such chain'): string {
   if (issue.code === 'CYCLE') return `${issue.path.join(' after ')}: each of them would wait for the next, and none would ever start`
-  return `${issue.chain} is after ${JSON.stringify(issue.name)}, and there is no such chain.${issue.nearest === undefined ? '' : ` Is ${issue.nearest} meant?`}`
+  return `${issue.chain} is after ${JSON.stringify(issue.name)}, and ${none}.${issue.nearest === undefined ? '' : ` Is ${issue.nearest} meant?`}`
 }
 
 /** All chains, each behind those that it is after; `cycle`: the chains of a circle, the first one again at its end. */

@@ -76,7 +76,7 @@ function stepsOf(chain: string, given: AnySteps, makers: Map<string, Made>): Ste
     if (!/^[A-Za-z][A-Za-z0-9_-]{0,59}$/.test(name) || name === 'input')
       refuse(`steps.${name}`, 'is not a name of a step. Use letters, digits, "_" and "-", a letter first, 60 at most; "input" is taken.')
   const issue = graphIssue(graph)
-  if (issue) refuse(`steps.${issue.chain}.after`, inWords(issue).replace('chain', 'step'))
+  if (issue) refuse(`steps.${issue.chain}.after`, inWords(issue, 'there is no such step'))
   return Object.fromEntries(inOrder(graph).order.map((name) => [name, termsOf(chain, name, given[name]!, makers)]))
 }
 

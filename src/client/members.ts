@@ -4,7 +4,7 @@ import { isReserved } from '../command.ts'
 import type { MemberOf } from '../definition.ts'
 import type { ActorEvent } from '../envelope.ts'
 import { IncompleteError, invalid } from '../errors.ts'
-import { checkFields } from '../fields.ts'
+import { checkFields, isIterable } from '../fields.ts'
 import { weightOf } from '../payload.ts'
 import type { Prepare } from './prepare.ts'
 
@@ -34,8 +34,7 @@ export function memberSending(prepare: Prepare, command: (to: Address, event: Ac
 
   /** An array is checked as a whole before anything is sent; what comes from elsewhere piece by piece. */
   async function checked(to: Address, members: GivenMembers): Promise<Iterable<Member> | AsyncIterable<Member>> {
-    const { [Symbol.iterator]: all, [Symbol.asyncIterator]: stream } = Object(members)
-    if (typeof members !== 'object' || (!all && !stream))
+    if (typeof members !== 'object' || !isIterable(members))
       throw invalid('members', 'must be an array, a generator or a stream of job.with(input, { key })')
     if (Array.isArray(members)) return Promise.all((members as MemberOf[]).map((member) => memberOf(to, member)))
     return (async function* () {

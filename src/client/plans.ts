@@ -9,7 +9,6 @@ import { checkChoice, optionsOf } from '../fields.ts'
 import type { Asked, PlanAsked, ShownPlan } from '../host/plans.ts'
 import { type RunOptions, runTermsOf } from '../plan/runs.ts'
 import type { ActorHandle } from './handles.ts'
-
 import type { Ask } from './questions.ts'
 
 /**

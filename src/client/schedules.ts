@@ -1,12 +1,11 @@
 import { type Address, addressOf } from '../address.ts'
 import type { Records } from '../bus/port.ts'
 import { raise as raiseCommand, scheduleId, trigger as triggerCommand } from '../command/schedules.ts'
-import { check, isName } from '../definition.ts'
+import { check } from '../definition.ts'
 import type { ActorEvent } from '../envelope.ts'
-import { quoted, refuse } from '../errors.ts'
 import { checkFields } from '../fields.ts'
 import { randomId } from '../random-id.ts'
-import { type ScheduleOptions, scheduleTerms } from '../schedule.ts'
+import { checkEvent, type ScheduleOptions, scheduleTerms } from '../schedule.ts'
 import type { ActorHandle } from './handles.ts'
 import { type Prepare, payloadOf } from './prepare.ts'
 
@@ -61,7 +60,7 @@ export function schedulesOf({ records, prepare, command, actor }: Parts): Schedu
       }
     },
     async raise(event, data, options = {}) {
-      if (!isName(event)) refuse('event', `${quoted(event)} is not a name of an event. Use letters, digits, "_" and "-", 100 at most.`)
+      checkEvent(event, 'event')
       checkFields(options, ['id'], 'options')
       const { id = randomId() } = options
       const to = addressOf('topic', event)

@@ -10,8 +10,7 @@ export interface JobUpdate {
 }
 
 /** The command; `job`: name of the definition that it was submitted by. */
-export async function updateOf(prepare: Prepare, change: JobUpdate, job: string | undefined): Promise<ActorEvent> {
-  const { startAt, priority, input } = change
+export async function updateOf(prepare: Prepare, { startAt, priority, input }: JobUpdate, job: string | undefined): Promise<ActorEvent> {
   if (startAt === undefined && priority === undefined && input === undefined)
     throw invalid('update', 'nothing to update: give startAt, priority or input')
   return {

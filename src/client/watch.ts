@@ -4,7 +4,6 @@ import { invalid, NotFoundError, quoted, type StellwerkError } from '../errors.t
 import { optionsOf } from '../fields.ts'
 import type { Change, Changes } from '../host/changes.ts'
 import type { News } from './news.ts'
-
 import type { Ask } from './questions.ts'
 
 export interface WatchOptions {

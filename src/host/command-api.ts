@@ -4,7 +4,6 @@ import type { Clock } from '../clock.ts'
 import { commandTypes } from '../command.ts'
 import type { Envelope } from '../envelope.ts'
 import { invalid, isStellwerkError } from '../errors.ts'
-import { deepest, isTooDeep } from '../nesting.ts'
 import { type Contracts, fromOutside, learnNames } from './door.ts'
 import type { Refusal, Reply } from './replies.ts'
 
@@ -30,7 +29,6 @@ export function serveCommands({ bus, clock, contracts, name }: { bus: Bus; clock
 
   async function command(type: string, body: unknown): Promise<Answer> {
     if (typeof body !== 'object' || body === null || Array.isArray(body)) throw invalid('body', 'must be one command, as a JSON object')
-    if (isTooDeep(body)) throw invalid('body', `nested deeper than ${deepest} levels`)
     await learnNames(contracts, body)
     const { reply: _, ...given } = fromOutside(contracts, undefined, withType(type, body))
     // Who asks is told: nobody else need find a refusal among the dead letters.

@@ -61,7 +61,6 @@ export function openFrame(
   const bodies = Array.isArray(body) && (ours || body.length <= mostCommands) ? body : [body]
   bodies.forEach((one, place) => {
     try {
-      if (!ours && isTooDeep(one)) throw refusal('VALIDATION', `the command is nested deeper than ${deepest} levels`)
       const envelope = ours ? (one as Envelope) : fromOutside(here.contracts, root, one)
       if (partitionOf(rootOf(envelope.to), here.partitions) !== partition)
         throw refusal('ADDRESS', `${envelope.to} is not of this partition`)
@@ -140,6 +139,7 @@ export function fromOutside(contracts: Contracts, root: string | undefined, body
       body.length > mostCommands ? `${body.length} commands; one message may bring ${mostCommands}` : 'a command must be an object'
     throw refusal('VALIDATION', why)
   }
+  if (isTooDeep(body)) throw refusal('VALIDATION', `the command is nested deeper than ${deepest} levels`)
   const command = parseCommand(body)
   if (root !== undefined && rootOf(command.to) !== root)
     throw refusal(

@@ -5,7 +5,7 @@ import { type Clock, sleep } from '../clock.ts'
 import type { Envelope } from '../envelope.ts'
 import { isStellwerkError } from '../errors.ts'
 import type { Reply } from './replies.ts'
-import { errorOf } from './thrown.ts'
+import { asFailed, errorOf } from './thrown.ts'
 
 /** What came of a run. */
 export interface Ended {
@@ -129,9 +129,8 @@ export function createResults(parts: {
   /** What can never be sent would hold up all that wait behind it: its run has failed by it. */
   function fail(key: string, error: Error): void {
     const { envelope, partition } = kept.get(key)!
-    const { output, suspend, ...event } = envelope.event
     parts.warn(`What came of ${envelope.to} cannot be sent, and its run has failed: ${error.message}`)
-    keep(key, partition, { ...envelope, event: { ...event, outcome: 'fail', terminal: true, error: errorOf(error) } }, 0)
+    keep(key, partition, { ...envelope, event: asFailed(envelope.event, errorOf(error)) }, 0)
   }
 
   function keep(key: string, partition: number, envelope: Envelope, size: number): void {

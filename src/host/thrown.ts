@@ -1,4 +1,5 @@
 import type { JobError } from '../../actors/job.ts'
+import type { ActorEvent } from '../envelope.ts'
 import { StellwerkError } from '../errors.ts'
 
 /** A handler may throw anything, also what throws when it is looked at: whatever it is, the attempt has failed. */
@@ -23,6 +24,11 @@ export function errorOf(error: unknown): JobError {
     code: text(code, 200),
     stack: text(stack, 4000),
   }
+}
+
+/** The result of a run that has failed by what became of its result. */
+export function asFailed({ output, suspend, ...result }: ActorEvent, error: JobError): ActorEvent {
+  return { ...result, outcome: 'fail', terminal: true, error }
 }
 
 /** What a handler returned, as JSON. A function or a symbol is none, and would be lost without a word. */

@@ -79,12 +79,13 @@ function graphOf({ rows, zone, date }: ShownPlan): Drawn {
   const nodes = rows.map((row) => {
     const { x, y } = place.get(keyOf(row))!
     const [fill, edge] = colours[row.state]
+    const name = short(nameOf(row), 17)
     const at = row.endedAt ?? row.startedAt ?? row.startAt
     const when = isOut(row) || at === undefined ? row.state : `${row.state} ${clockTime(at, zone, date)}`
     return [
       `<g><title>${text(`${row.id}: ${row.words}`)}</title>`,
       `<rect x="${x}" y="${y}" width="${box.width}" height="${box.height}" rx="6" fill="${fill}" stroke="${edge}"${isOut(row) ? ' stroke-dasharray="4 3"' : ''}/>`,
-      `<text x="${x + 10}" y="${y + 17}"${fit(short(nameOf(row), 17), 12, box.width - 20)}>${text(short(nameOf(row), 17))}</text>`,
+      `<text x="${x + 10}" y="${y + 17}"${fit(name, 12, box.width - 20)}>${text(name)}</text>`,
       `<text class="s" x="${x + 10}" y="${y + 31}"${fit(when, 10, box.width - 20)}>${text(when)}</text></g>`,
     ].join('')
   })

@@ -215,7 +215,7 @@ export const chains: readonly Mutation[] = [
   off(
     'E1 what is nested too deep is not let in',
     'src/host/door.ts',
-    'if (!ours && isTooDeep(one)) throw',
+    'if (isTooDeep(body)) throw',
     'if (false) throw',
     './nesting.unit: a command that is nested too deep',
   ),

@@ -2,6 +2,7 @@ import { isAddress, typeOf } from '../../address.ts'
 import type { ValidationError } from '../../errors.ts'
 import type { Item } from '../intake.ts'
 import type { Partition } from '../partition.ts'
+import { asFailed } from '../thrown.ts'
 import { refusal, type Touched, type Turn } from './state.ts'
 
 /** An event for an actor that does not exist, and that does not create it. */
@@ -41,7 +42,7 @@ export function giveUpLargest(partition: Partition, turn: Turn, { items }: Touch
   partition.warn(`${error.message} The event "${type}" is kept as a dead letter.`)
   if (!largest.claim) bury(partition, turn, largest, { code: 'TOO_LARGE', message: error.message }, true)
   turn.homeless.push(...(largest.pages ?? []))
-  if (type === 'result' && outcome !== 'fail') return items.map((item) => (item === largest ? asFailed(item, error) : item))
+  if (type === 'result' && outcome !== 'fail') return items.map((item) => (item === largest ? failing(item, error) : item))
   turn.replies.push({ item: largest, outcome: refusal({ code: 'VALIDATION', message: error.message }) })
   if (largest.from) turn.delivered.push(largest.from)
   return items.filter((item) => item !== largest)
@@ -49,10 +50,9 @@ export function giveUpLargest(partition: Partition, turn: Turn, { items }: Touch
 
 const sizeOf = ({ timer, envelope }: Item): number => (timer ? 0 : JSON.stringify(envelope).length)
 
-function asFailed(item: Item, { name, message, code }: ValidationError): Item {
-  const { output, suspend, ...event } = item.envelope.event
-  const failed = { ...event, outcome: 'fail', terminal: true, error: { name, message, code } }
-  return { ...item, envelope: { ...item.envelope, event: failed }, pages: undefined }
+function failing(item: Item, { name, message, code }: ValidationError): Item {
+  const event = asFailed(item.envelope.event, { name, message, code })
+  return { ...item, envelope: { ...item.envelope, event }, pages: undefined }
 }
 
 /** The same for each repeat of what it is about. */
