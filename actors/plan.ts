@@ -3,7 +3,8 @@ import type { Address } from '../src/address.ts'
 import type { ActorEvent } from '../src/envelope.ts'
 import type { ActorType, Condition } from './actor.ts'
 import { unknownFor } from './followers.ts'
-import { type Change, factsOf } from './plan/changes.ts'
+import type { Change } from './plan/changes.ts'
+import { factsOf } from './plan/facts.ts'
 import { type Packed, pack, unpack } from './plan/packed.ts'
 import { show } from './plan/show.ts'
 import { instanceId, type Plan, planOf, type RunFacts, type RunKey } from './plan/state.ts'
@@ -52,7 +53,7 @@ function stepOf({ context, event }: Args): Next {
 }
 /** Planners look back a week: a plan that was gone by then would be made, and run, again. */
 const keptFor = 9 * 24 * 60 * 60 * 1000
-const emptyPlan = ({ zone, date }: Packed): Plan => planOf(zone, date, [])
+const emptyPlan = (of: Packed): Plan => planOf(of, [])
 interface Next extends ReturnType<typeof step> {
   packed: Packed
 }

@@ -8,6 +8,7 @@ import { planOf } from './state.ts'
 export interface Packed {
   zone: string
   date: string
+  from: number
   /** All times count from it. */
   base: number
   names: readonly string[]
@@ -24,7 +25,7 @@ type PackedRun = [
   instance: [state: number, rounds: number, startedAt: number | null, endedAt: number | null] | 0,
   rest?: Rest,
 ]
-interface Rest extends Pick<PlannedRun, 'out' | 'released' | 'linkedAt' | 'inCode'> {
+interface Rest extends Pick<PlannedRun, 'out' | 'released' | 'linkedAt' | 'leftAt' | 'inCode'> {
   /** Place of the reason among the names. */
   inactive?: number
   removed?: true
@@ -36,7 +37,7 @@ interface Rest extends Pick<PlannedRun, 'out' | 'released' | 'linkedAt' | 'inCod
 
 const states: readonly Instance['state'][] = ['running', 'cancelling', 'succeeded', 'failed', 'cancelled', 'skipped']
 
-export function pack({ zone, date, runs }: Plan): Packed {
+export function pack({ zone, date, from, runs }: Plan): Packed {
   const names = new Map<string, number>()
   const place = (name: string): number => {
     const known = names.get(name)
@@ -49,32 +50,33 @@ export function pack({ zone, date, runs }: Plan): Packed {
     (least, { at, withoutPredecessorsAt }) => Math.min(least, at ?? least, withoutPredecessorsAt ?? least),
     Date.parse(date),
   )
-  const from = (at: number | undefined) => (at === undefined ? null : at - base)
+  const since = (at: number | undefined) => (at === undefined ? null : at - base)
   const packed = all.map((run): PackedRun => {
     const { instance, rounds } = run
-    const begun = instance && ([states.indexOf(instance.state), rounds, from(instance.startedAt), from(instance.endedAt)] as const)
+    const begun = instance && ([states.indexOf(instance.state), rounds, since(instance.startedAt), since(instance.endedAt)] as const)
     const rest = restOf(run, place)
     const facts = [
       place(run.chain),
       place(run.run),
       run.after.map(place),
-      from(run.at),
-      from(run.withoutPredecessorsAt),
+      since(run.at),
+      since(run.withoutPredecessorsAt),
       run.missed === 'skip' ? 1 : 0,
     ] as const
     return [...facts, begun ? [...begun] : 0, ...(rest ? [rest] : [])] as PackedRun
   })
-  return { zone, date, base, names: [...names.keys()], runs: packed }
+  return { zone, date, from, base, names: [...names.keys()], runs: packed }
 }
 
 function restOf(
-  { out, released, linkedAt, inCode, inactive, instance, rounds }: PlannedRun,
+  { out, released, linkedAt, leftAt, inCode, inactive, instance, rounds }: PlannedRun,
   place: (name: string) => number,
 ): Rest | undefined {
   const rest: Rest = {
     ...(out && { out }),
     ...(released && { released }),
     ...(linkedAt !== undefined && { linkedAt }),
+    ...(leftAt !== undefined && { leftAt }),
     ...(inCode && { inCode }),
     ...(inactive !== undefined && { inactive: place(inactive) }),
     ...(instance?.removed && { removed: true as const }),
@@ -85,11 +87,10 @@ function restOf(
   return Object.keys(rest).length ? rest : undefined
 }
 
-export function unpack({ zone, date, base, names, runs }: Packed): Plan {
+export function unpack({ zone, date, from, base, names, runs }: Packed): Plan {
   const time = (at: number | null) => (at === null ? undefined : at + base)
   return planOf(
-    zone,
-    date,
+    { zone, date, from },
     runs.map(([chain, run, after, at, withoutPredecessorsAt, skip, begun, rest = {}]): PlannedRun => {
       const { inactive, removed, taken, late, rounds = 0, ...kept } = rest
       const facts: RunFacts = {

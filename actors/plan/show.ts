@@ -1,9 +1,9 @@
 import type { Address } from '../../src/address.ts'
 import { clockTime } from '../../src/calendar/dates.ts'
 import type { Condition } from '../actor.ts'
-import { factsOf } from './changes.ts'
+import { factsOf } from './facts.ts'
 import { type Standing, standings, startsAnew } from './standing.ts'
-import { instanceId, keyOf, type Plan, type PlannedRun, predecessors, type RunFacts, type RunKey, runsByChain } from './state.ts'
+import { instanceId, keyOf, type Plan, type PlannedRun, type RunFacts, type RunKey, runsByChain, runsOfAll } from './state.ts'
 
 /** A run of a chain in the plan of a date: as data, and in words. */
 export interface PlanRow {
@@ -38,7 +38,7 @@ export function show(plan: Plan, at: number): PlanRow[] {
   for (const [key, { state, waitsFor }] of all)
     if (state === 'failed' || state === 'cancelled' || waitsFor.some((on) => stuck.has(on))) stuck.add(key)
   return Object.entries(plan.runs).map(([key, run]) => {
-    const before = predecessors(runsOf, run).map((one) => one.run)
+    const before = runsOfAll(runsOf, run.after).map((one) => one.run)
     const here: Here = { plan, all, stuck, run, standing: all.get(key)!, before }
     const { state, counts, startAt } = here.standing
     // Of one that starts anew what was is over.
@@ -83,14 +83,13 @@ const clock = ({ plan }: Here, at: number): string => clockTime(at, plan.zone, p
 
 function whyOf(here: Here): Condition[] {
   const { plan, run, standing } = here
+  const cancelling = run.instance?.state === 'cancelling' ? '; its run was told to cancel' : ''
   switch (standing.state) {
     case 'inactive':
-      return [{ code: 'NOT_ACTIVE', message: `not in the plan of ${plan.date}: ${run.inactive}` }]
+      return [{ code: 'NOT_ACTIVE', message: `not in the plan of ${plan.date}: ${run.inactive}${cancelling}` }]
     case 'removed':
-    case 'deactivated': {
-      const cancelling = run.instance?.state === 'cancelling' ? '; its run was told to cancel' : ''
+    case 'deactivated':
       return [{ code: standing.state.toUpperCase(), message: `${standing.state} at ${clock(here, run.out!.since)}${cancelling}` }]
-    }
     case 'no-time':
       return [
         {
@@ -135,11 +134,15 @@ function startTime(here: Here): Condition {
   const { run, standing } = here
   const left = here.before.filter((other) => standingOf(here, other).counts)
   const because = run.released
-    ? `: released at ${clock(here, run.released.since)}`
+    ? `: ${releasedAt(here, run.released)}`
     : left.length
       ? `: ${left.map(nameOf).join(', ')} succeeded${leftOut(here)}`
       : leftOut(here)
   return { code: 'START_TIME', message: `starts at ${clock(here, standing.startAt!)}${because}`, until: standing.startAt }
+}
+
+function releasedAt(here: Here, { since }: NonNullable<PlannedRun['released']>): string {
+  return since === here.plan.from ? 'released for its date' : `released at ${clock(here, since)}`
 }
 
 /** Of what is not waited for, and why. */

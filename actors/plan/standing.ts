@@ -1,4 +1,4 @@
-import { type Plan, type PlannedRun, predecessors, type RunKey, runsByChain } from './state.ts'
+import { afterStill, type Plan, type PlannedRun, type RunKey, runsByChain, runsOfAll } from './state.ts'
 
 /** How a run stands at an instant: what the rules C1 to C11 say of it, and nothing that is not in the plan. */
 export interface Standing {
@@ -56,16 +56,17 @@ export function standings(plan: Plan, at: number): Standings {
 function allStandings(plan: Plan, at: number): Standings {
   const known = new Map<RunKey, Standing>()
   const runsOf = runsByChain(plan)
+  const before = (run: PlannedRun) => runsOfAll(runsOf, afterStill(run))
   const count = Object.keys(plan.runs).length
   for (const [key, run] of Object.entries(plan.runs)) {
     if (known.has(key)) continue
-    const path = [{ key, run, before: predecessors(runsOf, run), next: 0 }]
+    const path = [{ key, run, before: before(run), next: 0 }]
     while (path.length) {
       if (path.length > count) throw new Error('the chains of this plan form a circle')
       const here = path.at(-1)!
       while (here.next < here.before.length && known.has(here.before[here.next]!.key)) here.next++
       const first = here.before[here.next]
-      if (first) path.push({ ...first, before: predecessors(runsOf, first.run), next: 0 })
+      if (first) path.push({ ...first, before: before(first.run), next: 0 })
       else {
         const before = here.before.map((one) => ({ key: one.key, standing: known.get(one.key)! }))
         known.set(here.key, standingOf(here.run, at, before))
@@ -85,8 +86,8 @@ const none: readonly RunKey[] = []
 const notIn = (state: Standing['state'], since: number): Standing => ({ state, counts: false, since, waitsFor: none })
 
 function standingOf(run: PlannedRun, at: number, predecessors: readonly Predecessor[]): Standing {
-  const { inactive, out, instance } = run
-  if (inactive !== undefined) return notIn('inactive', 0)
+  const { inactive, leftAt = 0, out, instance } = run
+  if (inactive !== undefined) return notIn('inactive', leftAt)
   if (out) return notIn(out.as, out.since)
   if (instance && !startsAnew(run)) return begun(instance)
 
@@ -103,12 +104,12 @@ function standingOf(run: PlannedRun, at: number, predecessors: readonly Predeces
 }
 
 /** It was cancelled because it was taken out of the plan, and is in it again. */
-export const startsAnew = ({ instance, out }: PlannedRun): boolean =>
-  !out && instance?.removed === true && (instance.state === 'cancelled' || instance.state === 'failed')
+export const startsAnew = ({ instance, out, inactive }: PlannedRun): boolean =>
+  !out && inactive === undefined && instance?.removed === true && (instance.state === 'cancelled' || instance.state === 'failed')
 
-function begun({ state, endedAt = 0 }: NonNullable<PlannedRun['instance']>): Standing {
-  // What was skipped is not run on this date: nobody waits for it.
-  return state === 'skipped' ? notIn(state, endedAt) : { state, counts: true, since: endedAt, waitsFor: none }
+function begun({ state, endedAt = 0, late = 0 }: NonNullable<PlannedRun['instance']>): Standing {
+  // What was skipped is not run on this date: nobody waits for it, from its own time on, for which nobody was up.
+  return state === 'skipped' ? notIn(state, endedAt - late) : { state, counts: true, since: endedAt, waitsFor: none }
 }
 
 interface Start {
@@ -126,6 +127,6 @@ function starting({ missed, rounds }: PlannedRun, at: number, { time = 0, allowe
   const start = { counts: true, since: 0, waitsFor: none, startAt, ...(startAt === time && time > 0 ? { timed: true as const } : {}) }
   if (startAt > at) return { state: 'waiting', ...start }
   if (start.timed && missed === 'skip' && rounds === 0 && at - startAt > inTime)
-    return { ...start, state: 'missed', counts: false, since: at }
+    return { ...start, state: 'missed', counts: false, since: startAt }
   return { state: 'due', ...start }
 }

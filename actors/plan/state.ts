@@ -4,6 +4,8 @@ import type { DateText } from '../../src/calendar/dates.ts'
 export interface Plan {
   readonly zone: string
   readonly date: DateText
+  /** When the date begins in the zone. */
+  readonly from: number
   /** By `<chain>/<run>`: all that are known in this zone, also those whose calendar is not active on this date. */
   readonly runs: Readonly<Record<RunKey, PlannedRun>>
 }
@@ -34,6 +36,8 @@ export interface PlannedRun extends RunFacts {
   readonly released?: { readonly since: number; readonly now?: true }
   /** When its `after` was changed while it was in the plan. */
   readonly linkedAt?: number
+  /** When a change made it inactive while it was in the plan. */
+  readonly leftAt?: number
   /** What code says of it, where that is something else; `none`: code does not know it. */
   readonly inCode?: RunFacts | 'none'
   /** Starts so far. */
@@ -55,6 +59,13 @@ export interface Instance {
 }
 
 export type Ending = 'succeeded' | 'failed' | 'cancelled'
+
+/** It has started, or was skipped, and was not taken out of the plan meanwhile. */
+export const hasBegun = ({ instance }: PlannedRun): boolean =>
+  instance !== undefined && (!instance.removed || instance.state === 'succeeded')
+
+/** Those that it comes after, as long as it may wait for them. */
+export const afterStill = (run: PlannedRun): readonly string[] => (run.out || run.released || hasBegun(run) ? [] : run.after)
 
 export const keyOf = (chain: string, run: string): RunKey => `${chain}/${run}`
 
@@ -79,8 +90,8 @@ export function runsByChain(plan: Plan): RunsOf {
   return chains
 }
 
-/** All runs of the chains that it is after. */
-export function predecessors(chains: RunsOf, { after }: PlannedRun): readonly { key: RunKey; run: PlannedRun }[] {
+/** All runs of these chains. */
+export function runsOfAll(chains: RunsOf, after: readonly string[]): readonly { key: RunKey; run: PlannedRun }[] {
   const found: { key: RunKey; run: PlannedRun }[] = []
   for (const chain of after) for (const one of chains.get(chain) ?? []) found.push(one)
   return found
@@ -92,4 +103,5 @@ export function withRuns(plan: Plan, runs: readonly PlannedRun[]): Plan {
 }
 
 /** The plan of a date on which nothing has happened yet. */
-export const planOf = (zone: string, date: DateText, runs: readonly PlannedRun[]): Plan => withRuns({ zone, date, runs: {} }, runs)
+export const planOf = (of: Pick<Plan, 'zone' | 'date' | 'from'>, runs: readonly PlannedRun[]): Plan =>
+  withRuns({ zone: of.zone, date: of.date, from: of.from, runs: {} }, runs)

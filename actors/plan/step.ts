@@ -1,4 +1,5 @@
-import { type Change, changed, type Refusal } from './changes.ts'
+import { type Change, changed } from './changes.ts'
+import type { Refusal } from './outcome.ts'
 import { inTime, standings } from './standing.ts'
 import { type Ending, type Plan, type PlannedRun, type RunKey, withRuns } from './state.ts'
 

@@ -225,7 +225,15 @@ plans('decides as the rules do, at random', () => {
       const state = pick(['succeeded', 'succeeded', 'failed'] as const)!
       const type = pick(['remove', 'deactivate', 'restore', 'release', 'restart'] as const)!
       const event: PlanEvent =
-        key && chance() < 0.5 ? { type: 'ended', key, round: plan.runs[key]!.rounds, state } : ({ type, target: pick(six)!.name } as Change)
+        key && chance() < 0.5
+          ? { type: 'ended', key, round: plan.runs[key]!.rounds, state }
+          : chance() < 0.3
+            ? {
+                type: 'add',
+                chain: 'B',
+                runs: [{ run: 'main', after: [], missed: 'run', ...(chance() < 0.5 && { inactive: 'not today' }) }],
+              }
+            : ({ type, target: pick(six)!.name } as Change)
       const before = rejections
       rules(event)
       assert.is(a.send({ ...event }, now) !== undefined, rejections > before)

@@ -2,7 +2,7 @@ import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import type { Change } from '../../actors/plan/changes.ts'
 import { show } from '../../actors/plan/show.ts'
-import { type Ending, keyOf, type Plan, type PlannedRun, planOf } from '../../actors/plan/state.ts'
+import { type Ending, hasBegun, keyOf, type Plan, type PlannedRun, planOf, type RunFacts } from '../../actors/plan/state.ts'
 import { isOver, nextAt, step } from '../../actors/plan/step.ts'
 import { seededRandom, seedOf } from '../support/random.ts'
 
@@ -12,26 +12,56 @@ type Chance = () => number
 
 function randomPlan(chance: Chance): Plan {
   const chains = 3 + Math.floor(chance() * 8)
-  const time = () => (chance() < 0.5 ? Math.ceil(chance() * 600) * minute : undefined)
   const runs: PlannedRun[] = []
   for (let i = 0; i < chains; i++)
     for (const run of chance() < 0.2 ? ['a', 'b'] : ['main'])
       runs.push({
         chain: `c${i}`,
         run,
-        after: Array.from({ length: i }, (_, j) => `c${j}`).filter(() => chance() < 2 / (i + 1)),
-        at: time(),
-        withoutPredecessorsAt: time(),
-        missed: chance() < 0.3 ? 'skip' : 'run',
-        ...(chance() < 0.2 ? { inactive: 'not today' } : {}),
+        ...randomFacts(
+          chance,
+          Array.from({ length: i }, (_, j) => `c${j}`).filter(() => chance() < 2 / (i + 1)),
+        ),
         rounds: 0,
       })
-  return planOf('Europe/Zurich', '2026-11-23', runs)
+  return planOf({ zone: 'Europe/Zurich', date: '2026-11-23', from: 0 }, runs)
+}
+
+function randomFacts(chance: Chance, after: readonly string[]): RunFacts {
+  const time = () => (chance() < 0.5 ? Math.ceil(chance() * 600) * minute : undefined)
+  return {
+    after,
+    at: time(),
+    withoutPredecessorsAt: time(),
+    missed: chance() < 0.3 ? 'skip' : 'run',
+    ...(chance() < 0.2 ? { inactive: 'not today' } : {}),
+  }
+}
+
+/** Any chains, in any direction: also what makes circles, or names what is not there. */
+function randomRuns(chance: Chance, chains: readonly string[]): ({ readonly run: string } & RunFacts)[] {
+  return ['main', 'a', 'b']
+    .filter(() => chance() < 0.5)
+    .map((run) => ({
+      run,
+      ...randomFacts(
+        chance,
+        chains.filter(() => chance() < 1.2 / chains.length),
+      ),
+    }))
 }
 
 function randomChange(chance: Chance, plan: Plan): Change {
   const names = Object.keys(plan.runs)
   const target = names[Math.floor(chance() * names.length)]!
+  const chains = [...new Set(Object.values(plan.runs).map(({ chain }) => chain)), 'new']
+  const what = chance()
+  if (what < 0.15) return { type: 'add', chain: chains[Math.floor(chance() * chains.length)]!, runs: randomRuns(chance, chains) }
+  if (what < 0.3)
+    return {
+      type: 'declare',
+      chains: Object.fromEntries(chains.filter(() => chance() < 0.4).map((chain) => [chain, randomRuns(chance, chains)])),
+    }
   const type = (['remove', 'deactivate', 'restore', 'release', 'restart', 'link', 'remove', 'restore'] as const)[Math.floor(chance() * 8)]!
   if (type !== 'link') return { type, target, ...(type === 'release' && chance() < 0.5 ? { now: true } : {}) }
   return { type, target, after: [...new Set(Object.values(plan.runs).map(({ chain }) => chain))].filter(() => chance() < 0.2) }
@@ -89,17 +119,19 @@ function live(seed: number, looks: boolean): Outcome {
       const { key } = decision
       log.push(`${decision.do} ${key} ${now / minute}`)
       if (decision.do === 'cancel') assert.ok(running.some((one) => one.key === key))
-      if (decision.do === 'skip') assert.is(plan.runs[key]!.missed, 'skip')
+      if (decision.do === 'skip') assert.is(made.plan.runs[key]!.missed, 'skip')
       if (decision.do !== 'start') continue
       assert.is(decision.round, (rounds.get(key) ?? 0) + 1, 'rounds are counted')
       rounds.set(key, decision.round)
       running.push({ key, round: decision.round, at: now + Math.ceil(chance() * 90) * minute })
     }
+    if (event.type === 'declare')
+      for (const [key, run] of Object.entries(plan.runs))
+        if (hasBegun(run)) assert.equal(made.plan.runs[key]?.instance, run.instance, `${key} stays what it is, whatever code says`)
     const starts = made.decisions.filter((one) => one.do === 'start')
     // What the event itself did, without what starts by it, is what the starts must hold against.
     const at = { ...made.plan, runs: { ...made.plan.runs } }
-    for (const { key } of starts)
-      at.runs[key] = { ...at.runs[key]!, instance: plan.runs[key]!.instance, released: releasedBy(event, key) ?? plan.runs[key]!.released }
+    for (const { key } of starts) at.runs[key] = { ...at.runs[key]!, ...asItWas(event, key) }
     for (const { key } of starts)
       if (!(event.type === 'restart' && named(key, event.target)))
         checkStart(at, key, now, (starts.find((one) => one.key === key) as { late?: number }).late)
@@ -107,8 +139,15 @@ function live(seed: number, looks: boolean): Outcome {
     assert.equal(step(plan, { type: 'time' }, now).decisions, [], 'all that is due has started')
   }
   const named = (key: string, target: string) => key === target || key.startsWith(`${target}/`)
-  const releasedBy = (event: Parameters<typeof step>[1], key: string) =>
-    event.type === 'release' && named(key, event.target) ? { since: now, ...(event.now ? { now: true as const } : {}) } : undefined
+  /** Before it started by this event. */
+  function asItWas(event: Parameters<typeof step>[1], key: string): Pick<PlannedRun, 'instance' | 'released'> {
+    const { instance, released } = plan.runs[key] ?? {}
+    const target = 'target' in event ? event.target : event.type === 'add' ? event.chain : '-'
+    if (!named(key, target)) return { instance, released }
+    const begun = instance?.state === 'skipped' && event.type !== 'link' ? undefined : instance
+    if (event.type === 'release') return { instance: begun, released: { since: now, ...(event.now ? { now: true as const } : {}) } }
+    return { instance: begun, released: event.type === 'link' || event.type === 'add' ? undefined : released }
+  }
 
   go({ type: 'time' })
   for (let i = 0; i < 120; i++) {
@@ -158,7 +197,8 @@ random('every start is as the rules say, and what never ends waits for one that 
           `seed ${seed + i}: ${chain}/${run} waits for ever and is not said to be stuck`,
         )
     const open = Object.values(plan.runs).some(
-      ({ instance, out }) => ['failed', 'cancelled'].includes(instance?.state ?? '') && !instance!.removed && !out,
+      ({ instance, out, inactive }) =>
+        ['failed', 'cancelled'].includes(instance?.state ?? '') && !instance!.removed && !out && inactive === undefined,
     )
     assert.is(isOver(plan, 1e12), !open, `seed ${seed + i}`)
   }

@@ -1,5 +1,8 @@
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
+import type { Change } from '../../actors/plan/changes.ts'
+import { show } from '../../actors/plan/show.ts'
+import { nextAt, step } from '../../actors/plan/step.ts'
 import { defineCalendar } from '../../src/calendar/calendar.ts'
 import { resolvePlan } from '../../src/plan/resolve.ts'
 import { chainTerms, checkChains } from '../../src/plan/runs.ts'
@@ -315,15 +318,18 @@ C4('other code: it counts for what has not started, what was changed by hand sta
   d.change({ type: 'link', target: 'E', after: [] })
   d.change({ type: 'add', chain: 'B2', runs: [{ ...factsOf(d, 'B')[0]!, run: 'main' }] })
   d.change({ type: 'remove', target: 'D' })
+  d.change({ type: 'link', target: 'F', after: [] })
   const later = (name: string) => factsOf(d, name).map((facts) => ({ ...facts, at: (facts.at ?? factsOf(d, 'B')[0]!.at!) + 3_600_000 }))
   const code = {
     D: later('D'),
     E: later('E').map((facts) => ({ ...facts, after: ['B'] })),
+    F: later('F').map((facts) => ({ ...facts, after: ['B'] })),
     G: later('G'),
     J: [{ run: 'main', after: ['G'], missed: 'run' }],
   } as const
   d.change({ type: 'declare', chains: code })
   assert.equal(d.row('E').differs, ['after: nothing; in code: B', 'at: none; in code: 19:00'])
+  assert.equal(d.row('F').differs, ['after: nothing; in code: B', 'at: 19:30; in code: 20:30'])
   assert.equal(d.row('G').differs, [])
   assert.is(d.row('D').state, 'removed')
   assert.equal(d.row('B2').differs, ['not in code: only in this plan'])
@@ -377,6 +383,184 @@ C4('a run that code no longer has is not in the plan any more, unless it has sta
   assert.equal(d.starts('E'), ['12:00'])
   assert.is(d.row('B/early').state, 'succeeded')
   assert.is(d.plan.runs['B/late'], undefined)
+})
+const noMonday = defineCalendar({ name: 'no-monday', timezone: zone, days: ['tue'] })
+/** What code, or a hand, says of B if it does not run on Mondays. */
+const notToday = Object.values(resolvePlan([chain('B', on(noMonday, { at: '18:00' }))], zone, monday).runs).map(
+  ({ chain: _, rounds: __, ...said }) => said,
+)
+for (const [until, state] of [
+  ['18:30', 'running'],
+  ['19:00', 'succeeded'],
+  ['19:00', 'failed'],
+] as const)
+  C4(`code with a calendar that is not active today: what has ${state} stays what it is, and the difference is told`, () => {
+    const d = day(six, monday, { B: { minutes: 40, ends: state === 'failed' ? 'failed' : 'succeeded' } })
+    d.until(until)
+    const before = d.log()
+    d.change({ type: 'declare', chains: { B: notToday } })
+    assert.equal([d.row('B').state, d.row('B').differs], [state, ['inactive: active; in code: no-monday is not active, it is a monday']])
+    assert.equal(d.log(), before, 'nothing starts by it')
+    if (state === 'failed') {
+      d.course('B', {})
+      d.change({ type: 'restart', target: 'B' })
+    }
+    d.until('24:00')
+    assert.equal(d.log().length, state === 'failed' ? 7 : 6)
+  })
+C4('what leaves the plan late by its calendar, by hand or by code, allows it then: that is not missed', () => {
+  const E = chain('E', on(workdays, { after: ['B'], withoutPredecessorsAt: '16:00', missed: 'skip' }))
+  for (const change of [
+    { type: 'declare', chains: { B: notToday } },
+    { type: 'add', chain: 'B', runs: notToday },
+  ] as const) {
+    const d = day(six_and(E), monday)
+    d.until('17:45')
+    d.change(change)
+    assert.equal(d.starts('E'), ['17:45'])
+  }
+})
+C4('a run that is gone from code late allows it then, also what has a time of its own', () => {
+  const twice = chain('B', on(workdays, { name: 'early', at: '08:00' }), on(workdays, { name: 'late', at: '18:00' }))
+  const d = day(six_and(twice, chain('E', on(workdays, { after: ['B'], at: '16:00', missed: 'skip' }))), monday)
+  d.until('17:45')
+  d.change({ type: 'declare', chains: { B: factsOf(d, 'B').filter(({ run }) => run === 'early') } })
+  assert.equal(d.starts('E'), ['17:45'])
+})
+C4('one conflict with what was changed by hand keeps its own chains back, and no others', () => {
+  const more = [chain('X', on(workdays, { at: '18:00' })), chain('Y', on(workdays, { at: '20:00' }))]
+  const d = day([...six, ...more], monday, B40)
+  d.until('12:00')
+  d.change({ type: 'link', target: 'D', after: ['E'] })
+  const [x] = factsOf(d, 'X')
+  d.change({
+    type: 'declare',
+    chains: { E: factsOf(d, 'E').map((facts) => ({ ...facts, after: ['D'] })), X: [{ ...x!, at: x!.at! - 3_600_000 }], Y: [] },
+  })
+  assert.equal(d.row('E').differs, ['after: B; in code: D'])
+  d.until('24:00')
+  assert.equal([d.starts('X'), d.starts('Y')], [['17:00'], []])
+})
+C4('what has started keeps nothing back by what it came after', () => {
+  const chains = [
+    chain('F', on(saturdays, { at: '05:00' })),
+    chain('I', on(workdays, { after: ['F'], withoutPredecessorsAt: '06:00' })),
+    chain('J', on(workdays, { after: ['I'], at: '07:00' })),
+    chain('X', on(workdays, { at: '18:00' })),
+    chain('Y', on(workdays, { at: '20:00' })),
+  ]
+  const d = day(chains, monday)
+  d.until('09:00')
+  assert.equal(d.log(), ['I 06:00', 'J 07:00'])
+  const [x] = factsOf(d, 'X')
+  d.change({ type: 'declare', chains: { F: [], Y: [], I: [], X: [{ ...x!, at: x!.at! - 3_600_000 }] } })
+  assert.equal([d.row('I').state, d.row('I').differs], ['succeeded', ['not in code: only in this plan']])
+  assert.not.ok(d.rows().some(({ chain }) => chain === 'F' || chain === 'Y'))
+  d.until('24:00')
+  assert.equal(d.log().slice(2), ['X 17:00'])
+})
+C4('code may turn round what has started', () => {
+  const d = day([chain('A', on(workdays, { at: '08:00' })), chain('Z', on(workdays, { after: ['A'], at: '18:00' }))], monday)
+  d.until('12:00')
+  d.change({ type: 'link', target: 'Z', after: [] })
+  d.change({ type: 'declare', chains: { A: [{ run: 'main', after: ['Z'], missed: 'run' }] } })
+  d.change({ type: 'link', target: 'Z', after: ['A'] })
+  d.until('24:00')
+  assert.equal(d.log(), ['A 08:00', 'Z 18:00'])
+})
+C4('a later link, or add, counts before an earlier release', () => {
+  const later = (d: Day): Change[] => {
+    const [f] = factsOf(d, 'F')
+    return [
+      { type: 'link', target: 'F', after: ['B', 'B2'] },
+      { type: 'add', chain: 'F', runs: [{ ...f!, after: ['B', 'B2'] }] },
+    ]
+  }
+  for (const which of [0, 1]) {
+    const d = day([...six, chain('B2', on(workdays, { at: '21:00' }))], monday, B40)
+    d.until('15:00')
+    d.change({ type: 'release', target: 'F' })
+    d.change(later(d)[which]!)
+    assert.match(d.row('F').words, /waits for B, .*; waits for B2/)
+    d.until('24:00')
+    assert.equal(d.starts('F'), ['21:10'])
+  }
+})
+C4('what was released, and is removed and restored, waits again', () => {
+  const d = day(six, monday, { B: { minutes: 40 } })
+  d.until('15:00')
+  d.change({ type: 'release', target: 'F' })
+  d.change({ type: 'remove', target: 'F' })
+  d.change({ type: 'restore', target: 'F' })
+  assert.match(d.row('F').words, /waits for B/)
+  d.course('B', { minutes: 180 })
+  d.until('24:00')
+  assert.equal(d.starts('F'), ['21:00'])
+})
+C4('what comes back into the plan makes no circle with what came after it meanwhile', () => {
+  const d = day([chain('A', on(workdays, { at: '20:00' })), chain('B', on(workdays, { at: '18:00' }))], monday, { B: { minutes: 60 } })
+  d.until('12:00')
+  d.change({ type: 'link', target: 'B', after: ['A'] })
+  d.change({ type: 'release', target: 'B', now: true })
+  d.change({ type: 'link', target: 'A', after: ['B'] })
+  d.change({ type: 'remove', target: 'B' })
+  d.change({ type: 'add', chain: 'J', runs: [{ run: 'main', after: ['A'], missed: 'run' }] })
+  d.refuses({ type: 'restore', target: 'B' }, /A after B after A: each/)
+  d.change({ type: 'link', target: 'B', after: [] })
+  d.change({ type: 'restore', target: 'B' })
+  d.until('24:00')
+  assert.equal(d.log(), ['B 12:00', 'B 18:00', 'A 20:00', 'J 20:10'])
+})
+C4('released in a plan to come, it starts when its date does; with now, now', () => {
+  const plan = resolvePlan(six, zone, monday)
+  const friday = plan.from - 60 * 3_600_000
+  const later = step(plan, { type: 'release', target: 'E' }, friday)
+  assert.equal(later.decisions, [])
+  assert.is(nextAt(later.plan, friday), plan.from)
+  assert.match(show(later.plan, friday).find(({ chain }) => chain === 'E')!.words, /starts at 00:00: released for its date/)
+  assert.equal(
+    step(later.plan, { type: 'time' }, plan.from).decisions.map(({ key }) => key),
+    ['E/main'],
+  )
+  const now = step(plan, { type: 'release', target: 'E', now: true }, friday)
+  assert.equal(
+    now.decisions.map(({ key }) => key),
+    ['E/main'],
+  )
+})
+C4('a run that was skipped can be added again, released, or restarted; it is in the plan again', () => {
+  const S = chain('S', on(workdays, { at: '18:00', missed: 'skip' }))
+  const after = chain('T', on(workdays, { after: ['S'] }))
+  for (const [how, starts] of [
+    ['add', ['23:00']],
+    ['release', ['20:00']],
+    ['restart', ['20:00']],
+  ] as const) {
+    const d = day([S, after], monday)
+    d.until('17:00')
+    d.downUntil('20:00')
+    assert.equal([d.log(), d.row('T').state], [['S skipped'], 'no-time'])
+    d.refuses({ type: 'link', target: 'S', after: [] }, /S was skipped: add it again, release or restart it/)
+    const [s] = factsOf(d, 'S')
+    d.change(how === 'add' ? { type: 'add', chain: 'S', runs: [{ ...s!, at: s!.at! + 5 * 3_600_000 }] } : { type: how, target: 'S' })
+    d.until('24:00')
+    assert.equal(d.starts('S'), ['skipped', ...starts])
+    assert.is(d.starts('T').length, 1)
+  }
+})
+C4('what is added removes the other runs of its chain: also one that failed, or runs', () => {
+  for (const [until, log] of [
+    ['18:30', []],
+    ['19:00', []],
+  ] as const) {
+    const d = day(six, monday, { B: { minutes: 40, ends: 'failed' } })
+    d.until(until)
+    d.change({ type: 'add', chain: 'B', runs: [{ ...factsOf(d, 'B')[0]!, run: 'second', at: undefined, after: log }] })
+    assert.is(d.row('B/main').state, 'removed')
+    assert.is(d.decisions.filter((one) => one.do === 'cancel').length, until === '18:30' ? 1 : 0)
+    d.until('24:00')
+    assert.is(d.row('B/main').state, 'removed')
+  }
 })
 C4('what runs goes on as it began when its chain is changed', () => {
   const d = day(six, monday, B40)
@@ -493,6 +677,37 @@ for (const onCancel of ['cancelled', 'failed', 'succeeded'] as const)
       assert.equal(d.starts('F'), ['19:30'])
       assert.equal(d.starts('I/workday'), ['20:10'])
     })
+C9('out of the plan by its calendar, by hand: it gets a cancel, and added again it starts anew, or stays what it is', () => {
+  const d = day(six, monday, { B: { minutes: 120 } })
+  d.until('18:30')
+  const said = factsOf(d, 'B')
+  d.change({ type: 'add', chain: 'B', runs: notToday })
+  assert.equal(d.log(), ['B 18:00', 'D 18:30', 'E 18:30'])
+  assert.equal(
+    d.decisions.filter((one) => one.do === 'cancel'),
+    [{ do: 'cancel', key: 'B/main' }],
+  )
+  assert.match(d.row('B').words, /not in the plan of 2026-11-23: no-monday .*; its run was told to cancel/)
+  d.until('18:45')
+  assert.is(d.row('B').state, 'inactive')
+  d.course('B', { minutes: 20 })
+  d.change({ type: 'add', chain: 'B', runs: said })
+  d.until('24:00')
+  assert.equal(d.starts('B'), ['18:00', '18:45'])
+  assert.equal([d.starts('E'), d.starts('F')], [['18:30'], ['19:30']])
+
+  const failed = day(six, monday, { B: { minutes: 40, ends: 'failed' } })
+  failed.until('19:00')
+  failed.change({ type: 'add', chain: 'B', runs: notToday })
+  assert.equal([failed.row('B').state, failed.starts('E')], ['inactive', ['19:00']])
+  failed.change({ type: 'add', chain: 'B', runs: said })
+  assert.equal([failed.row('B').state, failed.starts('B')], ['failed', ['18:00']])
+
+  const succeeded = day(six, monday, B40)
+  succeeded.until('19:00')
+  succeeded.change({ type: 'add', chain: 'B', runs: notToday })
+  assert.equal([succeeded.row('B').state, succeeded.log().length], ['succeeded', 3])
+})
 C9('it gets one cancel, however often it is removed', () => {
   const d = day(six, monday, { B: { minutes: 120 } })
   d.until('19:00')
@@ -611,6 +826,19 @@ missed('skip: a plan that the first host makes at 17:00', () => {
   const d = day([chain('A', on(workdays, { at: '05:00', missed: 'skip' })), chain('Z', on(workdays, { at: '18:00' }))], monday, {}, '17:00')
   d.until('24:00')
   assert.equal(d.log(), ['A skipped', 'Z 18:00'])
+})
+missed('skip: what comes after one that was skipped had its time when that had, and skips it as well', () => {
+  const S = chain('S', on(workdays, { at: '18:00', missed: 'skip' }))
+  for (const [missed, log] of [
+    ['skip', ['S skipped', 'T skipped']],
+    ['run', ['S skipped', 'T 20:00']],
+  ] as const) {
+    const d = day([S, chain('T', on(workdays, { after: ['S'], withoutPredecessorsAt: '19:00', missed }))], monday)
+    d.until('17:00')
+    d.downUntil('20:00')
+    d.until('24:00')
+    assert.equal(d.log(), log)
+  }
 })
 missed('skip: what a take-over makes late by a minute is in time', () => {
   for (const [up, log] of [

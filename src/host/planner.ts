@@ -44,7 +44,7 @@ export function createPlanner(partition: Partition) {
     try {
       const plan = resolvePlan(chains, zone, date)
       const issue = graphIssue(graphOf(Object.values(plan.runs)))
-      if (issue) partition.warn(`${to} cannot be made of what hosts have published: ${inWords(issue)}`)
+      if (issue) partition.warn(`${to}: what hosts have published cannot be one plan: ${inWords(issue)}`)
       partition.push({ envelope: { to, event: makeOf(plan, chains) } })
     } catch (error) {
       partition.warn(`${to} cannot be made here: ${(error as Error).message}`)

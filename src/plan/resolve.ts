@@ -1,7 +1,7 @@
 import { type Plan, type PlannedRun, planOf, type RunFacts } from '../../actors/plan/state.ts'
 import { type Address, idOf, rootOf } from '../address.ts'
 import { type Calendar, type CalendarTerms, calendarOf } from '../calendar/calendar.ts'
-import { type DateText, instantOf } from '../calendar/dates.ts'
+import { type DateText, instantOf, startOfDate } from '../calendar/dates.ts'
 import type { KnownChain } from '../chain/published.ts'
 import { invalid } from '../errors.ts'
 import { type ChainTerms, checked, type RunTerms } from './runs.ts'
@@ -25,7 +25,7 @@ export function resolvePlan(chains: readonly ChainTerms[], zone: string, date: D
       .filter((run) => run.calendar.timezone === zone)
       .map((run): PlannedRun => ({ chain: name, run: run.name, ...factsOn(run, date, calendar(run.calendar)), rounds: 0 })),
   )
-  return planOf(zone, date, runs)
+  return planOf({ zone, date, from: startOfDate(date, zone) }, runs)
 }
 
 /** What runs that are added by hand say of the date of a plan. */

@@ -5,15 +5,17 @@ const dates = 'src/calendar/dates.ts'
 const calendar = 'src/calendar/calendar.ts'
 const standing = 'actors/plan/standing.ts'
 const planChanges = 'actors/plan/changes.ts'
+const planOutcome = 'actors/plan/outcome.ts'
+const planDeclared = 'actors/plan/declared.ts'
 const planStep = 'actors/plan/step.ts'
 
 /** Calendars, and the rules of a plan. */
 export const plans: readonly Mutation[] = [
   off(
     'C4 code that cannot be in one plan with what is there is kept beside it',
-    planChanges,
-    'if (!change.refused) return change',
-    'if (change) return change',
+    planDeclared,
+    'if (!conflict.length || isNew) return',
+    'if (conflict) return',
     `${rules}: code that makes a circle`,
     `${rules}: code without a chain`,
   ),
@@ -63,7 +65,7 @@ export const plans: readonly Mutation[] = [
   off(
     'C1 only runs whose calendar is active',
     standing,
-    "if (inactive !== undefined) return notIn('inactive', 0)",
+    "if (inactive !== undefined) return notIn('inactive', leftAt)",
     '',
     `${rules}: a workday runs`,
     `${rules}: on a Sunday`,
@@ -139,8 +141,8 @@ export const plans: readonly Mutation[] = [
   off(
     'C4 what was replaced by hand stays removed',
     planChanges,
-    "out: run.out ?? { as: 'removed', since: at }",
-    'out: run.out',
+    "others.map((run) => outOf(run, 'removed', at))",
+    'others',
     './plans.int: C4 runs that were replaced',
   ),
   off(
@@ -160,10 +162,11 @@ export const plans: readonly Mutation[] = [
   off('C9 what ran before has missed nothing', standing, 'rounds === 0 && ', '', `${rules}: restored after it ran`),
   off(
     'C4 circles are refused',
-    planChanges,
-    'return issue ? refuseGraph(issue) : done(plan)',
-    'return issue ? done(plan) : done(plan)',
+    planOutcome,
+    'return issue ? refuseGraph(issue) : done(plan, [], decisions)',
+    'return issue ? done(plan) : done(plan, [], decisions)',
     `${rules}: a typo and a cycle`,
+    `${rules}: what comes back into the plan makes no circle`,
   ),
   off('C4 a change of what it is after is not late', standing, 'run.linkedAt ?? 0', '0', `${rules}: a dependency that is taken away`),
   off(
@@ -198,9 +201,11 @@ export const plans: readonly Mutation[] = [
   off(
     'C9 what is removed is told to cancel',
     planChanges,
-    "cancelled.map(({ chain, run }) => ({ do: 'cancel', key: keyOf(chain, run) }))",
+    "runs.filter(({ instance }) => instance?.state === 'running').map(({ chain, run }) => ({ do: 'cancel', key: keyOf(chain, run) }))",
     '[]',
     `${rules}: remove; it ends cancelled`,
+    `${rules}: out of the plan by its calendar`,
+    `${rules}: what is added removes the other runs`,
   ),
   off(
     'C9 what has started does not start again',
@@ -220,10 +225,81 @@ export const plans: readonly Mutation[] = [
   ),
   off(
     'C4 what was changed by hand stays when code changes',
-    planChanges,
-    'return !before || before.inCode ?',
-    'return !before ?',
+    planDeclared,
+    '!before || before.inCode || hasBegun(before)',
+    '!before || hasBegun(before)',
     `${rules}: other code`,
+  ),
+  off(
+    'C4 what has started goes on as it began, whatever code says',
+    planDeclared,
+    '!before || before.inCode || hasBegun(before)',
+    '!before || before.inCode',
+    `${rules}: code with a calendar that is not active today: what has running`,
+    `${rules}: code with a calendar that is not active today: what has succeeded`,
+  ),
+  off(
+    'C4 what has started keeps nothing back by what it came after',
+    'actors/plan/state.ts',
+    'run.out || run.released || hasBegun(run) ? [] : run.after',
+    'run.out || run.released ? [] : run.after',
+    `${rules}: what has started keeps nothing back`,
+  ),
+  off(
+    'C4 what was taken out of the plan keeps nothing back',
+    'actors/plan/state.ts',
+    'run.out || run.released || hasBegun(run) ? [] : run.after',
+    'run.released || hasBegun(run) ? [] : run.after',
+    `${rules}: what comes back into the plan makes no circle`,
+  ),
+  off(
+    'C4 a conflict keeps its own chains back, and no others',
+    planDeclared,
+    'const conflict = inConflict(plan, issue).filter',
+    'const conflict = Object.keys(chains).filter',
+    `${rules}: one conflict with what was changed by hand`,
+  ),
+  off(
+    'C4 a later word counts before a release',
+    planChanges,
+    'const next = waiting.map(({ released, ...run }) => ({',
+    'const next = waiting.map((run) => ({',
+    `${rules}: a later link`,
+  ),
+  off(
+    'C4 a release of a plan to come is for its date',
+    planChanges,
+    'now ? at : Math.max(at, plan.from)',
+    'at',
+    `${rules}: released in a plan to come`,
+  ),
+  off(
+    'C4 what was skipped can be added again',
+    planChanges,
+    "instance?.state === 'skipped' ? undefined : facts",
+    'facts',
+    `${rules}: a run that was skipped`,
+  ),
+  off(
+    'C4 what leaves the plan by its calendar allows what follows then',
+    standing,
+    "return notIn('inactive', leftAt)",
+    "return notIn('inactive', 0)",
+    `${rules}: what leaves the plan late`,
+  ),
+  off(
+    'C4 what leaves the plan by code allows what follows then',
+    planDeclared,
+    'if (run.after.some((chain) => left.has(chain)))',
+    'if (false as boolean)',
+    `${rules}: a run that is gone from code late`,
+  ),
+  off(
+    'C4 what was skipped allows what follows from its own time on',
+    standing,
+    'counts: false, since: startAt }',
+    'counts: false, since: at }',
+    `${rules}: skip: what comes after one that was skipped`,
   ),
   off('C12 starts of one step are bounded', planStep, 'if (runs.length === mostAtOnce) break', '', 'plan/large.unit: what is due at once'),
   off(

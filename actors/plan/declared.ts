@@ -1,0 +1,67 @@
+import { restated, type Said, sameFacts } from './facts.ts'
+import type { GraphIssue } from './graph.ts'
+import { done, graphOfPlan, type Outcome, refuseGraph } from './outcome.ts'
+import { hasBegun, keyOf, type Plan, type PlannedRun, runsNamed, withRuns } from './state.ts'
+
+/** What code says of chains: each with all its runs. */
+export type Declared = Readonly<Record<string, readonly Said[]>>
+
+/**
+ * What was changed by hand stays as it is, and the difference is shown. So it is with a chain if what code says of it makes a circle together with that, or
+ * takes away what others come after: it alone is kept as it is, and the rest is as code says.
+ */
+export function declared(plan: Plan, chains: Declared, at: number): Outcome {
+  const isNew = !Object.keys(plan.runs).length
+  const kept = new Set<string>()
+  for (;;) {
+    const next = asCode(plan, chains, kept, at)
+    const issue = graphOfPlan(next)
+    if (!issue) return done(next)
+    const conflict = inConflict(plan, issue).filter((chain) => chains[chain] && !kept.has(chain))
+    if (!conflict.length || isNew) return refuseGraph(issue)
+    for (const chain of conflict) kept.add(chain)
+  }
+}
+
+/** The chains without whose new words there would be no such issue. */
+function inConflict(plan: Plan, issue: GraphIssue): readonly string[] {
+  if (issue.code === 'CYCLE') return issue.path
+  return [runsNamed(plan, issue.name).length ? issue.name : issue.chain]
+}
+
+function asCode(plan: Plan, chains: Declared, kept: ReadonlySet<string>, at: number): Plan {
+  const rest = leftByCode(plan, chains, kept, at)
+  const said = Object.entries(chains).flatMap(([chain, runs]) =>
+    kept.has(chain)
+      ? runs.filter(({ run }) => plan.runs[keyOf(chain, run)]).map((run) => byCodeBeside(plan, chain, run))
+      : runs.map((run) => byCode(rest, chain, run, at)),
+  )
+  return withRuns(rest, said)
+}
+
+/** What code says no more leaves the plan, unless it has started, was changed by hand, or is kept: then the difference is shown. */
+function leftByCode(plan: Plan, chains: Declared, kept: ReadonlySet<string>, at: number): Plan {
+  const runs: Record<string, PlannedRun> = {}
+  const left = new Set<string>()
+  for (const [key, run] of Object.entries(plan.runs)) {
+    const isSaid = chains[run.chain]?.some((said) => said.run === run.run) ?? true
+    if (isSaid) runs[key] = run
+    else if (run.inCode || run.instance || run.rounds > 0 || kept.has(run.chain)) runs[key] = { ...run, inCode: 'none' }
+    else if (run.inactive === undefined && !run.out) left.add(run.chain)
+  }
+  // What that allows is not late.
+  for (const [key, run] of Object.entries(runs)) if (run.after.some((chain) => left.has(chain))) runs[key] = { ...run, linkedAt: at }
+  return { ...plan, runs }
+}
+
+/** What has started goes on as it began. */
+function byCode(plan: Plan, chain: string, said: Said, at: number): PlannedRun {
+  const before = plan.runs[keyOf(chain, said.run)]
+  const { run: _, ...facts } = said
+  return !before || before.inCode || hasBegun(before) ? byCodeBeside(plan, chain, said) : restated(before, facts, at)
+}
+
+function byCodeBeside(plan: Plan, chain: string, { run, ...facts }: Said): PlannedRun {
+  const before = plan.runs[keyOf(chain, run)]
+  return before ? { ...before, inCode: sameFacts(before, facts) ? undefined : facts } : { chain, run, ...facts, rounds: 0 }
+}
