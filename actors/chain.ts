@@ -116,11 +116,20 @@ const chainSetup = setup({
 
 const emit = [{ type: 'emit', params: ({ context }: Args) => ({ effects: context.out }) }, 'clear'] as const
 
+/** Why it has failed. */
+export const failure = ({ self, steps, progress, removedAt }: ChainContext): string => {
+  if (removedAt !== undefined) return 'its steps were removed by retention'
+  return Object.keys(steps).length ? whatFailed(progress) : `no service has declared a chain ${rootOf(self)}`
+}
+
 /** The plan learns of the end of each round. */
 const tellPlan =
   (state: string) =>
-  ({ context: { plan, round } }: Args) =>
-    plan && { to: plan.address, event: { type: 'ended', key: plan.key, round, state } }
+  ({ context }: Args) => {
+    const { plan, round } = context
+    const error = state === 'failed' ? { error: failure(context).slice(0, 200) } : {}
+    return plan && { to: plan.address, event: { type: 'ended', key: plan.key, round, state, ...error } }
+  }
 const ended = (state: string, on = {}) => ({ entry: { type: 'send', params: tellPlan(state) }, on }) as const
 
 /** A plan says which round it is; by hand it is one more. */
@@ -147,7 +156,7 @@ const askPlan = ({ context: { plan } }: Args) => ({
 /** Its plan would wait for ever for the end of what cannot go on. */
 const cannotStart = ({ event }: Args) => {
   const { plan, key, round } = event as Of<'start'>
-  return { to: plan!, event: { type: 'ended', key, round, state: 'failed' } }
+  return { to: plan!, event: { type: 'ended', key, round, state: 'failed', error: 'it was removed by retention' } }
 }
 /** Two plans, or a plan and somebody's hand, may mean the same instance: it is of the first, and the other is told. */
 const isTaken = ({ event }: Args) => {
@@ -256,15 +265,12 @@ const chainMachine = chainSetup.createMachine({
 })
 
 function why({ value, context }: { value: unknown; context: unknown }): Condition[] {
-  const { self, steps, progress, removedAt } = context as ChainContext
+  const { self, plan, steps, progress, removedAt } = context as ChainContext
   if (removedAt !== undefined) return []
   if (value === 'failed') {
-    if (!Object.keys(steps).length)
-      return [
-        { code: 'NOT_DECLARED', message: `no service has declared a chain ${rootOf(self)}: deploy it, then restart this`, stuck: true },
-      ]
-    const states = Object.fromEntries(Object.entries(progress).map(([name, { state }]) => [name, state]))
-    return [{ code: 'STEP_FAILED', message: `${whatFailed(states)}: restart it, or remove it from its plan`, stuck: true }]
+    const because = failure(context as ChainContext)
+    if (!Object.keys(steps).length) return [{ code: 'NOT_DECLARED', message: `${because}: deploy it, then restart this`, stuck: true }]
+    return [{ code: 'STEP_FAILED', message: `${because} (restart it${plan ? ', or remove it from its plan' : ''})`, stuck: true }]
   }
   if (value !== 'running' && value !== 'cancelling') return []
   return Object.entries(progress).flatMap(([name, step]): Condition[] => {

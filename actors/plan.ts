@@ -37,7 +37,7 @@ type MadeEvent = { at: number; self: Address } & (
     }
   | Exclude<Change, { type: 'declare' }>
   /** From a chain. */
-  | { type: 'ended'; key: RunKey; round: number; state: 'succeeded' | 'failed' | 'cancelled'; taken?: true }
+  | { type: 'ended'; key: RunKey; round: number; state: 'succeeded' | 'failed' | 'cancelled'; error?: string; taken?: true }
 )
 type Args = { context: PlanContext; event: MadeEvent }
 type Made = Extract<MadeEvent, { type: 'make' }>

@@ -5,7 +5,7 @@ import type { Bus } from '../src/bus/port.ts'
 import { cluster, connectClient } from '../src/cluster.ts'
 import { embedded } from '../src/embedded.ts'
 import { isStellwerkError, UnavailableError, ValidationError } from '../src/errors.ts'
-import { createHost, defineChain, defineJob, type Host, step } from '../src/index.ts'
+import { createHost, defineChain, defineJob, type Host, planPicture, planTable, type ShownPlan, step } from '../src/index.ts'
 import { refused } from './support/refused.ts'
 
 /** What is misspelt, or of another kind, is refused by name, and not passed over: `bad-input.int` has the values, this the options. */
@@ -46,6 +46,7 @@ test.before(async () => {
 test.after(async () => void (await host.stop()))
 
 const odd = (value: unknown) => value as never
+const noPlan: ShownPlan = { address: 'plan:UTC/2026-11-23', zone: 'UTC', date: '2026-11-23', made: false, rows: [] }
 const circle: Record<string, unknown> = {}
 circle.self = circle
 
@@ -66,11 +67,23 @@ const calls: Record<string, [field: string, call: () => unknown][]> = {
     ['isolated', () => job.handler(odd('file:///x.js'), odd({ isolated: 'thread' }))],
     ['options', () => job.handler(odd('file:///x.js'), odd(null))],
   ],
+  planTable: [
+    ['plan', () => planTable(odd({ rows: [] }))],
+    ['plan', () => planTable(odd(undefined))],
+  ],
+  planPicture: [
+    ['plan', () => planPicture(odd({ rows: [] }))],
+    ['options', () => planPicture(noPlan, odd(null))],
+    ['now', () => planPicture(noPlan, { now: Number.NaN })],
+    ['now', () => planPicture(noPlan, odd({ now: '18:00' }))],
+    ['at', () => planPicture(noPlan, odd({ at: 0 }))],
+  ],
   createHost: [
     ['host', () => createHost(odd(undefined))],
     ['on', () => createHost(odd({}))],
     ['on', () => createHost(odd({ on: '.stellwerk' }))],
     ['slot', () => createHost(odd({ on, slot: 3 }))],
+    ['log', () => createHost(odd({ on, log: 'silent' }))],
     ['handlers.0', () => createHost(odd({ on, handlers: [job] }))],
     ['handlers', () => createHost(odd({ on, handlers: job }))],
     ['slots', () => createHost({ on, slots: 1.5 })],

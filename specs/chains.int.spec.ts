@@ -163,8 +163,8 @@ chains(
     const view = await d.ended(run)
     assert.equal(view, { ...view, state: 'failed' })
     assert.equal(view.steps, { load: 'succeeded', post: 'failed', print: 'succeeded', mail: 'skipped' })
-    await refused('JOB_FAILED', /chain:report\/may failed: step post/, () => run.result())
-    assert.match((await run.why()).conditions[0]!.message, /post failed: restart it/)
+    await refused('JOB_FAILED', /chain:report\/may failed: step post failed: the ledger is closed/, () => run.result())
+    assert.is((await run.why()).conditions[0]!.message, 'step post failed: the ledger is closed (restart it)')
     await refused('NOT_ALLOWED', /it is a step of chain:report\/may: restart that/, () => d.client.job('report/may/post').retry())
     broken = false
     const before = d.ran.length

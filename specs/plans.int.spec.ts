@@ -34,6 +34,7 @@ rules('C2 one that failed blocks those after it, until it is restarted and succe
   await day.until('21:00')
   assert.equal(day.starts, ['B 18:00'])
   const { words, why } = await day.row('E')
+  assert.is((await day.row('B')).words, 'failed at 18:10: step work failed: B does not work today')
   assert.match(words, /waits for B, which failed at 18:10: until it is restarted and succeeds, is removed, or E is released/)
   assert.is(why[0]!.stuck, true)
   day.courses.B = {}
@@ -231,6 +232,9 @@ rules('C4 hosts refuse chains with unknown names and circles, also together with
   await refused('VALIDATION', /K is after "Q"/, () => day.start([chain('K', on(workdays, { after: ['Q'] }))]))
   await refused('VALIDATION', /would wait for the next/, () =>
     day.start([chain('K', on(workdays, { after: ['I'] })), chain('B', on(workdays, { after: ['K'], at: '18:00' }))]),
+  )
+  await refused('VALIDATION', /D is after B, and they are never in one plan.*D is as a host has published it: if it is retired/, () =>
+    day.start([chain('B')]),
   )
   const other = await day.start([chain('K', on(workdays, { after: ['I'] }))])
   await day.until('22:00')
@@ -505,7 +509,7 @@ making('a chain that retention has removed cannot be restarted: its plan says th
   assert.ok((await day.client.chain('B').run('2026-11-23/main').view()).removedAt)
   await day.plan.restart('B')
   await day.until('13:00')
-  assert.match((await day.row('B')).words, /failed at 12:00/)
+  assert.match((await day.row('B')).words, /failed at 12:00: it was removed by retention/)
   await day.host.stop()
 })
 

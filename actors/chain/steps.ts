@@ -39,6 +39,8 @@ export interface Step {
   readonly refused?: true
   /** The job that makes its input has done so. */
   readonly made?: true
+  /** Why it failed, or was cancelled, as far as it was said. */
+  readonly error?: string
   /** A group: the job that submits it has failed. It was told to cancel, and is waited for. */
   readonly abandoned?: true
 }
@@ -60,11 +62,11 @@ const underWay = ({ state }: Step): boolean => state === 'preparing' || state ==
 export const isComplete = (progress: Progress): boolean => Object.values(progress).every(finished)
 export const isSuccess = (progress: Progress): boolean => Object.values(progress).every(({ state }) => state === 'succeeded')
 
-/** `load failed, post was cancelled`; empty: no step did. By the states of steps. */
-export function whatFailed(states: Readonly<Record<string, string>>): string {
-  const words: Record<string, string> = { failed: 'failed', cancelled: 'was cancelled' }
-  const failed = Object.entries(states).filter(([, state]) => words[state])
-  return failed.map(([name, state]) => `${name} ${words[state]}`).join(', ')
+/** `step load failed: paper jam; step post was cancelled`; empty: no step did. */
+export function whatFailed(progress: Progress): string {
+  const words: { [S in Step['state']]?: string } = { failed: 'failed', cancelled: 'was cancelled' }
+  const failed = Object.entries(progress).filter(([, { state }]) => words[state])
+  return failed.map(([name, { state, error }]) => `step ${name} ${words[state]}${error ? `: ${error}` : ''}`).join('; ')
 }
 
 const idOf = (chain: Address): string => chain.slice(chain.indexOf(':') + 1)
@@ -119,20 +121,22 @@ export interface StepEnd {
   key: string
   round: number
   state: string
+  error?: string
   /** Of a job that made an input. */
   output?: Payload
 }
 
 /** A job has ended. Of an earlier round, or said again, it changes nothing. */
-export function jobEnded(chain: Address, steps: Steps, before: Progress, { key, round, state, output }: StepEnd): Moved | undefined {
+export function jobEnded(chain: Address, steps: Steps, before: Progress, { key, round, state, error, output }: StepEnd): Moved | undefined {
   const making = key.endsWith('/input')
   const name = making ? key.slice(0, -'/input'.length) : key
   const step = before[name]
   if (!step || step.round !== round || step.state !== (making ? 'preparing' : 'running')) return undefined
-  const ended: Step = state === 'refused' ? { ...step, refused: true } : step
+  const ended: Step = { ...step, ...(error && { error }), ...(state === 'refused' && { refused: true as const }) }
   const goesOn = (to: Step['state']) => advance(chain, steps, { ...before, [name]: { ...ended, state: to } })
   if (!making) return goesOn(step.abandoned && state !== 'succeeded' ? 'failed' : endOf(state))
-  if (state !== 'succeeded') return 'group' in steps[name]!.work ? abandon(chain, steps, before, name, state) : goesOn(endOf(state))
+  if (state !== 'succeeded')
+    return 'group' in steps[name]!.work ? abandon(chain, steps, { ...before, [name]: ended }, name, state) : goesOn(endOf(state))
   const running = { ...before, [name]: { ...step, state: 'running' as const, made: true as const } }
   return { progress: running, out: begin(chain, name, steps[name]!, step, output ?? { value: null }) }
 }
@@ -158,7 +162,7 @@ export function groupEnded(chain: Address, steps: Steps, before: Progress, of: A
   // Its output was run again by hand: what is behind it runs when the chain is restarted.
   if (state === 'succeeded' && (step.state === 'failed' || step.state === 'cancelled'))
     return { progress: { ...before, [name]: { ...step, state } }, out: [] }
-  return jobEnded(chain, steps, before, { key: name, round: step.round, state })
+  return jobEnded(chain, steps, before, { key: name, round: step.round, state, ...(state !== 'succeeded' && { error: `see ${of}` }) })
 }
 
 const endOf = (state: string): Step['state'] => (state === 'succeeded' || state === 'cancelled' ? state : 'failed')
@@ -189,7 +193,8 @@ export function restart(chain: Address, steps: Steps, before: Progress): Moved {
     const sameJob = 'job' in terms.work && (!terms.work.maker || step.made) && !step.refused
     if (step.state === 'succeeded' && !behind) progress[name] = step
     else if (step.state === 'failed' && !behind && sameJob) {
-      progress[name] = { ...step, state: 'running', round: step.round + 1 }
+      const { error: _, ...rest } = step
+      progress[name] = { ...rest, state: 'running', round: step.round + 1 }
       out.push({ type: 'send', params: { to: addressOf(chain, name, step, terms), event: { type: 'again', round: step.round + 1 } } })
     } else
       progress[name] =

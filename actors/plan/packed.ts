@@ -30,6 +30,7 @@ interface Rest extends Pick<PlannedRun, 'out' | 'released' | 'linkedAt' | 'leftA
   inactive?: number
   removed?: true
   taken?: true
+  error?: string
   late?: number
   /** Of a run without an instance that has started before. */
   rounds?: number
@@ -81,6 +82,7 @@ function restOf(
     ...(inactive !== undefined && { inactive: place(inactive) }),
     ...(instance?.removed && { removed: true as const }),
     ...(instance?.taken && { taken: true as const }),
+    ...(instance?.error && { error: instance.error }),
     ...(instance?.late !== undefined && { late: instance.late }),
     ...(!instance && rounds > 0 && { rounds }),
   }
@@ -92,7 +94,7 @@ export function unpack({ zone, date, from, base, names, runs }: Packed): Plan {
   return planOf(
     { zone, date, from },
     runs.map(([chain, run, after, at, withoutPredecessorsAt, skip, begun, rest = {}]): PlannedRun => {
-      const { inactive, removed, taken, late, rounds = 0, ...kept } = rest
+      const { inactive, removed, taken, error, late, rounds = 0, ...kept } = rest
       const facts: RunFacts = {
         after: after.map((i) => names[i]!),
         at: time(at),
@@ -108,6 +110,7 @@ export function unpack({ zone, date, from, base, names, runs }: Packed): Plan {
             ...(late !== undefined && { late }),
             ...(removed && { removed }),
             ...(taken && { taken }),
+            ...(error && { error }),
           }
         : undefined
       return { chain: names[chain]!, run: names[run]!, ...facts, ...kept, rounds: begun ? begun[1] : rounds, ...(instance && { instance }) }

@@ -161,7 +161,7 @@ function leftOut(here: Here): string {
 
 function became(here: Here): string {
   const { run, standing } = here
-  const { startedAt, endedAt, late = 0, taken } = run.instance ?? {}
+  const { startedAt, endedAt, late = 0, error, taken } = run.instance ?? {}
   const missed = late && startedAt !== undefined ? ` (missed ${clock(here, startedAt - late)})` : ''
   switch (standing.state) {
     case 'due':
@@ -176,7 +176,7 @@ function became(here: Here): string {
     default:
       if (taken)
         return `could not start at ${clock(here, startedAt!)}: ${instanceOf(here, here.run)} is another plan's, or was started by hand`
-      return `${standing.state} at ${clock(here, endedAt!)}${missed}`
+      return `${standing.state} at ${clock(here, endedAt!)}${missed}${error ? `: ${error}` : ''}`
   }
 }
 

@@ -50,6 +50,8 @@ export interface Instance {
   readonly state: 'running' | 'cancelling' | Ending | 'skipped'
   readonly startedAt?: number
   readonly endedAt?: number
+  /** Why it failed, as far as its chain said. */
+  readonly error?: string
   /** Its own time was missed by so much, ms: no host was up then, or it was added later. */
   readonly late?: number
   /** It is another plan's, or was started by hand: this plan could not start it. */

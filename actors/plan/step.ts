@@ -7,7 +7,7 @@ import { type Ending, type Plan, type PlannedRun, type RunKey, withRuns } from '
 export type PlanEvent =
   | Change
   /** The instance of a run has ended. `round`: of its start. */
-  | { type: 'ended'; key: RunKey; round: number; state: Ending; taken?: true }
+  | { type: 'ended'; key: RunKey; round: number; state: Ending; error?: string; taken?: true }
   /** Time has passed. */
   | { type: 'time' }
 
@@ -36,11 +36,11 @@ export function step(plan: Plan, event: PlanEvent, at: number): Step {
 }
 
 /** Only the latest start can end, and only once. */
-function ended(plan: Plan, { key, round, state, taken }: Extract<PlanEvent, { type: 'ended' }>, at: number): Plan {
+function ended(plan: Plan, { key, round, state, error, taken }: Extract<PlanEvent, { type: 'ended' }>, at: number): Plan {
   const run = plan.runs[key]
   const running = run?.instance?.state === 'running' || run?.instance?.state === 'cancelling'
   if (!run || !running || run.rounds !== round) return plan
-  return withRuns(plan, [{ ...run, instance: { ...run.instance, state, endedAt: at, ...(taken && { taken }) } }])
+  return withRuns(plan, [{ ...run, instance: { ...run.instance, state, endedAt: at, ...(error && { error }), ...(taken && { taken }) } }])
 }
 
 /** What starts in one step: all of it is in the outbox of one document. The rest is in the next, at once (see nextAt). */

@@ -110,7 +110,7 @@ chains('a failed step: what does not depend on it goes on, and then the chain ha
   c.end('tidy')
   assert.equal(c.take(), [told])
   assert.is(c.state, 'failed')
-  assert.equal(c.why()[0], { code: 'STEP_FAILED', message: 'load failed: restart it, or remove it from its plan', stuck: true })
+  assert.equal(c.why()[0], { code: 'STEP_FAILED', message: 'step load failed (restart it, or remove it from its plan)', stuck: true })
 })
 chains('a step that somebody cancelled is named as that', () => {
   const c = actor()
@@ -118,7 +118,7 @@ chains('a step that somebody cancelled is named as that', () => {
   c.end('load', 'cancelled')
   c.end('audit', 'failed')
   c.end('tidy')
-  assert.is(c.why()[0]!.message, 'load was cancelled, audit failed: restart it, or remove it from its plan')
+  assert.is(c.why()[0]!.message, 'step load was cancelled; step audit failed (restart it, or remove it from its plan)')
 })
 chains('another plan that means the same instance neither starts nor cancels it, and is told', () => {
   const other = { plan: 'plan:y/2026-11-23', key: 'E/main' }

@@ -71,7 +71,10 @@ export async function watchChains(records: Records): Promise<Chains> {
 export async function publishChains(records: Records, chains: Pick<Chains, 'all'>, given: readonly ChainDefinition[]): Promise<void> {
   if (!given.length) return
   const ours = new Set(given.map(({ name }) => name))
-  checkChains([...given.map(({ terms }) => terms), ...chains.all.filter(({ name }) => !ours.has(name))])
+  checkChains(
+    given.map(({ terms }) => terms),
+    chains.all.filter(({ name }) => !ours.has(name)),
+  )
   const takeBack: (() => Promise<unknown>)[] = []
   for (const chain of given) takeBack.push(await publishOne(records, chain))
   try {

@@ -1,4 +1,3 @@
-import { whatFailed } from '../../actors/chain/steps.ts'
 import { type Address, addressOf } from '../address.ts'
 import type { Records } from '../bus/port.ts'
 import type { ChainDefinition } from '../chain/definition.ts'
@@ -52,8 +51,7 @@ export function chainsOf({ records, ends, command, actor }: Parts): ChainHandles
         const view = await ends.ended(address, options, known)
         if (view.state === 'succeeded') return view
         if (view.state === 'cancelled') throw new JobCancelledError(`${address} was cancelled`)
-        const failed = whatFailed(view.steps ?? {})
-        throw new JobFailedError(`${address} failed: ${failed ? `step ${failed}` : 'no service has declared it'}`)
+        throw new JobFailedError(`${address} failed: ${view.error?.message}`)
       },
       restart: () => command(address, { type: 'restart' }),
     }

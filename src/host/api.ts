@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import type { ActorType } from '../../actors/actor.ts'
-import type { ChainContext } from '../../actors/chain.ts'
+import { type ChainContext, failure } from '../../actors/chain.ts'
 import { capacityOf, type GateContext, type Needs, usedOf, waitingAt } from '../../actors/gate.ts'
 import type { GroupContext } from '../../actors/group.ts'
 import { cameOf, type JobContext, roundsOf } from '../../actors/job.ts'
@@ -206,6 +206,7 @@ async function viewOf(store: Store, doc: ActorDocument, withOutput: boolean): Pr
   } else if (type === 'chain') {
     const { input, progress, round } = doc.snapshot.context as ChainContext
     Object.assign(view, { round, steps: Object.fromEntries(Object.entries(progress).map(([name, step]) => [name, step.state])) })
+    if (state === 'failed') view.error = { name: 'Error', message: failure(doc.snapshot.context as ChainContext) }
     if (withOutput) view.input = await readPayload(store, input)
   } else if (type === 'pool' || type === 'lane') {
     const context = doc.snapshot.context as GateContext

@@ -87,6 +87,7 @@ export async function createHost(options: HostOptions): Promise<Host> {
   checkFields(options, hostFields, '', 'host')
   const { on, chains = [], pools = {}, slots = 10, clock = systemClock, log = (message) => console.error(message) } = options
   if (typeof on?.connect !== 'function') refuse('on', "must say where: embedded('.stellwerk') or cluster({ nats, mongo })")
+  if (typeof log !== 'function') refuse('log', 'must be a function that takes a line: (message) => void')
   checkChains(chains)
   checkHandlers(options.handlers ?? [])
   const handlers = [...(options.handlers ?? []), ...chains.flatMap((chain) => makersOf(chain, () => client))]

@@ -1,6 +1,8 @@
 import { inOrder } from '../../actors/plan/graph.ts'
 import type { PlanRow } from '../../actors/plan/show.ts'
 import { addDays, clockTime, type DateText, instantOf } from '../calendar/dates.ts'
+import { refuse } from '../errors.ts'
+import { optionsOf } from '../fields.ts'
 import type { ShownPlan } from '../host/plans.ts'
 import { shown } from './table.ts'
 
@@ -8,9 +10,11 @@ import { shown } from './table.ts'
  * A plan as an SVG: the graph of its chains with their states, each behind those that it is after, and below it the day, with what ran as bars and what
  * is still to start as marks.
  */
-export function planPicture(plan: ShownPlan, options: { now?: number } = {}): string {
+export function planPicture(plan: ShownPlan, options?: { now?: number }): string {
   const { width, height, shapes } = graphOf(shown(plan))
-  const line = timeline(plan, options.now)
+  const { now } = optionsOf(options, ['now'])
+  if (now !== undefined && !Number.isFinite(now)) refuse('now', 'must be an instant, in ms since 1970')
+  const line = timeline(plan, now)
   const w = Math.max(width, line.width)
   const h = 60 + height + line.height
   const title = `Plan of ${plan.date} in ${plan.zone}${plan.made ? '' : ', not made yet'}`

@@ -1,4 +1,4 @@
-import { type GraphIssue, graphIssue, graphOf, inWords } from '../../actors/plan/graph.ts'
+import { graphIssue, graphOf, inWords } from '../../actors/plan/graph.ts'
 import { type Calendar, type CalendarTerms, calendarOf } from '../calendar/calendar.ts'
 import { isTime, type TimeText } from '../calendar/dates.ts'
 import { quoted, refuse } from '../errors.ts'
@@ -86,8 +86,18 @@ export function checked(chain: ChainTerms): ChainTerms {
   return chain
 }
 
-/** All chains together: names that nobody has, circles, and predecessors that are never in the same plan are refused. */
-export function checkChains(chains: readonly ChainTerms[]): void {
+/**
+ * All chains together: names that nobody has, circles, and predecessors that are never in the same plan are refused. `published`: chains as other hosts have
+ * them: what is wrong with these cannot be seen in the code at hand.
+ */
+export function checkChains(own: readonly ChainTerms[], published: readonly ChainTerms[] = []): void {
+  const chains = [...own, ...published]
+  const asPublished = (names: readonly string[]): string => {
+    const name = names.find((one) => published.some((chain) => chain.name === one))
+    return name === undefined
+      ? ''
+      : ` ${name} is as a host has published it: if it is retired, declare it with runs: []; else publish its new runs first.`
+  }
   const zones = new Map<string, Set<string>>()
   for (const { name, runs } of chains) {
     if (zones.has(name)) refuse('name', `there are two chains "${name}"`)
@@ -96,17 +106,13 @@ export function checkChains(chains: readonly ChainTerms[]): void {
   const issue = graphIssue(
     graphOf(chains.flatMap(({ name, runs }) => [{ chain: name, after: [] }, ...runs.map(({ after }) => ({ chain: name, after }))])),
   )
-  if (issue) failGraph(issue)
+  if (issue) refuse('after', inWords(issue) + asPublished(issue.code === 'CYCLE' ? issue.path : [issue.chain]))
   for (const { name, runs } of chains)
     for (const { after, calendar } of runs)
       for (const other of after)
         if (!zones.get(other)!.has(calendar.timezone))
           refuse(
             'after',
-            `${name} is after ${other}, and they are never in one plan: ${name} runs in ${calendar.timezone}, ${other} in ${[...zones.get(other)!].join(', ') || 'none'}`,
+            `${name} is after ${other}, and they are never in one plan: ${name} runs in ${calendar.timezone}, ${other} in ${[...zones.get(other)!].join(', ') || 'none'}.${asPublished([name])}`,
           )
-}
-
-function failGraph(issue: GraphIssue): never {
-  refuse('after', inWords(issue))
 }

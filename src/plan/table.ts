@@ -29,6 +29,7 @@ export function planTable(plan: ShownPlan): string {
 
 /** The plan, if it is one. */
 export function shown(plan: ShownPlan): ShownPlan {
-  if (!Array.isArray(plan?.rows)) refuse('plan', 'is no plan. Give what its show() answers.')
+  if (!Array.isArray(plan?.rows) || typeof plan.zone !== 'string' || typeof plan.date !== 'string')
+    refuse('plan', 'is no plan. Give what its show() answers.')
   return plan
 }

@@ -64,7 +64,7 @@ export const chains: readonly Mutation[] = [
   off(
     'C2 of a group of which a part was submitted nothing stays',
     'actors/chain/steps.ts',
-    'abandon(chain, steps, before, name, state) :',
+    'abandon(chain, steps, { ...before, [name]: ended }, name, state) :',
     'goesOn(endOf(state)) :',
     'machines/chain.unit: what was submitted of a group',
   ),
@@ -85,8 +85,8 @@ export const chains: readonly Mutation[] = [
   off(
     'C2 the plan learns how a chain ended',
     'actors/chain.ts',
-    '    plan && { to: plan.address',
-    '    false && plan && { to: plan.address',
+    'return plan && { to: plan.address',
+    'return false && plan && { to: plan.address',
     './plans.int: C2 C11 all run in order',
   ),
   off(
@@ -156,8 +156,8 @@ export const chains: readonly Mutation[] = [
   off(
     'C4 a host refuses chains that make a circle with others',
     'src/chain/published.ts',
-    ', ...chains.all.filter(({ name }) => !ours.has(name))])',
-    '])',
+    'chains.all.filter(({ name }) => !ours.has(name)),',
+    '[],',
     './plans.int: C4 hosts refuse chains',
   ),
   off(
