@@ -68,6 +68,25 @@ lanes('a later time for one that has failed an attempt keeps the place: it has n
     )
   assert.equal(await world.problems(), [])
 })
+lanes('so does a later time for one whose handler began, and gave itself back at a shutdown', async () => {
+  const world = virtualWorld()
+  await world.host({ handlers: [] })
+  const host = await world.host()
+  await world.client.submit(once, { ms: 20_000 }, { id: 'first', lane: 'a' })
+  await world.client.submit(work, {}, { id: 'next', lane: 'a' })
+  await world.until('it runs', () => world.starts.length === 1)
+  let ended = false
+  void host.stop({ grace: '10s' }).then(() => (ended = true))
+  await world.until('the host has ended', () => ended)
+  assert.is(await stateOf(world, 'first'), 'queued')
+  await world.client.job('first').update({ startAt: new Date(world.clock.now() + 60_000) })
+  await world.host()
+  await world.clock.advance('30s')
+  assert.equal(await places(world, 'lane:a'), ['job:first'])
+  await world.until('all ended', async () => (await stateOf(world, 'next')) === 'succeeded')
+  assert.equal(orderOf(world), ['first', 'first', 'next'])
+  assert.equal(await world.problems(), [])
+})
 
 lanes('backoff, a loss and a hold keep the place; the end, whichever it is, frees it', async () => {
   const world = virtualWorld()

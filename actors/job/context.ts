@@ -62,6 +62,8 @@ export interface JobContext {
   queuedAt: number
   run?: { dispatch: number; worker: string; at: number; lapsed: boolean }
   attempts: { used: number; unbegun: number }
+  /** In a lane: a run of it began, and gave itself back when its host shut down: that was no attempt. */
+  gaveBack?: true
   retryAt?: number
   /** Absent while no callback has come and nothing was suspended. */
   rounds?: Rounds

@@ -14,7 +14,7 @@ const afterSuspend = [
 export const afterRun = [
   { guard: 'returned', target: '#succeeded', actions: 'succeed' },
   ...afterSuspend,
-  { guard: 'givenBack', target: '#ready', actions: 'forgetRun' },
+  { guard: 'givenBack', target: '#ready', actions: ['noteBack', 'forgetRun'] },
   { guard: 'failedWithAttemptLeft', target: '#backoff', actions: 'fail' },
   { guard: 'current', target: '#failed', actions: 'fail' },
 ] as const

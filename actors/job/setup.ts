@@ -146,6 +146,7 @@ export const jobSetup = setup({
       return { attempts, error, run: undefined, retryAt: retryAt ?? at + backoff({ ...context, attempts }) }
     }),
     forgetRun: assign({ run: undefined }),
+    noteBack: assign(({ context, event }) => (context.lane !== undefined && outcome(event) === 'back' ? { gaveBack: true as const } : {})),
     lapse: assign(({ context, event }) => {
       const { worker, dispatch } = event as Of<'lost'>
       const message = `worker ${worker} did not renew its lease on run ${dispatch}`
@@ -166,6 +167,7 @@ export const jobSetup = setup({
       attempts: { used: 0, unbegun: 0 },
       // A lost run stays current until the next one is granted; after a final state nothing of it counts.
       run: context.endedAs ? undefined : context.run,
+      gaveBack: context.endedAs ? undefined : context.gaveBack,
       error: undefined,
       cancelReason: undefined,
       endedAs: undefined,

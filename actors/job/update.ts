@@ -29,8 +29,11 @@ export const isUnderWay = (args: Args) => {
 }
 
 export const startsLater = (args: Args) => (update(args).startAt ?? 0) > args.event.at
-/** What has had an attempt keeps its place in its lane until it has ended for good: that another time is later is a longer backoff. */
-export const keepsLane = (args: Args) => startsLater(args) && args.context.attempts.used > 0 && hasLane(args.context)
+/** What has begun once keeps its place in its lane until it has ended for good: that another time is later is a longer backoff. */
+export const keepsLane = (args: Args) => {
+  const { attempts, gaveBack } = args.context
+  return startsLater(args) && (attempts.used > 0 || gaveBack === true) && hasLane(args.context)
+}
 export const postponed = (args: Args): Partial<JobContext> => ({ ...changed(args), retryAt: update(args).startAt })
 export const startsNow = (args: Args) => update(args).startAt !== undefined && !startsLater(args)
 export const hasNewPriority = (args: Args) => (update(args).priority ?? args.context.terms.priority) !== args.context.terms.priority

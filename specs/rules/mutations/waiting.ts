@@ -274,8 +274,15 @@ export const waiting: readonly Mutation[] = [
   off(
     'Q22 another time keeps the lane of what has failed an attempt',
     'actors/job/update.ts',
-    'args.context.attempts.used > 0 && hasLane(args.context)',
-    'false',
+    '(attempts.used > 0 || gaveBack === true)',
+    'gaveBack === true',
     './lanes.int: a later time for one that has failed',
+  ),
+  off(
+    'Q22 another time keeps the lane of what gave itself back',
+    'actors/job/update.ts',
+    '(attempts.used > 0 || gaveBack === true)',
+    'attempts.used > 0',
+    './lanes.int: so does a later time',
   ),
 ]
