@@ -56,6 +56,8 @@ const calls: Record<string, [field: string, call: () => unknown][]> = {
     ['retries', () => defineJob(odd({ name: 'x', retries: 3 }))],
     ['retry.attempt', () => defineJob(odd({ name: 'x', retry: { attempt: 3 } }))],
     ['retry', () => defineJob(odd({ name: 'x', retry: 3 }))],
+    ['timeout', () => defineJob({ name: 'x', timeout: 0 })],
+    ['deadline', () => defineJob({ name: 'x', deadline: '0s' })],
     ['job', () => defineJob(odd(undefined))],
     ['name', () => defineJob(odd({ name: 1n }))],
     ['input', () => defineJob(odd({ name: 'x', input: { type: 'string' } }))],

@@ -215,9 +215,9 @@ function termsOf(options: JobOptions<z.ZodType, z.ZodType>): Terms {
     backoff: ms(backoff, 'retry.backoff'),
     factor,
     jitter,
-    timeout: timeout === undefined ? undefined : ms(timeout, 'timeout'),
+    timeout: timeout === undefined ? undefined : someTime(timeout, 'timeout'),
     onEnd: onEnd && { job: onEnd.name, terms: onEnd.terms },
-    deadline: deadline === undefined ? undefined : ms(deadline, 'deadline'),
+    deadline: deadline === undefined ? undefined : someTime(deadline, 'deadline'),
     priority,
     onLost,
     callbacks: namesOf(callbacks),
@@ -225,6 +225,9 @@ function termsOf(options: JobOptions<z.ZodType, z.ZodType>): Terms {
     needs,
   }
 }
+
+/** None at all would fail every run. */
+const someTime = (duration: Duration, field: string): number => ms(duration, field) || refuse(field, 'must be more than 0')
 
 /** Checks a value against a schema; throws a ValidationError that names each field. */
 export function check(schema: z.ZodType | undefined, value: unknown, field: string): unknown {
