@@ -35,10 +35,13 @@ const skipped: string[] = []
 const failures: string[] = []
 const byBackend = new Map<string, number>()
 
-/** Pure specs, and those in virtual time, as many at once as there are processors; then what shares servers and waits for time, one by one. */
-const [timeless, others] = [files.filter(isTimeless), files.filter((file) => !isTimeless(file))]
+/**
+ * Pure specs, and those in virtual time, as many at once as there are processors; then what shares servers and waits for time, one by one, with what has
+ * servers of its own and mostly waits for them beside it.
+ */
+const [timeless, timed] = [files.filter(isTimeless), files.filter((file) => !isTimeless(file))]
 await Promise.all(Array.from({ length: availableParallelism() }, () => tryAll(timeless)))
-await tryAll(others)
+await Promise.all([tryAll(timed.filter((file) => !mostlyWaits(file))), tryAll(timed.filter(mostlyWaits))])
 await servers?.stop()
 
 for (const [backend, count] of [...byBackend].sort()) console.log(`${backend}: ${count} passed`)
@@ -77,6 +80,11 @@ function isPure(file: string): boolean {
 /** The rules and the crashes of hosts in one process have a clock of their own. */
 function isTimeless(file: string): boolean {
   return isPure(file) || /^specs\/(rules|chaos)\/[^/]+\.int\.spec\.ts$/.test(file)
+}
+
+/** Of its four minutes two are outages. */
+function mostlyWaits(file: string): boolean {
+  return file.endsWith('servers-away.e2e.spec.ts')
 }
 
 function needServers(): boolean {
