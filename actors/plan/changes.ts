@@ -155,7 +155,7 @@ function restarted(plan: Plan, runs: readonly PlannedRun[], at: number): Outcome
     const { instance, out } = runs[0]!
     return refuse(
       'NOT_ALLOWED',
-      `${name(runs[0]!)} is ${out?.as ?? instance?.state ?? 'waiting'}: only what has failed, was cancelled or skipped can be restarted`,
+      `${name(runs[0]!)} ${out || instance ? `is ${out?.as ?? instance!.state}` : 'has not started'}: only what has failed, was cancelled or skipped can be restarted`,
     )
   }
   return done(

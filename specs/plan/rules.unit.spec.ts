@@ -140,7 +140,7 @@ C2('what is restarted after midnight releases those of yesterday', () => {
 })
 C2('only what has failed can be restarted, only what waits released', () => {
   const d = day(six, monday, B40)
-  d.refuses({ type: 'restart', target: 'E' }, /E is waiting: only what has failed/)
+  d.refuses({ type: 'restart', target: 'E' }, /E has not started: only what has failed/)
   d.until('19:00')
   d.refuses({ type: 'restart', target: 'B' }, /B is succeeded/)
   d.refuses({ type: 'release', target: 'B' }, /B is succeeded: only what waits/)
