@@ -92,8 +92,8 @@ const cancels = (runs: readonly PlannedRun[]): Decision[] =>
   runs.filter(({ instance }) => instance?.state === 'running').map(({ chain, run }) => ({ do: 'cancel', key: keyOf(chain, run) }))
 
 /**
- * A chain in other words: what has started is not started again by it, and goes on as it began, unless its calendar takes it out of the plan. Its other
- * runs are removed, and stay so: code that says them once more does not bring them back.
+ * A chain in other words: what runs, or has succeeded, goes on as it began, unless its calendar takes out of the plan what runs; what has failed waits
+ * anew. Its other runs are removed, and stay so: code that says them once more does not bring them back.
  */
 function added(plan: Plan, { chain, runs }: Extract<Change, { type: 'add' }>, at: number): Outcome {
   const said = new Set(runs.map(({ run }) => run))
@@ -105,13 +105,19 @@ function added(plan: Plan, { chain, runs }: Extract<Change, { type: 'add' }>, at
 
 function byHand(plan: Plan, chain: string, { run, ...facts }: Said, at: number): PlannedRun {
   const before = plan.runs[keyOf(chain, run)]
-  if (!before) return { chain, run, ...facts, rounds: 0, inCode: 'none' }
+  if (!before) return { chain, run, ...facts, rounds: 0, byHand: 'added', inCode: 'none' }
   const { released, instance, ...rest } = before
-  const isDone = instance?.state === 'succeeded'
-  const goesOn = hasBegun(before) && instance?.state !== 'skipped' && rest.inactive === undefined
-  if (goesOn && (isDone || facts.inactive === undefined)) return { ...before, out: undefined }
-  const stays = instance?.state === 'skipped' ? undefined : facts.inactive === undefined ? instance : leaving(instance)
-  return { ...restated({ ...rest, instance: stays }, facts, at), out: undefined, inCode: inCodeOf(before, facts) }
+  const isActive = facts.inactive === undefined
+  const wasActive = before.inactive === undefined
+  if (wasActive && (instance?.state === 'succeeded' || (isActive && hasBegun(before) && instance?.state === 'running')))
+    return { ...before, out: undefined, byHand: 'added' }
+  const next = isActive ? anew(instance) : leaving(instance)
+  return { ...restated({ ...rest, instance: next }, facts, at), out: undefined, byHand: 'added', inCode: inCodeOf(before, facts) }
+}
+/** What was skipped, failed or cancelled may start as what has not begun. */
+const anew = (instance: Instance | undefined): Instance | undefined => {
+  if (instance?.state === 'skipped') return undefined
+  return instance?.state === 'failed' || instance?.state === 'cancelled' ? { ...instance, removed: true } : instance
 }
 
 /** They count for what has not started. */
@@ -131,6 +137,7 @@ function linked(plan: Plan, runs: readonly PlannedRun[], { target, after }: Extr
     ...run,
     after: names,
     linkedAt: at,
+    byHand: run.byHand ?? ('linked' as const),
     inCode: inCodeOf(run, { ...run, after: names }),
   }))
   return inOnePlan(withRuns(plan, next))

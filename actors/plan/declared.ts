@@ -1,7 +1,7 @@
 import { restated, type Said, sameFacts } from './facts.ts'
 import type { GraphIssue } from './graph.ts'
 import { done, graphOfPlan, type Outcome, refuseGraph } from './outcome.ts'
-import { hasBegun, keyOf, type Plan, type PlannedRun, runsNamed, withRuns } from './state.ts'
+import { hasBegun, keyOf, type Plan, type PlannedRun, type RunFacts, runsNamed, withRuns } from './state.ts'
 
 /** What code says of chains: each with all its runs. */
 export type Declared = Readonly<Record<string, readonly Said[]>>
@@ -33,8 +33,11 @@ function asCode(plan: Plan, chains: Declared, kept: ReadonlySet<string>, at: num
   const rest = leftByCode(plan, chains, kept, at)
   const said = Object.entries(chains).flatMap(([chain, runs]) =>
     kept.has(chain)
-      ? runs.filter(({ run }) => plan.runs[keyOf(chain, run)]).map((run) => byCodeBeside(plan, chain, run))
-      : runs.map((run) => byCode(rest, chain, run, at)),
+      ? runs.flatMap(({ run, ...facts }) => {
+          const before = plan.runs[keyOf(chain, run)]
+          return before ? [beside(before, facts)] : []
+        })
+      : runs.map((said) => byCode(rest, chain, said, at)),
   )
   return withRuns(rest, said)
 }
@@ -46,7 +49,7 @@ function leftByCode(plan: Plan, chains: Declared, kept: ReadonlySet<string>, at:
   for (const [key, run] of Object.entries(plan.runs)) {
     const isSaid = chains[run.chain]?.some((said) => said.run === run.run) ?? true
     if (isSaid) runs[key] = run
-    else if (run.inCode || run.instance || run.rounds > 0 || kept.has(run.chain)) runs[key] = { ...run, inCode: 'none' }
+    else if (isByHand(run) || run.instance || run.rounds > 0 || kept.has(run.chain)) runs[key] = { ...run, inCode: 'none' }
     else if (run.inactive === undefined && !run.out) left.add(run.chain)
   }
   // What that allows is not late.
@@ -54,14 +57,23 @@ function leftByCode(plan: Plan, chains: Declared, kept: ReadonlySet<string>, at:
   return { ...plan, runs }
 }
 
+const isByHand = ({ byHand, out, released }: PlannedRun): boolean => !!(byHand || out || released)
+
 /** What has started goes on as it began. */
-function byCode(plan: Plan, chain: string, said: Said, at: number): PlannedRun {
-  const before = plan.runs[keyOf(chain, said.run)]
-  const { run: _, ...facts } = said
-  return !before || before.inCode || hasBegun(before) ? byCodeBeside(plan, chain, said) : restated(before, facts, at)
+function byCode(plan: Plan, chain: string, { run, ...facts }: Said, at: number): PlannedRun {
+  const before = plan.runs[keyOf(chain, run)]
+  if (!before) return { chain, run, ...facts, rounds: 0, ...outWithIts(runsNamed(plan, chain), at) }
+  return before.byHand || hasBegun(before) ? beside(before, facts) : restated(before, facts, at)
 }
 
-function byCodeBeside(plan: Plan, chain: string, { run, ...facts }: Said): PlannedRun {
-  const before = plan.runs[keyOf(chain, run)]
-  return before ? { ...before, inCode: sameFacts(before, facts) ? undefined : facts } : { chain, run, ...facts, rounds: 0 }
+/** A run that is new comes into no chain that was taken out by hand, nor beside what `add` says is all of it. */
+function outWithIts(others: readonly PlannedRun[], at: number): Pick<PlannedRun, 'out'> {
+  if (others.some(({ byHand }) => byHand === 'added')) return { out: { as: 'removed', since: at } }
+  const active = others.filter(({ inactive }) => inactive === undefined)
+  return active.length && active.every(({ out }) => out) ? { out: { as: active[0]!.out!.as, since: at } } : {}
 }
+
+const beside = (before: PlannedRun, facts: RunFacts): PlannedRun => ({
+  ...before,
+  inCode: sameFacts(before, facts) ? undefined : facts,
+})

@@ -5,7 +5,7 @@ export type Said = { readonly run: string } & RunFacts
 
 /** The same run with other facts. */
 export function restated(
-  { chain, run, out, released, linkedAt, leftAt, rounds, instance, ...before }: PlannedRun,
+  { chain, run, out, released, linkedAt, leftAt, byHand, rounds, instance, ...before }: PlannedRun,
   facts: RunFacts,
   at: number,
 ): PlannedRun {
@@ -19,6 +19,7 @@ export function restated(
     released,
     linkedAt: relinked ? at : linkedAt,
     leftAt: facts.inactive === undefined ? undefined : wasIn ? at : (leftAt ?? out?.since),
+    byHand,
     rounds,
     instance,
   }

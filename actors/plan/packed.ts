@@ -25,7 +25,7 @@ type PackedRun = [
   instance: [state: number, rounds: number, startedAt: number | null, endedAt: number | null] | 0,
   rest?: Rest,
 ]
-interface Rest extends Pick<PlannedRun, 'out' | 'released' | 'linkedAt' | 'leftAt' | 'inCode'> {
+interface Rest extends Pick<PlannedRun, 'out' | 'released' | 'linkedAt' | 'leftAt' | 'byHand' | 'inCode'> {
   /** Place of the reason among the names. */
   inactive?: number
   removed?: true
@@ -70,7 +70,7 @@ export function pack({ zone, date, from, runs }: Plan): Packed {
 }
 
 function restOf(
-  { out, released, linkedAt, leftAt, inCode, inactive, instance, rounds }: PlannedRun,
+  { out, released, linkedAt, leftAt, byHand, inCode, inactive, instance, rounds }: PlannedRun,
   place: (name: string) => number,
 ): Rest | undefined {
   const rest: Rest = {
@@ -78,6 +78,7 @@ function restOf(
     ...(released && { released }),
     ...(linkedAt !== undefined && { linkedAt }),
     ...(leftAt !== undefined && { leftAt }),
+    ...(byHand && { byHand }),
     ...(inCode && { inCode }),
     ...(inactive !== undefined && { inactive: place(inactive) }),
     ...(instance?.removed && { removed: true as const }),

@@ -38,6 +38,8 @@ export interface PlannedRun extends RunFacts {
   readonly linkedAt?: number
   /** When a change made it inactive while it was in the plan. */
   readonly leftAt?: number
+  /** An operator's word on it, which wins for this date: all that the plan has of its chain, or what it comes after. */
+  readonly byHand?: 'added' | 'linked'
   /** What code says of it, where that is something else; `none`: code does not know it. */
   readonly inCode?: RunFacts | 'none'
   /** Starts so far. */

@@ -144,6 +144,8 @@ function live(seed: number, looks: boolean): Outcome {
     const { instance, released } = plan.runs[key] ?? {}
     const target = 'target' in event ? event.target : event.type === 'add' ? event.chain : '-'
     if (!named(key, target)) return { instance, released }
+    const ended = instance?.state === 'failed' || instance?.state === 'cancelled'
+    if (event.type === 'add' && ended) return { instance: { ...instance!, removed: true } }
     const begun = instance?.state === 'skipped' && event.type !== 'link' ? undefined : instance
     if (event.type === 'release') return { instance: begun, released: { since: now, ...(event.now ? { now: true as const } : {}) } }
     return { instance: begun, released: event.type === 'link' || event.type === 'add' ? undefined : released }

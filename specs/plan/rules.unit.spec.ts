@@ -384,6 +384,66 @@ C4('a run that code no longer has is not in the plan any more, unless it has sta
   assert.is(d.row('B/early').state, 'succeeded')
   assert.is(d.plan.runs['B/late'], undefined)
 })
+C4('what was taken out by hand, or released, stays so when its run leaves the code and comes back', () => {
+  const more = [chain('X', on(workdays, { at: '18:00' })), chain('L', on(workdays, { after: ['B'], at: '17:00' }))]
+  const d = day([...six, ...more], monday, B40)
+  d.until('10:00')
+  d.change({ type: 'remove', target: 'X' })
+  d.change({ type: 'release', target: 'L' })
+  const code = { X: factsOf(d, 'X'), L: factsOf(d, 'L') }
+  d.change({ type: 'declare', chains: { X: [], L: [] } })
+  assert.equal([d.row('X').state, d.row('X').differs], ['removed', ['not in code: only in this plan']])
+  d.change({ type: 'declare', chains: code })
+  d.until('24:00')
+  assert.equal([d.starts('X'), d.row('X').differs, d.starts('L')], [[], [], ['17:00']])
+})
+C4('a run that code brings new to a chain that was taken out, or is all by hand, is taken out as well', () => {
+  const [b] = factsOf(day(six, monday), 'B')
+  const code = { B: [b!, { ...b!, run: 'evening' }] }
+  const d = day(six, monday)
+  d.until('10:00')
+  d.change({ type: 'remove', target: 'B' })
+  d.change({ type: 'declare', chains: code })
+  assert.is(d.row('B/evening').state, 'removed')
+  d.change({ type: 'declare', chains: { B: [{ ...b!, run: 'evening' }] } })
+  d.until('24:00')
+  assert.equal(d.log(), ['D 15:00', 'E 16:00', 'F 19:30', 'G 20:00', 'I/workday 20:10'])
+
+  const added = day(six, monday)
+  added.until('10:00')
+  added.change({ type: 'add', chain: 'B', runs: [{ ...b!, at: b!.at! + 3_600_000 }] })
+  added.change({ type: 'declare', chains: code })
+  added.until('24:00')
+  assert.equal(added.log().slice(0, 2), ['B 19:00', 'D 19:10'])
+})
+C4('what was said by hand stays, though code says the same, and then something else', () => {
+  const d = day(six, monday, B40)
+  d.until('10:00')
+  const [b] = factsOf(d, 'B')
+  const [e] = factsOf(d, 'E')
+  const later = { ...b!, at: b!.at! + 3_600_000 }
+  d.change({ type: 'add', chain: 'B', runs: [later] })
+  d.change({ type: 'link', target: 'E', after: ['B'] })
+  d.change({ type: 'declare', chains: { B: [later], E: [e!] } })
+  assert.equal([d.row('B').differs, d.row('E').differs], [[], []])
+  d.change({ type: 'declare', chains: { B: [b!], E: [{ ...e!, after: [] }] } })
+  assert.equal([d.row('B').differs, d.row('E').differs], [['at: 19:00; in code: 18:00'], ['after: B; in code: nothing']])
+  d.until('24:00')
+  assert.equal([d.starts('B'), d.starts('E')], [['19:00'], ['19:40']])
+})
+C4('what has failed and is added again waits anew, as it says', () => {
+  for (const removed of [false, true]) {
+    const d = day(six, monday, { B: { minutes: 40, ends: 'failed' } })
+    d.until('19:00')
+    const [b] = factsOf(d, 'B')
+    if (removed) d.change({ type: 'remove', target: 'B' })
+    d.course('B', {})
+    d.change({ type: 'add', chain: 'B', runs: [{ ...b!, at: b!.at! + 3 * 3_600_000 }] })
+    assert.is(d.row('B').words, 'starts at 21:00')
+    d.until('24:00')
+    assert.equal([d.starts('B'), d.starts('G')], [['18:00', '21:00'], ['21:10']])
+  }
+})
 const noMonday = defineCalendar({ name: 'no-monday', timezone: zone, days: ['tue'] })
 /** What code, or a hand, says of B if it does not run on Mondays. */
 const notToday = Object.values(resolvePlan([chain('B', on(noMonday, { at: '18:00' }))], zone, monday).runs).map(
@@ -701,7 +761,7 @@ C9('out of the plan by its calendar, by hand: it gets a cancel, and added again 
   failed.change({ type: 'add', chain: 'B', runs: notToday })
   assert.equal([failed.row('B').state, failed.starts('E')], ['inactive', ['19:00']])
   failed.change({ type: 'add', chain: 'B', runs: said })
-  assert.equal([failed.row('B').state, failed.starts('B')], ['failed', ['18:00']])
+  assert.equal([failed.row('B').state, failed.starts('B')], ['running', ['18:00', '19:00']], 'it waits anew, for a time that has passed')
 
   const succeeded = day(six, monday, B40)
   succeeded.until('19:00')
