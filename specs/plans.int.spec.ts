@@ -197,6 +197,32 @@ rules('C4 code that has no run of a chain in this zone any more: it leaves the p
 })
 
 rules(
+  'C4 the last chains of a zone are retired, or move to another: its plans learn that, also those that were made in advance',
+  async () => {
+    const both = [chain('B', on(workdays, { at: '18:00' })), chain('D', on(workdays, { after: ['B'] }))]
+    const tokyo = { ...workdays, terms: { ...workdays.terms, timezone: 'Asia/Tokyo' } }
+    for (const later of [
+      [chain('B'), chain('D')],
+      [chain('B', on(tokyo, { at: '23:00' })), chain('D')],
+    ]) {
+      const day = await chainDay({ chains: both })
+      await day.until('10:00')
+      const next = day.client.plan('2026-11-24', { zone: 'Europe/Zurich' })
+      await next.link('D', [])
+      const other = await day.start(later)
+      await day.until('20:00', '2026-11-24')
+      assert.equal(day.starts, later[0]!.terms.runs.length ? ['B 15:00', 'B 15:00 on 2026-11-24'] : [])
+      assert.equal(
+        (await next.show()).rows.map(({ chain, differs }) => [chain, differs]),
+        [['D', ['not in code: only in this plan']]],
+      )
+      await other.stop()
+      await day.host.stop()
+    }
+  },
+)
+
+rules(
   'C12 what another plan has started, or somebody by hand, is not started again: this plan says so, and nobody waits unseen',
   async () => {
     const tokyo = { ...workdays, terms: { ...workdays.terms, timezone: 'Asia/Tokyo' } }

@@ -29,9 +29,10 @@ export function inWords(issue: GraphIssue, none = 'there is no such chain'): str
   return `${issue.chain} is after ${JSON.stringify(issue.name)}, and ${none}.${issue.nearest === undefined ? '' : ` Is ${issue.nearest} meant?`}`
 }
 
-/** All chains, each behind those that it is after; `cycle`: the chains of a circle, the first one again at its end. */
+/** All chains, each behind those that it is after, as far as there is such an order; `cycle`: the chains of a circle, the first one again at its end. */
 export function inOrder(graph: Graph): { order: readonly string[]; cycle?: readonly string[] } {
   const order = new Set<string>()
+  let cycle: string[] | undefined
   for (const start of graph.keys()) {
     const path: { chain: string; rest: Iterator<string> }[] = []
     const onPath = new Set<string>()
@@ -49,11 +50,11 @@ export function inOrder(graph: Graph): { order: readonly string[]; cycle?: reado
         order.add(chain)
       } else if (onPath.has(next)) {
         const names = path.map((one) => one.chain)
-        return { order: [], cycle: [...names.slice(names.indexOf(next)), next] }
+        cycle ??= [...names.slice(names.indexOf(next)), next]
       } else if (graph.has(next) && !order.has(next)) enter(next)
     }
   }
-  return { order: [...order] }
+  return { order: [...order], cycle }
 }
 
 /** What somebody may have meant: a name that differs by two characters at most, or by its case. */

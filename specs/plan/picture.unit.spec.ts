@@ -48,6 +48,22 @@ pictures('every tag that is opened is closed, and nothing that a name may hold b
   assert.equal(open, [])
   assert.match(svg, /&lt;b&gt; &amp; &quot;quotes&quot;/)
 })
+pictures('what runs after one another, and was put round since, is drawn', () => {
+  const plan = shown('19:00', (d) => {
+    d.until('12:00')
+    d.change({ type: 'release', target: 'F' })
+    d.change({ type: 'link', target: 'B', after: ['F'] })
+  })
+  const svg = planPicture(plan)
+  assert.is(svg.match(/<g><title>/g)!.length, 7)
+  assert.not.match(svg, /NaN|undefined/)
+})
+pictures('what an error says breaks neither', () => {
+  const plan = shown('12:00')
+  const odd = { ...plan, rows: plan.rows.map((row) => ({ ...row, words: 'failed: a\u0000b\n  at c\u001b[31m' })) }
+  assert.not.match(planPicture(odd).replaceAll('\n', ''), /\p{Cc}/u)
+  assert.is(planTable(odd).split('\n').length, planTable(plan).split('\n').length)
+})
 pictures('what was removed while it ran keeps its bar', () => {
   const bars = (svg: string) => svg.match(/rx="2"/g)?.length ?? 0
   const before = shown('18:15')

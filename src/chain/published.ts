@@ -5,12 +5,14 @@ import { checkInput } from '../definition.ts'
 import { type Issue, NotFoundError } from '../errors.ts'
 import { issuesBy, schemaFrom } from '../json-schema.ts'
 import { type ChainTerms, checkChains, type RunTerms } from '../plan/runs.ts'
+import { zonesLeft, zonesOf } from '../plan/zones.ts'
 import type { ChainDefinition } from './definition.ts'
 
 /** A chain as hosts publish it, for those who make plans and start it without its code. */
 export interface PublishedChain {
   name: string
   runs: readonly RunTerms[]
+  left?: readonly string[]
   steps: Steps
   /** JSON Schema. */
   input?: unknown
@@ -54,7 +56,7 @@ export async function watchChains(records: Records): Promise<Chains> {
       return record ? note(record.value as PublishedChain, record.revision) : known.get(name)?.chain
     },
     get all() {
-      return [...known.values()].map(({ chain: { name, runs } }) => ({ name, runs })).sort((a, b) => (a.name < b.name ? -1 : 1))
+      return [...known.values()].map(({ chain: { name, runs, left } }) => ({ name, runs, left })).sort((a, b) => (a.name < b.name ? -1 : 1))
     },
     onChange(tell) {
       listeners.add(tell)
@@ -111,16 +113,25 @@ export async function inputCheck(records: Records, chain: ChainDefinition | stri
   return (input) => void checkInput(schema, input, `${at}input`)
 }
 
+/** Of what was published before only the zones count. */
+const before = ({ name, runs, left = [] }: PublishedChain): ChainTerms => ({
+  name,
+  runs: [],
+  left: [...zonesOf([{ name, runs }]), ...left],
+})
+
 /** Answers how to take it back, as long as nobody has said otherwise since: what there was not before is in no plan then. */
 async function publishOne(records: Records, { name, terms: { runs }, steps, input }: ChainDefinition): Promise<() => Promise<unknown>> {
   // Whoever does not have its code must know whether an input is needed: in JSON, where there is none it is null.
   const given = input?.safeParse(undefined).success ? z.nullable(input) : input
   const schema = given && z.toJSONSchema(given, { unrepresentable: 'any', io: 'input' })
-  const chain: PublishedChain = JSON.parse(JSON.stringify({ name, runs, steps, input: schema }))
   for (;;) {
     const present = await records.get(prefix + name)
+    const left = zonesLeft([{ name, runs }, ...(present ? [before(present.value as PublishedChain)] : [])])
+    const chain: PublishedChain = JSON.parse(JSON.stringify({ name, runs, ...(left.length && { left }), steps, input: schema }))
     if (present && JSON.stringify(present.value) === JSON.stringify(chain)) return async () => {}
     const revision = await records.put(prefix + name, chain, present?.revision ?? 0)
-    if (revision !== undefined) return () => records.put(prefix + name, present?.value ?? { ...chain, runs: [] }, revision)
+    if (revision !== undefined)
+      return () => records.put(prefix + name, present?.value ?? { ...chain, runs: [], left: zonesOf([chain]) }, revision)
   }
 }

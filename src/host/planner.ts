@@ -5,7 +5,7 @@ import { partitionOf } from '../address.ts'
 import { addDays, type DateText, dateAt, startOfDate } from '../calendar/dates.ts'
 import { resolvePlan } from '../plan/resolve.ts'
 import type { ChainTerms } from '../plan/runs.ts'
-import { planAddress, rootOfZone, zonesOf } from '../plan/zones.ts'
+import { planAddress, rootOfZone, zonesLeft, zonesOf } from '../plan/zones.ts'
 import type { Partition } from './partition.ts'
 
 /** Dates that nobody was up for are made when somebody is, so many at most. */
@@ -29,11 +29,17 @@ export function createPlanner(partition: Partition) {
 
   async function look(): Promise<void> {
     const chains = contracts.chains.all
-    const zones = zonesOf(chains).filter((zone) => partitionOf(rootOfZone(zone), bus.partitions) === partition.number)
+    const isOurs = (zone: string) => partitionOf(rootOfZone(zone), bus.partitions) === partition.number
     const now = clock.now()
-    for (const zone of zones) {
+    for (const zone of zonesOf(chains).filter(isOurs)) {
       const today = dateAt(now, zone)
       for (const date of await missing(zone, today)) make(chains, zone, date)
+      wakeAt(startOfDate(addDays(today, 1), zone))
+    }
+    // No more are made in these, and those that there are learn that nothing is left of what code said.
+    for (const zone of zonesLeft(chains).filter(isOurs)) {
+      const today = dateAt(now, zone)
+      if ((await store.load([planAddress(zone, today)])).length) make(chains, zone, today)
       wakeAt(startOfDate(addDays(today, 1), zone))
     }
   }

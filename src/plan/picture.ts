@@ -4,7 +4,7 @@ import { addDays, clockTime, type DateText, instantOf } from '../calendar/dates.
 import { refuse } from '../errors.ts'
 import { optionsOf } from '../fields.ts'
 import type { ShownPlan } from '../host/plans.ts'
-import { shown } from './table.ts'
+import { oneLine, shown } from './table.ts'
 
 /**
  * A plan as an SVG: the graph of its chains with their states, each behind those that it is after, and below it the day, with what ran as bars and what
@@ -154,4 +154,5 @@ function fit(label: string, size: number, room: number): string {
 }
 
 const short = (name: string, most: number): string => (name.length > most ? `${name.slice(0, most - 1)}…` : name)
-const text = (raw: string): string => raw.replace(/[&<>"]/g, (c) => ({ '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;' })[c]!)
+const text = (raw: string): string =>
+  oneLine(raw).replace(/[&<>"]/g, (c) => ({ '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;' })[c]!)

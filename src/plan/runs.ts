@@ -34,6 +34,8 @@ export interface RunTerms {
 export interface ChainTerms {
   readonly name: string
   readonly runs: readonly RunTerms[]
+  /** Time zones in which it had runs: their plans must be told that it has none any more. */
+  readonly left?: readonly string[]
 }
 
 const isSegment = (name: unknown): name is string => typeof name === 'string' && /^[A-Za-z0-9_-]{1,80}$/.test(name)

@@ -14,7 +14,7 @@ export function planTable(plan: ShownPlan): string {
       time(row.startedAt ?? row.startAt),
       time(row.endedAt),
       row.state,
-      row.words,
+      oneLine(row.words),
     ]),
   ]
   const widths = lines[0]!.map((_, column) => Math.max(...lines.map((line) => line[column]!.length)))
@@ -26,6 +26,9 @@ export function planTable(plan: ShownPlan): string {
   )
   return [`Plan of ${date} in ${zone}${made ? '' : ' (not made yet)'}`, '', ...text].join('\n')
 }
+
+/** Of errors too, which may hold anything. */
+export const oneLine = (text: string): string => text.replace(/[\s\p{Cc}]+/gu, ' ')
 
 /** The plan, if it is one. */
 export function shown(plan: ShownPlan): ShownPlan {

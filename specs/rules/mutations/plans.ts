@@ -282,6 +282,13 @@ export const plans: readonly Mutation[] = [
     `${rules}: a run that was skipped`,
   ),
   off(
+    'C4 plans of a zone that no chain names any more learn it',
+    'src/host/planner.ts',
+    'for (const zone of zonesLeft(chains).filter(isOurs))',
+    'for (const zone of zonesLeft(chains).filter(() => false))',
+    './plans.int: C4 the last chains of a zone',
+  ),
+  off(
     'C4 what has failed and is added again waits anew',
     planChanges,
     "return instance?.state === 'failed' || instance?.state === 'cancelled' ?",
