@@ -3,8 +3,11 @@ import * as assert from 'uvu/assert'
 import { z } from 'zod'
 import { defineCalendar } from '../src/calendar/calendar.ts'
 import { publishChains } from '../src/chain/published.ts'
+import { defineJob } from '../src/definition.ts'
+import { createHost } from '../src/host/host.ts'
+import type { ScheduleOptions } from '../src/schedule.ts'
 import { replay } from '../src/testing/replay.ts'
-import { chain, chainDay, monday, on, saturday, saturdays, six, sixWith, workdays } from './support/chain-day.ts'
+import { chain, chainDay, monday, on, saturday, saturdays, six, sixWith, workdays, zone } from './support/chain-day.ts'
 import { refused } from './support/refused.ts'
 
 /** The rules themselves have their specs in specs/plan; these see that hosts, plans and chains keep them. */
@@ -266,6 +269,21 @@ rules('C4 hosts refuse chains with unknown names and circles, also together with
   await day.until('22:00')
   assert.equal(day.startsOf('K'), ['20:20'])
   await other.stop()
+  await day.host.stop()
+})
+
+rules('C4 a host that is refused for its schedules has published nothing', async () => {
+  const day = await chainDay()
+  await day.until('10:00')
+  const chains = [chain('N', on(workdays, { at: '12:00' }))]
+  const odd = defineJob({ name: 'odd' })
+  const start = (bad: ScheduleOptions) =>
+    createHost({ on: day.world, clock: day.clock, chains, handlers: [odd.handler(() => 1)], schedules: { bad }, log: () => {} })
+  await refused('VALIDATION', /^schedules.bad.cron: "x"/, () => start({ cron: 'x', timezone: zone, starts: odd }))
+  await refused('NOT_FOUND', /no host has published a chain named "unknown"/, () => start({ every: '1h', starts: { chain: 'unknown' } }))
+  await day.until('13:00')
+  assert.not.ok((await day.plan.show()).rows.some(({ chain }) => chain === 'N'))
+  await refused('NOT_FOUND', /no host has published a job named "odd"/, () => day.client.submit('odd', {}))
   await day.host.stop()
 })
 

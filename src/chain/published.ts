@@ -35,6 +35,7 @@ export interface Chains {
 }
 
 const prefix = 'chain.'
+export const chainKey = (name: string): string => prefix + name
 
 export async function watchChains(records: Records): Promise<Chains> {
   const known = new Map<string, { chain: KnownChain; revision: number }>()
@@ -114,24 +115,28 @@ export async function inputCheck(records: Records, chain: ChainDefinition | stri
 }
 
 /** Of what was published before only the zones count. */
-const before = ({ name, runs, left = [] }: PublishedChain): ChainTerms => ({
+const zonesBefore = ({ name, runs, left = [] }: PublishedChain): ChainTerms => ({
   name,
   runs: [],
   left: [...zonesOf([{ name, runs }]), ...left],
 })
 
-/** Answers how to take it back, as long as nobody has said otherwise since: what there was not before is in no plan then. */
-async function publishOne(records: Records, { name, terms: { runs }, steps, input }: ChainDefinition): Promise<() => Promise<unknown>> {
-  // Whoever does not have its code must know whether an input is needed: in JSON, where there is none it is null.
+/** Without its code it must be known whether an input is needed: in JSON, where there is none it is null. */
+export function publishedOf({ name, terms: { runs }, steps, input }: ChainDefinition, left: readonly string[] = []): PublishedChain {
   const given = input?.safeParse(undefined).success ? z.nullable(input) : input
   const schema = given && z.toJSONSchema(given, { unrepresentable: 'any', io: 'input' })
+  return JSON.parse(JSON.stringify({ name, runs, ...(left.length && { left }), steps, input: schema }))
+}
+
+/** Answers how to take it back, as long as nobody has said otherwise since: what there was not before is in no plan then. */
+async function publishOne(records: Records, definition: ChainDefinition): Promise<() => Promise<unknown>> {
+  const key = chainKey(definition.name)
   for (;;) {
-    const present = await records.get(prefix + name)
-    const left = zonesLeft([{ name, runs }, ...(present ? [before(present.value as PublishedChain)] : [])])
-    const chain: PublishedChain = JSON.parse(JSON.stringify({ name, runs, ...(left.length && { left }), steps, input: schema }))
+    const present = await records.get(key)
+    const left = zonesLeft([definition.terms, ...(present ? [zonesBefore(present.value as PublishedChain)] : [])])
+    const chain = publishedOf(definition, left)
     if (present && JSON.stringify(present.value) === JSON.stringify(chain)) return async () => {}
-    const revision = await records.put(prefix + name, chain, present?.revision ?? 0)
-    if (revision !== undefined)
-      return () => records.put(prefix + name, present?.value ?? { ...chain, runs: [], left: zonesOf([chain]) }, revision)
+    const revision = await records.put(key, chain, present?.revision ?? 0)
+    if (revision !== undefined) return () => records.put(key, present?.value ?? { ...chain, runs: [], left: zonesOf([chain]) }, revision)
   }
 }

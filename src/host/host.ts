@@ -32,6 +32,7 @@ import { serveRuns } from './runs-service.ts'
 import { checkSchedules, declareSchedules } from './schedules.ts'
 import { stopOnSignals } from './signals.ts'
 import { createThreads } from './threads.ts'
+import { withPublished } from './to-publish.ts'
 import { createWorker } from './worker.ts'
 
 export interface HostOptions {
@@ -99,9 +100,10 @@ export async function createHost(options: HostOptions): Promise<Host> {
   const registry = await watchContracts(bus)
   const publish = async () => {
     checkPools(pools, handlers, registry.pools)
+    const schedules = await checkSchedules(withPublished(bus.records, handlers, chains), options.schedules ?? {})
     await publishChains(bus.records, registry.chains, chains)
     await registry.publish(handlers)
-    return checkSchedules(bus, options.schedules ?? {})
+    return schedules
   }
   const schedules = await publish().catch(async (error) => {
     registry.stop()

@@ -1,6 +1,6 @@
 import type { ScheduleTerms } from '../../actors/schedule.ts'
 import { addressOf, partitionOf } from '../address.ts'
-import type { Bus } from '../bus/port.ts'
+import type { Bus, Records } from '../bus/port.ts'
 import { preparation } from '../client/prepare.ts'
 import { scheduleId } from '../command/schedules.ts'
 import { check } from '../definition.ts'
@@ -8,15 +8,15 @@ import { refuse, ValidationError } from '../errors.ts'
 import { type ScheduleOptions, scheduleTerms } from '../schedule.ts'
 
 /** What a host declares must make sense, as a whole, before any of it is said. */
-export async function checkSchedules(bus: Bus, schedules: Record<string, ScheduleOptions>): Promise<Map<string, ScheduleTerms>> {
+export async function checkSchedules(records: Records, schedules: Record<string, ScheduleOptions>): Promise<Map<string, ScheduleTerms>> {
   const checked = new Map<string, ScheduleTerms>()
   if (typeof schedules !== 'object' || schedules === null || Array.isArray(schedules))
     refuse('schedules', 'must be an object of schedules, by id')
-  const { prepare, stop } = preparation(bus.records)
+  const { prepare, stop } = preparation(records)
   try {
     for (const [id, options] of Object.entries(schedules)) {
       check(scheduleId, id, `schedules.${id}`)
-      checked.set(id, await scheduleTerms(prepare, bus.records, options).catch((error) => under(`schedules.${id}`, error)))
+      checked.set(id, await scheduleTerms(prepare, records, options).catch((error) => under(`schedules.${id}`, error)))
     }
   } finally {
     stop()
