@@ -247,6 +247,24 @@ chains('cancelled: what runs is told, what waits never begins, and a restart goe
   await d.host.stop()
 })
 
+chains('a step that was cancelled while it ran is restarted as the same job, with the same idempotency key', async () => {
+  const d = await deployment([small])
+  const keys: string[] = []
+  d.behave(async (_, ctx) => {
+    keys.push(ctx.idempotencyKey)
+    if (keys.length === 1) await new Promise((_, fail) => ctx.signal.addEventListener('abort', () => fail(ctx.signal.reason)))
+  })
+  const run = await d.client.chain(small).start(undefined, { id: 'x' })
+  await d.clock.advance('5s')
+  await run.cancel()
+  assert.is((await d.ended(run)).state, 'cancelled')
+  await run.restart()
+  assert.is((await d.ended(run)).state, 'succeeded')
+  assert.is(keys.length, 2)
+  assert.is(keys[0], keys[1])
+  await d.host.stop()
+})
+
 chains('the id of a step that other work has: it has failed, and a restart takes another', async () => {
   const d = await deployment([small])
   await d.client.submit(print, { row: 'other' }, { id: 'small/x/print' })

@@ -181,7 +181,7 @@ export function cancelAll(chain: Address, steps: Steps, before: Progress): Moved
 }
 
 /**
- * What did not succeed runs again, and all that comes behind it. The job that failed is the same job, with the same idempotency key; what
+ * What did not succeed runs again, and all that comes behind it. The job that failed, or was cancelled, is the same job, with the same idempotency key; what
  * had run behind it (`all-finished`), and a group, is a new one.
  */
 export function restart(chain: Address, steps: Steps, before: Progress): Moved {
@@ -192,7 +192,7 @@ export function restart(chain: Address, steps: Steps, before: Progress): Moved {
     const behind = terms.after.some((other) => progress[other]!.state === 'waiting' || progress[other]!.state === 'running')
     const sameJob = 'job' in terms.work && (!terms.work.maker || step.made) && !step.refused
     if (step.state === 'succeeded' && !behind) progress[name] = step
-    else if (step.state === 'failed' && !behind && sameJob) {
+    else if ((step.state === 'failed' || step.state === 'cancelled') && !behind && sameJob) {
       const { error: _, ...rest } = step
       progress[name] = { ...rest, state: 'running', round: step.round + 1 }
       out.push({ type: 'send', params: { to: addressOf(chain, name, step, terms), event: { type: 'again', round: step.round + 1 } } })

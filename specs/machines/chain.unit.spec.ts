@@ -191,7 +191,7 @@ chains('cancelled: what runs is told, nothing begins, and it ends when nothing i
   assert.is(c.take().at(-1), told)
   assert.is(c.state, 'cancelled')
   c.start(2)
-  assert.equal(c.take(), ['submit job:…/2/audit', 'submit job:…/input/post'], 'back in the plan: from where it was')
+  assert.equal(c.take(), ['again job:…/audit', 'submit job:…/input/post'], 'back in the plan: from where it was')
 })
 chains('what an earlier job of a step has said is not the end of the job that is in its place', () => {
   const c = actor()

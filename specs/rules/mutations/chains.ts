@@ -56,8 +56,8 @@ export const chains: readonly Mutation[] = [
   off(
     'C2 a failed step runs again as the same job',
     'actors/chain/steps.ts',
-    "else if (step.state === 'failed' && !behind && sameJob) {",
-    'else if (false) {',
+    '&& !behind && sameJob) {',
+    '&& (false as boolean)) {',
     'machines/chain.unit: restarted from the failed step',
     './chains.int: a step has the attempts',
   ),
@@ -81,6 +81,14 @@ export const chains: readonly Mutation[] = [
     '> context.round && context.removedAt === undefined',
     '> context.round',
     'machines/chain.unit: removed by retention',
+  ),
+  off(
+    'C2 a step that was cancelled is restarted as the same job',
+    'actors/chain/steps.ts',
+    "(step.state === 'failed' || step.state === 'cancelled') && !behind",
+    "step.state === 'failed' && !behind",
+    './chains.int: a step that was cancelled while it ran',
+    'machines/chain.unit: cancelled: what runs is told',
   ),
   off(
     'C2 the plan learns how a chain ended',
