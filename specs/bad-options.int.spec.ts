@@ -80,6 +80,20 @@ const calls: Record<string, [field: string, call: () => unknown][]> = {
     ['now', () => planPicture(noPlan, odd({ now: '18:00' }))],
     ['at', () => planPicture(noPlan, odd({ at: 0 }))],
   ],
+  step: [
+    ['step', () => step(job.with(1), odd(5))],
+    ['aftr', () => step(job.with(1), odd({ aftr: [] }))],
+  ],
+  'schedule from, chain id, zone': [
+    ...(['2026-03-26T00:07:00', 'monday 3', true, null] as const).map((from): [string, () => unknown] => [
+      'schedules.s.from',
+      () => createHost({ on: embedded(':memory:'), schedules: { s: { every: '1h', from: odd(from), starts: job.with(1) } } }),
+    ]),
+    ['id', () => host.client.chain('x').start(1, odd({ id: null }))],
+    ['id', () => host.client.chain('x').start(1, odd({ id: Number.NaN }))],
+    ['id', () => host.client.raise('e', 1, { id: 'a b' })],
+    ['zone', () => host.client.plan('2026-11-23', odd({ zone: null })).show()],
+  ],
   createHost: [
     ['host', () => createHost(odd(undefined))],
     ['on', () => createHost(odd({}))],

@@ -3,7 +3,7 @@ import type { Records } from './bus/port.ts'
 import { latestTime, nextTime, type Schedule } from './calendar/schedule.ts'
 import type { ChainDefinition } from './chain/definition.ts'
 import { inputCheck } from './chain/published.ts'
-import { type Prepare, payloadOf } from './client/prepare.ts'
+import { checkTime, type Prepare, payloadOf } from './client/prepare.ts'
 import { isName, type JobDefinition, type WithInput } from './definition.ts'
 import type { Duration } from './duration.ts'
 import { quoted, refuse } from './errors.ts'
@@ -62,17 +62,14 @@ export function whenOf({ cron, timezone, every, from, on, missed }: Omit<Schedul
     checkEvent(on, 'on')
     return { on }
   }
-  const schedule = (cron === undefined ? { every, ...(from !== undefined && { from: timeOf(from) }) } : { cron, timezone }) as Schedule
+  const schedule = (
+    cron === undefined ? { every, ...(from !== undefined && { from: checkTime(from, 'from') }) } : { cron, timezone }
+  ) as Schedule
   // Both know what they cannot use.
   const next = nextTime(schedule, Date.now())
   if (next === undefined) refuse('cron', `${quoted(cron)} never comes: there is no such date`)
   latestTime(schedule, 0, next)
   return schedule
-}
-
-function timeOf(from: Date | string | number): number {
-  const at = new Date(from).getTime()
-  return Number.isNaN(at) ? refuse('from', `${quoted(from)} is not a time. Use ISO 8601 with an offset.`) : at
 }
 
 async function startsOf(

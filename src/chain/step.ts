@@ -1,4 +1,5 @@
 import type { JobDefinition, MemberOf, WithInput } from '../definition.ts'
+import { checkFields } from '../fields.ts'
 
 /** What a maker of inputs is told beside the outputs: of which instance it is. */
 export interface ChainFacts {
@@ -56,5 +57,6 @@ export function step<O>(work: WithInput<O>, options?: StepOptions): Step<Outputs
 export function step<S extends Outputs, O>(work: WithMaker<S, O>, options?: StepOptions): Step<S, O>
 export function step<S extends Outputs>(work: GroupStep<S>, options?: StepOptions): Step<S>
 export function step(work: Step['work'], options: StepOptions = {}): Step {
+  checkFields(options, ['after', 'when'], '', 'step')
   return { work, ...options }
 }

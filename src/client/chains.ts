@@ -66,6 +66,7 @@ export function chainsOf({ records, ends, command, actor }: Parts): ChainHandles
         checkFields(options, ['id'], 'options')
         const { id = randomId() } = options
         const to = addressOf('chain', `${name}/${id}`)
+        if (typeof id !== 'string') throw invalid('id', `${quoted(id)} is no text`)
         check(startCommand.shape.to, to, 'id')
         const payload = payloadOf(input, 'input')
         const checkInput = await inputCheck(records, chain)

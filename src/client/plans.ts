@@ -48,7 +48,9 @@ interface Parts {
 export const plansOf =
   ({ ask, command, actor }: Parts): Plans =>
   (date, options) => {
-    const asked: PlanAsked = { date, zone: optionsOf(options, ['zone']).zone }
+    const { zone } = optionsOf(options, ['zone'])
+    if (zone !== undefined && typeof zone !== 'string') throw invalid('zone', `${quoted(zone)} is not a time zone`)
+    const asked: PlanAsked = { date, zone }
 
     async function show(): Promise<ShownPlan> {
       const rows: PlanRow[] = []

@@ -65,7 +65,8 @@ export function schedulesOf({ records, prepare, command, actor }: Parts): Schedu
       const { id = randomId() } = options
       const to = addressOf('topic', event)
       const payload = payloadOf(data, 'data')
-      check(raiseCommand.pick({ to: true, as: true, data: true }), { to, as: id, data }, 'raise')
+      check(raiseCommand.shape.as, id, 'id')
+      check(raiseCommand.shape.data, data, 'data')
       await command(to, { type: 'raise', id, data: payload })
     },
   }
