@@ -6,7 +6,7 @@ import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { z } from 'zod'
 import { embedded } from '../src/embedded.ts'
-import { createHost, defineJob, type Host } from '../src/index.ts'
+import { createHost, defineJob, type Host, type HostOptions } from '../src/index.ts'
 import { until } from './support/until.ts'
 
 const test = suite('handlers in threads: W4 W5 R6 isolate [embedded]')
@@ -24,11 +24,12 @@ const does = defineJob({
   retry: { attempts: 3, backoff: 20 },
 })
 const empty = defineJob({ name: 'empty', retry: { attempts: 2, backoff: 10 } })
+const floods = defineJob({ name: 'floods', input: z.object({ children: z.int().optional() }), retry: { attempts: 1 } })
 const here = defineJob({ name: 'here' })
 
-const host = (slots = 4): Promise<Host> =>
+const host = (slots = 4, on: HostOptions['on'] = embedded(':memory:')): Promise<Host> =>
   createHost({
-    on: embedded(':memory:'),
+    on,
     slots,
     log: () => {},
     handlers: [
@@ -36,6 +37,7 @@ const host = (slots = 4): Promise<Host> =>
       limited.handler(module('loop'), { isolate: 'thread', grace: '100ms' }),
       does.handler(module('does'), { isolate: 'thread' }),
       empty.handler(module('nothing'), { isolate: 'thread' }),
+      floods.handler(module('floods'), { isolate: 'thread', grace: '100ms' }),
       here.handler(() => 'here'),
     ],
   })
@@ -64,6 +66,43 @@ test('a loop without an end blocks nobody else, is ended by its timeout, and its
   // The only slot: it is free because the thread is gone.
   assert.is(await after.result(), 'here')
   assert.ok(await stands(file))
+})
+
+test('one that tells its progress without an end blocks nobody else, and a cancel ends it', async () => {
+  await using h = await host(2)
+  const job = await h.client.submit(floods, {})
+  await until('it runs', async () => (await job.view()).state === 'running')
+  const before = process.memoryUsage().rss
+  for (let i = 0; i < 20; i++) {
+    assert.is(await (await h.client.submit(here, null)).result(), 'here')
+    await sleep(100)
+  }
+  await job.cancel()
+  assert.match((await failure(job.result())).message, /was cancelled/)
+  assert.ok(process.memoryUsage().rss - before < 200e6, `${process.memoryUsage().rss - before} bytes more`)
+})
+
+test('many children at once are submitted a few at a time, and the last progress is told', async () => {
+  const told: (number | undefined)[] = []
+  await using h = await host(2, {
+    async connect(options) {
+      const opened = await embedded(':memory:').connect(options)
+      const { bus } = opened
+      const signal: typeof bus.signal = (subject, list) => {
+        told.push(
+          ...[list as { progress?: number }]
+            .flat()
+            .map(({ progress }) => progress)
+            .filter((part) => part !== undefined),
+        )
+        bus.signal(subject, list)
+      }
+      return { ...opened, bus: { ...bus, signal } }
+    },
+  })
+  const job = await h.client.submit(floods, { children: 1000 })
+  assert.is(await job.result(), 1000)
+  await until('the last is told', () => told.at(-1) === 1)
 })
 
 test('a cancel ends it', async () => {

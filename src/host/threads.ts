@@ -4,6 +4,7 @@ import type { Clock } from '../clock.ts'
 import type { Context, Handler, MemberResult } from '../definition.ts'
 import type { Isolated } from '../isolate.ts'
 import { type Came, errorFrom, type FromThread, failureOf, type Task, type ToThread } from './threads/messages.ts'
+import { progressReader, type SharedProgress, sharedProgress } from './threads/progress.ts'
 
 /** Threads of a host for the handlers that live in modules of their own. There is none until the first is needed. */
 export interface Threads {
@@ -47,6 +48,7 @@ export function createThreads(clock: Clock, slots: number): Threads {
     const task: Task = {
       module,
       input,
+      progress: sharedProgress(),
       ctx: { id, idempotencyKey, key, attempt, run: number, callbacks, state, round, group: group && (facts as Task['ctx']['group']) },
     }
     let cancel = () => {}
@@ -55,7 +57,7 @@ export function createThreads(clock: Clock, slots: number): Threads {
       port.postMessage({ type: 'abort', reason: failureOf(reason) } satisfies ToThread)
       if (reason.code !== 'SHUTDOWN') cancel = clock.at(clock.now() + grace, () => hardEnd.abort())
     }
-    serve(port, ctx)
+    serve(port, ctx, task.progress)
     if (ctx.signal.aborted) tell()
     else ctx.signal.addEventListener('abort', tell, { once: true })
     try {
@@ -86,7 +88,8 @@ export function createThreads(clock: Clock, slots: number): Threads {
 }
 
 /** Answers what the thread asks for. Members are read when it wants more of them, as in this thread. */
-function serve(port: MessagePort, ctx: Context): void {
+function serve(port: MessagePort, ctx: Context, shared: SharedProgress): void {
+  const readProgress = progressReader(shared, ctx.progress)
   let members: AsyncIterator<MemberResult> | undefined
   async function next(): Promise<ToThread> {
     const found: MemberResult[] = []
@@ -106,7 +109,7 @@ function serve(port: MessagePort, ctx: Context): void {
     }
   }
   port.on('message', async (message: FromThread) => {
-    if (message.type === 'progress') ctx.progress(message.part)
+    if (message.type === 'progress') readProgress()
     else if (message.type === 'submit') port.postMessage(await submitted(ctx, message))
     else port.postMessage(await next())
   })

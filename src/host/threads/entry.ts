@@ -4,6 +4,7 @@ import { StellwerkError } from '../../errors.ts'
 import type { SuspendOptions } from '../../suspend.ts'
 import { outputText, readable } from '../thrown.ts'
 import { type Came, errorFrom, type FromThread, failureOf, type Task, type ToThread } from './messages.ts'
+import { progressTeller } from './progress.ts'
 
 /** The other side of threads.ts: runs in a thread, one handler at a time. */
 export default async function run({ task, port }: { task: Task; port: MessagePort }): Promise<Came> {
@@ -32,9 +33,13 @@ async function handlerIn(module: string): Promise<(input: unknown, ctx: Context)
   throw new StellwerkError('TERMINAL', `${module} has no handler: its default export must be a function (input, ctx)`)
 }
 
-function contextOf({ ctx }: Task, port: MessagePort, abort: AbortController, suspends: Set<unknown>): Context {
+/** So many submits are under way at once: more would keep the host from everything else. */
+const mostSubmits = 100
+
+function contextOf({ ctx, progress }: Task, port: MessagePort, abort: AbortController, suspends: Set<unknown>): Context {
   const waiting: { resolve(page: { members: MemberResult[]; done: boolean }): void; reject(error: Error): void }[] = []
   const submits = new Map<number, { resolve(id: string): void; reject(error: Error): void }>()
+  const unsaid: FromThread[] = []
   let asked = 0
   const say = (message: FromThread) => port.postMessage(message)
   port.on('message', (message: ToThread) => {
@@ -42,7 +47,9 @@ function contextOf({ ctx }: Task, port: MessagePort, abort: AbortController, sus
     if (message.type === 'submitted') {
       const { n, id, failed } = message
       failed ? submits.get(n)?.reject(errorFrom(failed)) : submits.get(n)?.resolve(id!)
-      return void submits.delete(n)
+      submits.delete(n)
+      const next = unsaid.shift()
+      return next && say(next)
     }
     const { members, done, failed } = message
     const next = waiting.shift()
@@ -71,10 +78,18 @@ function contextOf({ ctx }: Task, port: MessagePort, abort: AbortController, sus
       port.ref()
       return new Promise<string>((resolve, reject) => {
         submits.set(++asked, { resolve, reject })
-        say({ type: 'submit', n: asked, job: typeof definition === 'string' ? definition : definition.name, input, key })
+        const message = {
+          type: 'submit',
+          n: asked,
+          job: typeof definition === 'string' ? definition : definition.name,
+          input,
+          key,
+        } as const
+        if (submits.size > mostSubmits) unsaid.push(message)
+        else say(message)
       })
     },
-    progress: (part: number) => say({ type: 'progress', part }),
+    progress: progressTeller(progress, () => say({ type: 'progress' })),
     suspend(options: SuspendOptions) {
       const asked = { options }
       suspends.add(asked)

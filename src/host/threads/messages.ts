@@ -1,11 +1,13 @@
 import type { Context, MemberResult } from '../../definition.ts'
 import type { SuspendOptions } from '../../suspend.ts'
 import { errorOf } from '../thrown.ts'
+import type { SharedProgress } from './progress.ts'
 
 /** What a thread gets to run a handler: plain data, and a port for all that happens meanwhile. */
 export interface Task {
   module: string
   input: unknown
+  progress: SharedProgress
   ctx: Pick<Context, 'id' | 'idempotencyKey' | 'key' | 'attempt' | 'run' | 'callbacks' | 'state' | 'round'> & {
     group?: Omit<NonNullable<Context['group']>, 'members'>
   }
@@ -29,7 +31,7 @@ export type ToThread =
   | { type: 'abort'; reason: Failure }
   | { type: 'members'; members: MemberResult[]; done: boolean; failed?: Failure }
 export type FromThread =
-  | { type: 'progress'; part: number }
+  | { type: 'progress' }
   | { type: 'members' }
   | { type: 'submit'; n: number; job: string; input: unknown; key: string }
 
