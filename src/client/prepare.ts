@@ -6,6 +6,7 @@ import { check, type WithInput } from '../definition.ts'
 import { type Duration, ms } from '../duration.ts'
 import { invalid, isStellwerkError, NotFoundError, quoted, UnavailableError } from '../errors.ts'
 import { maxPayload } from '../host/run.ts'
+import { lostInJson } from '../json-loss.ts'
 import { schemaFrom } from '../json-schema.ts'
 import { deepest, isTooDeep } from '../nesting.ts'
 import { needIssue, type PoolCapacities, watchPools } from '../pools.ts'
@@ -109,11 +110,18 @@ function asJson(input: unknown, field: string): { value: unknown; length: number
   try {
     const text = JSON.stringify(input)
     const value = JSON.parse(text)
-    if (!isTooDeep(value)) return { value, length: text.length }
+    if (!isTooDeep(value)) return { value: kept(input, value, field), length: text.length }
   } catch (error) {
+    if (isStellwerkError(error)) throw error
     throw invalid(field, `cannot be written as JSON (${(error as Error).message.split('\n')[0]})`)
   }
   throw invalid(field, `nested deeper than ${deepest} levels`)
+}
+
+function kept(input: unknown, value: unknown, field: string): unknown {
+  const lost = lostInJson(input)
+  if (lost) throw invalid([field, ...lost.path].join('.'), `${quoted(lost.value)} cannot be written as JSON: it would be lost`)
+  return value
 }
 
 export function checkPriority(priority: number): number {
