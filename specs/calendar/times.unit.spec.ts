@@ -81,6 +81,8 @@ schedules('a time of day that does not exist is the next that does, one that exi
   assert.equal(next(cron('30 2 * * *'), '2026-03-28T12:00Z', 2), ['2026-03-29T01:00', '2026-03-30T00:30'])
   assert.equal(next(cron('15 2,4 * * *'), '2026-03-28T12:00Z', 3), ['2026-03-29T01:00', '2026-03-29T02:15', '2026-03-30T00:15'])
   assert.equal(next(cron('30 2 * * *'), '2026-10-24T12:00Z', 2), ['2026-10-25T00:30', '2026-10-26T01:30'])
+  // At 02:10 for the second time it has been 02:45 before.
+  assert.is(latestTime(cron('45 2 * * *'), 0, Date.parse('2026-10-25T01:10Z')), Date.parse('2026-10-25T00:45Z'))
 })
 schedules('hours that are named are times of day, however they and their minutes are written', () => {
   const two = (n: number) => String(n).padStart(2, '0')
@@ -89,7 +91,8 @@ schedules('hours that are named are times of day, however they and their minutes
     ['0 */2 * * *', every(2, 23), [0]],
     ['0 0-22/2 * * *', every(2, 22), [0]],
     ['*/15 2 * * *', [2], every(15, 59)],
-    ['* 1-3 * * *', [1, 2, 3], every(1, 59)],
+    ['* 2-2 * * *', [2], every(1, 59)],
+    ['*/30 22,23 * * *', [22, 23], [0, 30]],
     ['0 5,20-40/10 ?/1 * * *', every(1, 23), [5, 20, 30, 40]],
   ] as [string, number[], number[]][])
     for (const [timezone, first] of [
@@ -97,6 +100,10 @@ schedules('hours that are named are times of day, however they and their minutes
       [zurich, '2027-10-30'],
       ['Australia/Lord_Howe', '2026-10-03'],
       ['Australia/Lord_Howe', '2027-04-03'],
+      ['America/Nuuk', '2026-03-27'],
+      ['America/Nuuk', '2026-10-23'],
+      ['Pacific/Apia', '2011-12-29'],
+      ['Antarctica/Troll', '2026-10-24'],
     ] as const) {
       const dates = [0, 1, 2].map((days) => addDays(first, days))
       const all = dates.flatMap((date) => hours.flatMap((h) => minutes.map((m) => instantOf(date, `${two(h)}:${two(m)}`, timezone))))

@@ -64,6 +64,16 @@ export function instantOf(date: DateText, time: TimeText, zone: string): number 
   return zoned.getTimeZoneTransition('next')!.epochMilliseconds
 }
 
+/** What the clocks of a zone show at an instant, in ms as if they were those of UTC. */
+export const wallOf = (at: number, zone: string): number =>
+  at + Temporal.Instant.fromEpochMilliseconds(at).toZonedDateTimeISO(zone).offsetNanoseconds / 1e6
+
+/** The instant at which they show it, as `instantOf` says. */
+export function instantOfWall(wall: number, zone: string): number {
+  const [date, time] = new Date(wall).toISOString().split('T') as [DateText, string]
+  return instantOf(date, time.slice(0, 8), zone)
+}
+
 /** First instant of a date: not everywhere and always at 00:00. */
 export const startOfDate = (date: DateText, zone: string): number => instantOf(date, '00:00', zone)
 

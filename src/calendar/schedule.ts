@@ -1,7 +1,7 @@
 import { Cron } from 'croner'
 import { type Duration, ms } from '../duration.ts'
 import { quoted, refuse } from '../errors.ts'
-import { isTimezone } from './dates.ts'
+import { instantOfWall, isTimezone, wallOf } from './dates.ts'
 
 /**
  * When something starts again and again, as plain JSON.
@@ -13,7 +13,7 @@ export type Schedule = { cron: string; timezone: string } | { every: Duration; f
 
 /** First instant of the schedule after `after` (ms); undefined: there is none. Throws a ValidationError that names the field. */
 export function nextTime(schedule: Schedule, after: number): number | undefined {
-  if ('cron' in schedule) return cronOf(schedule).nextRun(new Date(after))?.getTime()
+  if ('cron' in schedule) return nextOf(schedule, after)
   const every = ms(schedule.every, 'every')
   if (every < 1000) refuse('every', 'must be a second or more')
   const from = schedule.from === undefined ? 0 : new Date(schedule.from).getTime()
@@ -23,18 +23,50 @@ export function nextTime(schedule: Schedule, after: number): number | undefined 
 
 /** Last instant of the schedule after `after` and not after `at` (ms); undefined: there is none. */
 export function latestTime(schedule: Schedule, after: number, at: number): number | undefined {
-  const last =
-    'cron' in schedule
-      ? cronOf(schedule)
-          .previousRuns(1, new Date(at + 1))[0]
-          ?.getTime()
-      : lastOf(schedule, at)
+  const last = 'cron' in schedule ? latestOf(schedule, at) : lastOf(schedule, at)
   return last !== undefined && last > after ? last : undefined
 }
 
 function lastOf(schedule: Extract<Schedule, { every: Duration }>, at: number): number | undefined {
   const last = nextTime(schedule, at)! - ms(schedule.every, 'every')
   return nextTime(schedule, last - 1) === last ? last : undefined
+}
+
+type Pattern = Extract<Schedule, { cron: string }>
+
+/** A pattern that names hours means what clocks show: it is matched there, and each match is the instant at which they show it. */
+const isOfDay = ({ cron }: Pattern): boolean => {
+  const fields = cron.trim().split(/\s+/)
+  return !/^[*?]$/.test(fields[fields.length - 4]!)
+}
+
+function nextOf(schedule: Pattern, after: number): number | undefined {
+  const cron = cronOf(schedule)
+  if (!isOfDay(schedule)) return cron.nextRun(new Date(after))?.getTime()
+  for (let wall = wallOf(after, schedule.timezone); ; ) {
+    const next = cron.nextRun(new Date(wall))
+    if (!next) return undefined
+    wall = next.getTime()
+    const at = instantOfWall(wall, schedule.timezone)
+    if (at > after) return at
+  }
+}
+
+/** Clocks that were put back a short time ago have shown later times than they do now. */
+const shortTime = 24 * 3_600_000
+
+function latestOf(schedule: Pattern, at: number): number | undefined {
+  const cron = cronOf(schedule)
+  const before = (ms: number) => cron.previousRuns(1, new Date(ms + 1))[0]?.getTime()
+  if (!isOfDay(schedule)) return before(at)
+  const { timezone } = schedule
+  const now = wallOf(at, timezone)
+  const putBack = Math.max(0, wallOf(at - shortTime, timezone) + shortTime - now)
+  for (let wall = before(now + putBack); wall !== undefined; wall = before(wall - 1000)) {
+    const match = instantOfWall(wall, timezone)
+    if (match <= at) return match
+  }
+  return undefined
 }
 
 const crons = new Map<string, Cron>()
@@ -47,31 +79,14 @@ function cronOf({ cron, timezone }: { cron: string; timezone: string }): Cron {
   // Its parser takes a date as well, which would be one time only, and nicknames.
   if (typeof cron !== 'string' || /[:@]/.test(cron)) refuse('cron', `${quoted(cron)} is not a cron pattern. Use five fields: '30 2 * * *'.`)
   try {
-    const options = { timezone, paused: true, mode: '5-or-6-parts', fixedTimeRule: 'no-wildcard' } as const
-    parsed = new Cron(cron, options)
-    // Only a pattern that it takes is written in other words.
-    parsed = new Cron(timesOfDay(cron), options)
+    const options = { paused: true, mode: '5-or-6-parts' } as const
+    parsed = new Cron(cron, { ...options, timezone })
+    // Only a pattern that it takes has fields.
+    if (isOfDay({ cron, timezone })) parsed = new Cron(cron, { ...options, timezone: 'UTC' })
   } catch (error) {
     refuse('cron', `${quoted(cron)} is not a cron pattern: ${(error as Error).message}`)
   }
   if (crons.size > 1000) crons.clear()
   crons.set(key, parsed)
   return parsed
-}
-
-/** A valid pattern that names hours, with all of its hours, minutes and seconds named: so they are times of day. */
-function timesOfDay(cron: string): string {
-  const fields = cron.trim().split(/\s+/)
-  const hours = fields.length - 3
-  if (/^[*?]$/.test(fields[hours - 1]!)) return cron
-  return fields.map((field, i) => (i < hours ? named(field, i === hours - 1 ? 23 : 59) : field)).join(' ')
-}
-
-/** Each value of a field by itself: `0-40/20` is `0,20,40`. */
-function named(field: string, last: number): string {
-  return field.replace(/(?:[*?]|(\d+)-(\d+))(?:\/(\d+))?/g, (_, from = 0, to = last, step = 1) => {
-    const all: number[] = []
-    for (let n = Number(from); n <= Number(to); n += Number(step)) all.push(n)
-    return all.join()
-  })
 }
