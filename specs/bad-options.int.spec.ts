@@ -80,10 +80,7 @@ const calls: Record<string, [field: string, call: () => unknown][]> = {
     ['now', () => planPicture(noPlan, odd({ now: '18:00' }))],
     ['at', () => planPicture(noPlan, odd({ at: 0 }))],
   ],
-  step: [
-    ['step', () => step(job.with(1), odd(5))],
-    ['aftr', () => step(job.with(1), odd({ aftr: [] }))],
-  ],
+  step: [['options', () => step(job.with(1), odd(5))]],
   'schedule from, chain id, zone': [
     ...(['2026-03-26T00:07:00', 'monday 3', true, null] as const).map((from): [string, () => unknown] => [
       'schedules.s.from',

@@ -1,5 +1,5 @@
 import type { JobDefinition, MemberOf, WithInput } from '../definition.ts'
-import { checkFields } from '../fields.ts'
+import { refuse } from '../errors.ts'
 
 /** What a maker of inputs is told beside the outputs: of which instance it is. */
 export interface ChainFacts {
@@ -57,6 +57,7 @@ export function step<O>(work: WithInput<O>, options?: StepOptions): Step<Outputs
 export function step<S extends Outputs, O>(work: WithMaker<S, O>, options?: StepOptions): Step<S, O>
 export function step<S extends Outputs>(work: GroupStep<S>, options?: StepOptions): Step<S>
 export function step(work: Step['work'], options: StepOptions = {}): Step {
-  checkFields(options, ['after', 'when'], '', 'step')
+  // Which fields there are is checked with those of its chain, under the name of the step.
+  if (typeof options !== 'object' || options === null) refuse('options', 'must be an object with after, when')
   return { work, ...options }
 }
