@@ -109,7 +109,7 @@ function byHand(plan: Plan, chain: string, { run, ...facts }: Said, at: number):
   const { released, instance, ...rest } = before
   const isActive = facts.inactive === undefined
   const wasActive = before.inactive === undefined
-  if (wasActive && (instance?.state === 'succeeded' || (isActive && hasBegun(before) && instance?.state === 'running')))
+  if (wasActive && (instance?.state === 'succeeded' || (isActive && instance?.state === 'running')))
     return { ...before, out: undefined, byHand: 'added' }
   const next = isActive ? anew(instance) : leaving(instance)
   return { ...restated({ ...rest, instance: next }, facts, at), out: undefined, byHand: 'added', inCode: inCodeOf(before, facts) }

@@ -31,18 +31,20 @@ export function createPlanner(partition: Partition) {
     const chains = contracts.chains.all
     const isOurs = (zone: string) => partitionOf(rootOfZone(zone), bus.partitions) === partition.number
     const now = clock.now()
-    for (const zone of zonesOf(chains).filter(isOurs)) {
-      const today = dateAt(now, zone)
-      for (const date of await missing(zone, today)) make(chains, zone, date)
-      wakeAt(startOfDate(addDays(today, 1), zone))
+    async function tell(zones: readonly string[], datesOf: (zone: string, today: DateText) => Promise<DateText[]>): Promise<void> {
+      for (const zone of zones.filter(isOurs)) {
+        const today = dateAt(now, zone)
+        for (const date of await datesOf(zone, today)) make(chains, zone, date)
+        wakeAt(startOfDate(addDays(today, 1), zone))
+      }
     }
+    await tell(zonesOf(chains), missing)
     // No more are made in these, and those that there are learn that nothing is left of what code said.
-    for (const zone of zonesLeft(chains).filter(isOurs)) {
-      const today = dateAt(now, zone)
-      if ((await store.load([planAddress(zone, today)])).length) make(chains, zone, today)
-      wakeAt(startOfDate(addDays(today, 1), zone))
-    }
+    await tell(zonesLeft(chains), ifMade)
   }
+
+  const ifMade = async (zone: string, date: DateText): Promise<DateText[]> =>
+    (await store.load([planAddress(zone, date)])).length ? [date] : []
 
   /** Another service may have published what this one cannot settle, or a circle at the same time as others: that is said, and stops nothing else. */
   function make(chains: readonly ChainTerms[], zone: string, date: DateText): void {

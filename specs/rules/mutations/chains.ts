@@ -143,8 +143,8 @@ export const chains: readonly Mutation[] = [
   off(
     'C12 a plan is made at the start of its date',
     'src/host/planner.ts',
-    'make(chains, zone, date)\n      wakeAt(startOfDate(addDays(today, 1), zone))',
-    'make(chains, zone, date)',
+    'wakeAt(startOfDate(addDays(today, 1), zone))',
+    '',
     './plans.int: at the start of each date',
   ),
   off(

@@ -291,8 +291,8 @@ export const plans: readonly Mutation[] = [
   off(
     'C4 plans of a zone that no chain names any more learn it',
     'src/host/planner.ts',
-    'for (const zone of zonesLeft(chains).filter(isOurs))',
-    'for (const zone of zonesLeft(chains).filter(() => false))',
+    'await tell(zonesLeft(chains), ifMade)',
+    '',
     './plans.int: C4 the last chains of a zone',
   ),
   off(
