@@ -25,6 +25,7 @@ const does = defineJob({
 })
 const empty = defineJob({ name: 'empty', retry: { attempts: 2, backoff: 10 } })
 const floods = defineJob({ name: 'floods', input: z.object({ children: z.int().optional() }), retry: { attempts: 1 } })
+const leaves = defineJob({ name: 'leaves', input: z.object({ what: z.string(), during: z.boolean().optional() }), retry: { attempts: 1 } })
 const here = defineJob({ name: 'here' })
 
 const host = (slots = 4, on: HostOptions['on'] = embedded(':memory:')): Promise<Host> =>
@@ -38,6 +39,7 @@ const host = (slots = 4, on: HostOptions['on'] = embedded(':memory:')): Promise<
       does.handler(module('does'), { isolate: 'thread' }),
       empty.handler(module('nothing'), { isolate: 'thread' }),
       floods.handler(module('floods'), { isolate: 'thread', grace: '100ms' }),
+      leaves.handler(module('leaves'), { isolate: 'thread' }),
       here.handler(() => 'here'),
     ],
   })
@@ -164,6 +166,26 @@ test('a handler that ends its thread has failed; its slot is free, and its host 
   assert.is(await (await h.client.submit(here, null)).result(), 'here')
   assert.equal(await (await h.client.submit(does, { how: 'progress' })).result(), { attempt: 1, run: 1, key: null })
   assert.is(await h.stop(), true)
+})
+
+test('what a run has left behind fails no other run in its thread', async () => {
+  await using h = await host(1)
+  const run = async (what: string, during?: boolean) => (await h.client.submit(leaves, { what, during })).result()
+  const thread = await run('nothing')
+  for (const what of ['timer', 'promise', 'exit']) {
+    assert.is(await run(what), thread)
+    assert.is(await run('nothing'), thread)
+  }
+  assert.match((await failure(run('timer', true))).message, /a timer that was left/)
+  assert.match((await failure(run('promise', true))).message, /a promise that was left/)
+  assert.match((await failure(run('exit', true))).message, /process\.exit\(4\)/)
+})
+
+test('a handler that posts to the thread of its host is refused that, and has failed', async () => {
+  await using h = await host(1)
+  const job = await h.client.submit(leaves, { what: 'message' })
+  assert.match((await failure(job.result())).message, /parentPort/)
+  assert.is(typeof (await (await h.client.submit(leaves, { what: 'nothing' })).result()), 'number')
 })
 
 test('an output reads its members, page by page', async () => {

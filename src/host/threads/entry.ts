@@ -3,11 +3,14 @@ import type { Context, MemberResult } from '../../definition.ts'
 import { StellwerkError } from '../../errors.ts'
 import type { SuspendOptions } from '../../suspend.ts'
 import { outputText, readable } from '../thrown.ts'
+import { ownedBy } from './leftovers.ts'
 import { type Came, errorFrom, type FromThread, failureOf, type Task, type ToThread } from './messages.ts'
 import { progressTeller } from './progress.ts'
 
 /** The other side of threads.ts: runs in a thread, one handler at a time. */
-export default async function run({ task, port }: { task: Task; port: MessagePort }): Promise<Came> {
+export default ({ task, port }: { task: Task; port: MessagePort }): Promise<Came> => ownedBy(task.ctx.id, () => run(task, port))
+
+async function run(task: Task, port: MessagePort): Promise<Came> {
   const abort = new AbortController()
   const suspends = new Set<unknown>()
   try {
