@@ -1,4 +1,6 @@
+import { statSync } from 'node:fs'
 import { mkdir } from 'node:fs/promises'
+import { join } from 'node:path'
 import { open, type RootDatabase } from 'lmdb'
 import type { DeadLetter, StoredRecord } from '../bus/port.ts'
 import type { ActorDocument } from '../document.ts'
@@ -31,7 +33,7 @@ export interface FolderStore extends Store {
 
 export async function openFolder(folder: string): Promise<FolderStore> {
   const root = await openRoot(folder)
-  const write = writer(folder, root)
+  const write = writer(folder, root, presence(join(folder, 'data.mdb')))
   return { ...storeOf(root, write), ...recordsOf(root, write), ...deadLettersOf(root, write), journal: journal(root, write) }
 }
 
@@ -43,6 +45,15 @@ async function openRoot(folder: string): Promise<RootDatabase<string>> {
     return open({ path: folder, noSubdir: false, overlappingSync: false, eventTurnBatching: false, pageSize: 8192, maxDbs: 16 })
   } catch (error) {
     throw new UnavailableError(`The folder ${folder} could not be opened: ${(error as Error).message}`, { cause: error })
+  }
+}
+
+/** Is the file at this path still the one that is open? What is written to one that was removed or replaced is lost, and another process can have the path. */
+function presence(path: string): () => boolean {
+  const { ino, dev } = statSync(path)
+  return () => {
+    const now = statSync(path, { throwIfNoEntry: false })
+    return now?.ino === ino && now.dev === dev
   }
 }
 

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
-import { link, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { access, constants, link, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { UnavailableError } from '../errors.ts'
 import { type Doorbell, listenAt, ringAt, type Sockets, socketsIn } from './folder/sockets.ts'
 
 /**
@@ -14,8 +15,7 @@ import { type Doorbell, listenAt, ringAt, type Sockets, socketsIn } from './fold
  * The folder must be on a disk of this machine: processes of another one cannot be heard.
  */
 export async function lockFolder(folder: string, { onWait }: { onWait?: (message: string) => void } = {}): Promise<() => Promise<void>> {
-  await mkdir(folder, { recursive: true })
-  const sockets = await socketsIn(folder)
+  const sockets = await enter(folder)
   let told = 0
   for (;;) {
     const last = await lastTurn(sockets.folder)
@@ -29,6 +29,16 @@ export async function lockFolder(folder: string, { onWait }: { onWait?: (message
     told = last
     await holder.ended
   }
+}
+
+async function enter(folder: string): Promise<Sockets> {
+  try {
+    await mkdir(folder, { recursive: true })
+    await access(folder, constants.W_OK)
+  } catch (error) {
+    throw new UnavailableError(`The folder ${folder} cannot be used: ${(error as Error).message}`, { cause: error })
+  }
+  return socketsIn(folder)
 }
 
 const turnName = (turn: number) => `turn.${turn}`

@@ -1,4 +1,4 @@
-import { rm } from 'node:fs/promises'
+import { rename, rm } from 'node:fs/promises'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { isStellwerkError } from '../../../src/errors.ts'
@@ -115,6 +115,31 @@ function reopening(test: Test) {
     assert.equal(await second.load(['job:r/1', 'job:r/3', 'job:r/4']), [moved.doc, docs[4]])
     assert.equal(await second.commit([change(docs[1]!), change(moved.doc), creation(docs[3]!)]), [false, true, true])
     await second.close()
+  })
+
+  test('one whose folder was removed, or replaced, says so and writes nothing more', async ({ folder }) => {
+    for (const replaced of [false, true]) {
+      const store = await openFolder(folder)
+      await stored(store, aDocument(`job:before/${replaced}`))
+      await store.flush()
+      await rename(folder, `${folder}-moved`)
+      if (replaced) await (await openFolder(folder)).close()
+      await store.commit([creation(aDocument('job:after'))])
+      for (const call of [() => store.flush(), () => store.load(['job:after']), () => store.journal.all()]) {
+        const error = await call().then(
+          () => undefined,
+          (error) => error,
+        )
+        assert.ok(isStellwerkError(error, 'UNAVAILABLE'), String(error))
+        assert.match(error.message, /was removed or replaced/)
+      }
+      await store.close()
+      if (replaced) await rm(folder, { recursive: true })
+      await rename(`${folder}-moved`, folder)
+    }
+    const store = await openFolder(folder)
+    assert.is((await store.load(['job:before/false', 'job:before/true', 'job:after'])).length, 2)
+    await store.close()
   })
 
   test('a closed store says so', async ({ folder }) => {

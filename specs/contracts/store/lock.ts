@@ -1,4 +1,4 @@
-import { mkdir, readdir, rm } from 'node:fs/promises'
+import { mkdir, readdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
@@ -76,6 +76,16 @@ export function lockSpecs(): void {
     await second.line('waits')
     await first.crash()
     await second.line('holds')
+  })
+
+  test('a file is no folder, and is told so', async ({ folder }) => {
+    const file = join(folder, 'file')
+    await writeFile(file, '')
+    for (const path of [file, join(file, 'in')]) {
+      const error = await lockFolder(path).catch((thrown) => thrown)
+      assert.is(error.code, 'UNAVAILABLE')
+      assert.ok(error.message.startsWith(`The folder ${path} cannot be used: `), error.message)
+    }
   })
 
   test('a process that holds it can end by itself', async ({ folder, children }) => {

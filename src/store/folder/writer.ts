@@ -41,7 +41,7 @@ const longestPause = 4000
  * Calls that come while one runs share the next. Where one transaction ends and the next begins is chosen when no microtask is left:
  * a turn that awaits nothing but this store between its first commit and its flush is never cut in two by another turn's flush.
  */
-export function writer(folder: string, root: RootDatabase<string>): Writer {
+export function writer(folder: string, root: RootDatabase<string>, isInPlace: () => boolean): Writer {
   const parts: Part[] = []
   let failed: UnavailableError | undefined
   /** When it is tried again, ms of a clock that only goes forward. */
@@ -60,6 +60,13 @@ export function writer(folder: string, root: RootDatabase<string>): Writer {
     next = undefined
     check()
     if (!parts.some((part) => part.dirty())) return
+    if (!isInPlace()) {
+      for (const part of parts) part.dropped()
+      again = Number.POSITIVE_INFINITY
+      throw (failed = new UnavailableError(
+        `The folder ${folder} was removed or replaced while it was open: nothing is written any more. End this process.`,
+      ))
+    }
     try {
       await transaction(
         root,
