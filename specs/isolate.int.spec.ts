@@ -155,6 +155,7 @@ test('it has all that a handler has', async () => {
   await suspended.resume('mail', 'it came')
   assert.is(await suspended.result(), 'it came')
   assert.match((await failure((await run('suspend wrongly')).result())).message, /suspend\.until/)
+  assert.match((await failure((await run('suspend with a function')).result())).message, /suspend: .* could not be cloned/)
   assert.match((await failure((await run('no JSON')).result())).message, /BigInt/)
 })
 

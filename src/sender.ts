@@ -4,6 +4,7 @@ import { type Clock, sleep } from './clock.ts'
 import type { ActorEvent, Envelope } from './envelope.ts'
 import { isStellwerkError, UnavailableError } from './errors.ts'
 import type { Reply } from './host/replies.ts'
+import { onAbort } from './on-abort.ts'
 
 interface Call {
   envelope: Envelope
@@ -186,13 +187,10 @@ export function createSender(bus: Bus, clock: Clock, name: string) {
         unsent.push(id)
         void sendAll()
         watch(id, clock.now())
-        if (!signal) return
-        const giveUp = () => {
+        call.unhear = onAbort(signal, () => {
           forget(id)
-          fail(notDone(call, 'before its signal aborted', signal.reason))
-        }
-        signal.addEventListener('abort', giveUp, { once: true })
-        call.unhear = () => signal.removeEventListener('abort', giveUp)
+          fail(notDone(call, 'before its signal aborted', signal?.reason))
+        })
       })
     },
     stop(): void {

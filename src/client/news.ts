@@ -3,6 +3,7 @@ import type { Bus } from '../bus/port.ts'
 import type { Clock } from '../clock.ts'
 import { UnavailableError } from '../errors.ts'
 import { feedOf, type StateChange } from '../host/feed.ts'
+import { onAbort } from '../on-abort.ts'
 
 /**
  * Says when it is time to look at an actor again: when the feed tells of it, when a lost connection is back, and, since a message of
@@ -46,11 +47,11 @@ export function createNews({ bus, clock }: { bus: Bus; clock: Clock }): News {
           await new Promise<void>((done) => {
             const end = () => {
               cancel()
-              signal?.removeEventListener('abort', end)
+              unhear()
               done()
             }
             const cancel = clock.at(clock.now() + lookAgain, end)
-            signal?.addEventListener('abort', end, { once: true })
+            const unhear = onAbort(signal, end)
             wake = end
           })
         if (closed) throw new UnavailableError('the client was closed')

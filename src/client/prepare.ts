@@ -9,6 +9,7 @@ import { maxPayload } from '../host/run.ts'
 import { lostInJson } from '../json-loss.ts'
 import { schemaFrom } from '../json-schema.ts'
 import { deepest, isTooDeep } from '../nesting.ts'
+import { onAbort } from '../on-abort.ts'
 import { needIssue, type PoolCapacities, watchPools } from '../pools.ts'
 
 /** A job as its submit names it. */
@@ -86,9 +87,7 @@ function unlessAborted<T>(ask: () => Promise<T>, signal?: AbortSignal): Promise<
         new UnavailableError('What is published could not be read before the signal aborted. Nothing was sent.', { cause: signal.reason }),
       )
     if (signal.aborted) return giveUp()
-    signal.addEventListener('abort', giveUp, { once: true })
-    const over = () => signal.removeEventListener('abort', giveUp)
-    ask().then(resolve, reject).finally(over)
+    ask().then(resolve, reject).finally(onAbort(signal, giveUp))
   })
 }
 

@@ -26,6 +26,8 @@ export default async function does({ how }: { how: string }, ctx: Context<{ mail
       return ctx.callbacks.mail ?? ctx.suspend({ until: ['mail'], state: { seen: 1 } })
     case 'suspend wrongly':
       return ctx.suspend({ until: ['nothing' as never] })
+    case 'suspend with a function':
+      return ctx.suspend({ until: ['mail'], state: { seen: () => 1 } })
     case 'exit':
       return process.exit(3)
     case 'told':

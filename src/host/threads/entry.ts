@@ -17,7 +17,7 @@ async function run(task: Task, port: MessagePort): Promise<Came> {
     const handle = await handlerIn(task.module)
     const output = await handle(task.input, contextOf(task, port, abort, suspends))
     return suspends.has(output)
-      ? { suspend: (output as { options: SuspendOptions }).options }
+      ? { suspend: sendable((output as { options: SuspendOptions }).options) }
       : { output: output === undefined ? output : outputText(output) }
   } catch (thrown) {
     const error = readable(thrown)
@@ -27,6 +27,15 @@ async function run(task: Task, port: MessagePort): Promise<Came> {
     return { failed: failureOf(error) }
   } finally {
     port.close()
+  }
+}
+
+/** As it will arrive: what cannot be sent is told here, by a name that it keeps on its way. */
+function sendable(options: SuspendOptions): SuspendOptions {
+  try {
+    return structuredClone(options)
+  } catch (error) {
+    throw new StellwerkError('TERMINAL', `suspend: ${(error as Error).message} Give JSON only.`)
   }
 }
 
