@@ -82,9 +82,9 @@ function isTimeless(file: string): boolean {
   return isPure(file) || /^specs\/(rules|chaos)\/[^/]+\.int\.spec\.ts$/.test(file)
 }
 
-/** Of its four minutes two are outages. */
+/** Outages take half of the four minutes of one; the other waits for ids to be free again. Each has servers, or a namespace, of its own. */
 function mostlyWaits(file: string): boolean {
-  return file.endsWith('servers-away.e2e.spec.ts')
+  return /(servers-away|soak)\.e2e\.spec\.ts$/.test(file)
 }
 
 function needServers(): boolean {
