@@ -376,6 +376,7 @@ chains('retention takes a chain with its steps, its groups and their members; it
 })
 chains.run()
 
+const free = defineJob({ name: 'free' })
 const definitions = suite('defineChain: bad input is refused, by the field: C4')
 const steps = { load: step(load.with({})) }
 const one = (a: unknown) => defineChain({ name: 'a', steps: { a: a as never } })
@@ -414,6 +415,22 @@ for (const [what, message, make] of [
   ['a group with a wrong output', /^steps.a.output: must be a job with its input/, () => one(step({ members: [], output: 5 as never }))],
   ['a group with an unknown option', /^steps.a.foo: there is no such field/, () => one(step({ members: [], foo: 1 } as never))],
   ['a group without members', /^steps.a.members: must be members/, () => one(step({ members: 5 as never }))],
+  ['a group with a number as a member', /^steps.a.members.0: is no member/, () => one(step({ members: [5 as never] }))],
+  [
+    'a group with null as a member',
+    /^steps.a.members.1: is no member/,
+    () => one(step({ members: [print.with({ row: 'a' }, { key: 'a' }), null as never] })),
+  ],
+  [
+    'a group with a member that has no key',
+    /^steps.a.members.0: is no member/,
+    () => one(step({ members: [print.with({ row: 'a' }) as never] })),
+  ],
+  [
+    'an input that JSON would lose',
+    /^steps.a.input.on: Map\(0\) {} cannot be written as JSON/,
+    () => one(step(free.with({ on: new Map() }))),
+  ],
   ['a group that runs none', /^steps.a.concurrency: /, () => one(step({ members: [], concurrency: 0 }))],
   ['nothing', /^chain: must be an object/, () => defineChain(undefined as never)],
   ['a step that is null', /^steps.a: is no step/, () => one(null)],

@@ -49,11 +49,14 @@ export const invalid = (field: string, message: string): ValidationError =>
 
 /** Any value as it may stand in a message: what is no JSON, too. */
 export function quoted(value: unknown): string {
+  if (typeof value === 'number') return String(value)
   try {
-    return String(JSON.stringify(value)).slice(0, 200)
+    const text = String(JSON.stringify(value))
+    if (text !== '{}') return text.slice(0, 200)
   } catch {
-    return inspect(value, { depth: 0, breakLength: Number.POSITIVE_INFINITY }).slice(0, 200)
+    // not as JSON, then
   }
+  return inspect(value, { depth: 0, breakLength: Number.POSITIVE_INFINITY }).slice(0, 200)
 }
 
 export function refuse(field: string, message: string): never {

@@ -2,6 +2,7 @@ import type { z } from 'zod'
 import type { Steps, StepTerms } from '../../actors/chain/steps.ts'
 import { defaultTerms } from '../../actors/job.ts'
 import { graphIssue, inOrder, inWords } from '../../actors/plan/graph.ts'
+import { asJson } from '../as-json.ts'
 import { groupSubmit } from '../command.ts'
 import { check, checkSchema } from '../definition.ts'
 import { refuse } from '../errors.ts'
@@ -106,7 +107,7 @@ function termsOf(chain: string, name: string, { work, after = [], when = 'all-su
     refuse(`steps.${name}`, 'needs the definition of its job, not its name: a chain says how its jobs are run')
   const job = { job: definition.name, terms: definition.terms }
   if ('make' in work) return { ...graph, work: { ...job, maker: maker({ make: work.make }) } }
-  const value = jsonOf(work.input, `steps.${name}.input`)
+  const { value } = asJson(work.input, `steps.${name}.input`)
   const parsed = definition.input?.safeParse(value)
   if (parsed && !parsed.success)
     refuse(`steps.${name}.input`, parsed.error.issues.map(({ path, message }) => `${path.join('.')}: ${message}`).join('; '))
@@ -121,17 +122,13 @@ function checkGroup(group: GroupStep, at: string): void {
   const { members, output, when, onMemberFailure, concurrency } = group
   if (typeof members !== 'function' && !(isObject(members) && (Symbol.iterator in members || Symbol.asyncIterator in members)))
     refuse(`${at}.members`, 'must be members, or a function that makes them')
+  if (Array.isArray(members))
+    for (const [i, member] of members.entries())
+      if (!member?.definition || typeof member.key !== 'string')
+        refuse(`${at}.members.${i}`, 'is no member. Make it with job.with(input, { key })')
   if (output !== undefined && (!isObject(output) || !output.definition || 'make' in output))
     refuse(`${at}.output`, 'must be a job with its input: job.with(…)')
   check(groupSubmit.shape.when, when, `${at}.when`)
   check(groupSubmit.shape.onMemberFailure, onMemberFailure, `${at}.onMemberFailure`)
   check(groupSubmit.shape.concurrency, concurrency, `${at}.concurrency`)
-}
-
-function jsonOf(value: unknown, field: string): unknown {
-  try {
-    return value === undefined ? undefined : JSON.parse(JSON.stringify(value))
-  } catch (error) {
-    refuse(field, `cannot be written as JSON (${(error as Error).message.split('\n')[0]})`)
-  }
 }

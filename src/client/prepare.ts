@@ -1,4 +1,5 @@
 import type { Payload, Terms } from '../../actors/job.ts'
+import { asJson } from '../as-json.ts'
 import type { Records } from '../bus/port.ts'
 import { type Clock, sleep } from '../clock.ts'
 import { isJobName } from '../command.ts'
@@ -6,9 +7,7 @@ import { check, type WithInput } from '../definition.ts'
 import { type Duration, ms } from '../duration.ts'
 import { invalid, isStellwerkError, NotFoundError, quoted, UnavailableError } from '../errors.ts'
 import { maxPayload } from '../host/run.ts'
-import { lostInJson } from '../json-loss.ts'
 import { schemaFrom } from '../json-schema.ts'
-import { deepest, isTooDeep } from '../nesting.ts'
 import { onAbort } from '../on-abort.ts'
 import { needIssue, type PoolCapacities, watchPools } from '../pools.ts'
 
@@ -101,26 +100,6 @@ export function payloadOf(given: unknown, field: string): { value: unknown } {
 function checkLength(length: number, field: string): void {
   if (length <= maxPayload) return
   throw invalid(field, `${length} characters of JSON; at most ${maxPayload} are taken. Store it elsewhere and pass a reference.`)
-}
-
-/** What the handler will get: the same on every bus, and nobody can change it any more. */
-function asJson(input: unknown, field: string): { value: unknown; length: number } {
-  if (input === undefined) return { value: undefined, length: 0 }
-  try {
-    const text = JSON.stringify(input)
-    const value = JSON.parse(text)
-    if (!isTooDeep(value)) return { value: kept(input, value, field), length: text.length }
-  } catch (error) {
-    if (isStellwerkError(error)) throw error
-    throw invalid(field, `cannot be written as JSON (${(error as Error).message.split('\n')[0]})`)
-  }
-  throw invalid(field, `nested deeper than ${deepest} levels`)
-}
-
-function kept(input: unknown, value: unknown, field: string): unknown {
-  const lost = lostInJson(input)
-  if (lost) throw invalid([field, ...lost.path].join('.'), `${quoted(lost.value)} cannot be written as JSON: it would be lost`)
-  return value
 }
 
 export function checkPriority(priority: number): number {
