@@ -148,7 +148,7 @@ const refuse = (words: string) =>
   }) as const
 /** A time that has passed before the change is started as it was declared then. */
 const changed = { target: 'active', reenter: true, actions: ['run', 'note', ...emit] } as const
-const noCode = refuse('is in no code: remove it, or set it')
+const noCode = refuse('was declared by no host: remove it, or set it')
 
 /**
  * Starts a job or a chain at its times, or whenever its event occurs. It is the write that records a time as passed that sends the start, and what is

@@ -239,7 +239,7 @@ test('what is set counts before what code says, until it is unset', async () => 
   )
   await refused('NOT_FOUND', /does not exist/, () => client.schedule('nobody').pause())
   await client.schedule('own').set({ every: '1h', starts: note.with({ text: 'x' }) })
-  await refused('NOT_ALLOWED', /is in no code: remove it, or set it/, () => client.schedule('own').unset())
+  await refused('NOT_ALLOWED', /was declared by no host: remove it, or set it/, () => client.schedule('own').unset())
   await second.stop()
   await host.stop()
 })
