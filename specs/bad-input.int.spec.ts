@@ -260,6 +260,8 @@ for (const { name, world: make } of backends) {
     await refused('VALIDATION', /^priority: /, one({ priority: '5' }))
     await refused('VALIDATION', /^startAt: /, one({ startAt: 'tomorrow' }))
     await refused('VALIDATION', /^startAt: /, one({ startAt: 1e300 }))
+    for (const none of ['2027-02-30', '2027-02-29T08:00:00Z', '2027-04-31T10:00:00+01:00'])
+      await refused('VALIDATION', /^startAt: "2027/, one({ startAt: none }))
     await refused('VALIDATION', /^labels: /, one({ labels: Object.fromEntries(Array.from({ length: 33 }, (_, i) => [`k${i}`, 'v'])) }))
   })
 

@@ -130,7 +130,14 @@ if (nats && mongo) {
     await using client = await connectClient({ nats, namespace })
     assert.is(await client.job('early').result(), 'done')
     assert.equal(await list(), [])
-    for (const bad of [{}, { letters: 'all' }, { letters: ['x'] }, { query: { state: 'failed' } }, { query: {}, input: 1 }])
+    for (const bad of [
+      {},
+      { letters: 'all' },
+      { letters: ['x'] },
+      { query: { state: 'failed' } },
+      { query: {}, input: 1 },
+      { letters: [early.id], query: {} },
+    ])
       assert.is(
         ((await ask('redriveLetters', bad)) as unknown as { error: { code: string } }).error.code,
         'VALIDATION',
@@ -139,6 +146,29 @@ if (nats && mongo) {
     await second.stop()
     await outside.close()
     await host.stop()
+  })
+
+  test('a callback that did not fit is judged anew when it is sent again', async () => {
+    const asks = (type: z.ZodType) =>
+      defineJob({ name: 'asks', callbacks: { bank: type } }).handler((_, ctx) => ctx.callbacks.bank ?? ctx.suspend({ until: ['bank'] }))
+    const outside = await outsider(nats, namespace)
+    const first = await createHost({ on: inServers(), handlers: [asks(z.string())], log: () => {} })
+    const job = await first.client.submit('asks', null, { id: 'asks' })
+    await until('it is suspended', async () => (await job.view()).state === 'suspended')
+    await outside.store('asks', { to: 'job:asks', type: 'resume', name: 'bank', value: 5 })
+    const letters = async (from = first) => {
+      const found: Letter[] = []
+      for await (const letter of from.client.deadLetters.list({ kind: 'event' })) if (letter.to === 'job:asks') found.push(letter)
+      return found
+    }
+    await until('it is a letter', async () => (await letters()).length === 1)
+    const [{ id }] = (await letters()) as [Letter]
+    await outside.close()
+    await first.stop()
+    await using second = await createHost({ on: inServers(), handlers: [asks(z.union([z.string(), z.number()]))], log: () => {} })
+    await second.client.deadLetters.redrive(id)
+    assert.is(await second.client.job('asks').result(), 5)
+    assert.equal(await letters(second), [])
   })
 
   test('the stream keeps as long, and as many, as the newest host says', async () => {

@@ -3,7 +3,7 @@ import * as assert from 'uvu/assert'
 import type { GateContext } from '../actors/gate.ts'
 import type { JobContext } from '../actors/job.ts'
 import { seededRandom, seedOf } from './support/random.ts'
-import { aborts, held, once, placed, type VirtualWorld, virtualWorld, work } from './support/virtual-world.ts'
+import { aborts, held, insists, once, placed, type VirtualWorld, virtualWorld, work } from './support/virtual-world.ts'
 
 const seed = seedOf()
 const gateOf = async (world: VirtualWorld, address: string) => (await world.doc(address)).snapshot.context as GateContext
@@ -205,6 +205,20 @@ pools('units are free when an attempt has ended or its lease has: backoff, loss,
   await world.until('it is cancelled', async () => (await stateOf(world, 'lost')) === 'cancelled')
   assert.equal(await places(world, 'pool:printers'), [])
   assert.is(world.most, 1)
+})
+
+pools('those who ask again and again starve nobody of their priority: who asks again is as old as that request', async () => {
+  const world = virtualWorld()
+  await world.host({ pools: { printers: { printer: 1 } } })
+  const again = { ms: 700, fails: 1000 }
+  for (const id of ['again1', 'again2', 'again3']) await world.client.submit(insists, again, { id })
+  await world.until('they fail and come back', () => world.starts.length > 6)
+  await world.client.submit(placed, {}, { id: 'younger' })
+  const before = world.starts.length
+  await world.until('it runs', () => orderOf(world).includes('younger') || world.starts.length > before + 30)
+  assert.ok(orderOf(world).includes('younger'), `${world.starts.length - before} places were given to others`)
+  for (const id of ['again1', 'again2', 'again3']) await world.client.job(id).cancel()
+  await world.until('nobody has a place', async () => (await places(world, 'pool:printers')).length === 0)
 })
 
 pools('resized, paused, drained and resumed while it runs; a need above the capacity is refused at submit', async () => {

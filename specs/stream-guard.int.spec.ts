@@ -2,7 +2,7 @@ import { type JetStreamManager, jetstreamManager } from '@nats-io/jetstream'
 import { connect, type NatsConnection } from 'nats'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import type { StreamMemory } from '../src/bus/nats/stream-guard.ts'
+import { guardStream, type StreamMemory } from '../src/bus/nats/stream-guard.ts'
 import { connectNats } from '../src/bus/nats.ts'
 import { cluster, streamMemory } from '../src/cluster.ts'
 import { defineJob } from '../src/definition.ts'
@@ -176,6 +176,25 @@ test('put back while a host runs: it does not take its new frames for repeats, a
   assert.is(error.code, 'STREAM_BEHIND')
   assert.match(error.message, 'has last sequence 5; 20 was seen')
   await bus.close()
+})
+
+test('what comes while it is asked for its state is newer than the answer, not lost', async () => {
+  const answer = { config: { metadata: { mark: 'm' } }, state: { last_seq: 10 } }
+  let meanwhile = () => {}
+  const info = async () => {
+    const state = structuredClone(answer)
+    await Promise.resolve()
+    meanwhile()
+    return state
+  }
+  const link = { server: 'it', bounded: (ask: () => Promise<unknown>) => ask() }
+  const guard = await guardStream({ link: link as never, jsm: { streams: { info } } as never, stream: 's', epoch: 1 })
+  meanwhile = () => guard.saw(11)
+  await guard.check()
+  answer.state.last_seq = 11
+  await guard.check()
+  answer.state.last_seq = 10
+  assert.is((await guard.check().catch((thrown) => thrown)).code, 'STREAM_BEHIND')
 })
 
 test('a host does not start on it, and starts on the new one: what is submitted then is applied', async (context) => {

@@ -32,8 +32,13 @@ export function ask({ context }: Args): Partial<JobContext> {
   return { asked: gate, permits: { ...context.permits, [gate]: permitOf(context, gate) + 1 } }
 }
 
-export const request = ({ context }: Args) => {
-  const { self, asked: gate = '', terms, submittedAt: since = 0 } = context
+/**
+ * A pool goes by age, and who has had its units and asks again (another attempt, a resume) is as old as that request: else those who ask again and again
+ * would be the oldest for ever, and the others starve.
+ */
+export const request = ({ context, event }: Args) => {
+  const { self, asked: gate = '', terms, submittedAt = 0, dispatch } = context
+  const since = isPool(gate) && dispatch > 0 ? event.at : submittedAt
   const needs = isPool(gate) ? terms.needs : undefined
   return { to: gate, event: { type: 'request', job: self, permit: permitOf(context, gate), priority: terms.priority, since, needs } }
 }

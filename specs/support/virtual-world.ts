@@ -32,6 +32,14 @@ export const held = defineJob({ name: 'held', input, retry: { attempts: 1 }, onL
 export const aborts = defineJob({ name: 'aborts', input, retry, onLost: 'abort' })
 /** Runs in a pool. */
 export const placed = defineJob({ name: 'placed', input, retry, pool: 'printers', needs: { printer: 1 } })
+/** Tries again at once, for ever. */
+export const insists = defineJob({
+  name: 'insists',
+  input,
+  retry: { ...retry, attempts: 1000, backoff: 10, factor: 1 },
+  pool: 'printers',
+  needs: { printer: 1 },
+})
 /** An output: lists what it is given. */
 export const bind = defineJob({ name: 'bind', input, retry })
 
@@ -98,7 +106,7 @@ export function virtualWorld({ partitions = 1 } = {}) {
   function start({
     slots = 10,
     pools,
-    handlers = [work, once, short, held, aborts, bind, ...(pools ? [placed] : [])],
+    handlers = [work, once, short, held, aborts, bind, ...(pools ? [placed, insists] : [])],
     during = () => {},
     dieAt,
     retention,

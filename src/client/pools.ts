@@ -21,12 +21,16 @@ export interface PoolHandle extends Omit<ActorHandle, 'cancel'> {
 }
 
 export const pools =
-  (parts: { actor(address: Address): ActorHandle; command(to: Address, event: ActorEvent): Promise<void>; ends: Ends }) =>
+  (parts: {
+    actor(address: Address): ActorHandle
+    command(to: Address, event: ActorEvent, ack?: 'committed', signal?: AbortSignal): Promise<void>
+    ends: Ends
+  }) =>
   (name: string): PoolHandle => {
     if (!isName(name)) throw invalid('name', `${quoted(name)} is not the name of a pool`)
     const address = addressOf('pool', name)
     const { cancel: _, ...handle } = parts.actor(address)
-    const pause = () => parts.command(address, { type: 'pause' })
+    const pause = (signal?: AbortSignal) => parts.command(address, { type: 'pause' }, 'committed', signal)
     return {
       ...handle,
       async resize(capacity) {
@@ -34,11 +38,11 @@ export const pools =
         if (issue) throw invalid(issue.unit ? `capacity.${issue.unit}` : 'capacity', issue.message)
         await parts.command(address, { type: 'resize', capacity })
       },
-      pause,
+      pause: () => pause(),
       resume: () => parts.command(address, { type: 'resume' }),
       async drain(options) {
-        optionsOf(options, ['signal'])
-        await pause()
+        const { signal } = optionsOf(options, ['signal'])
+        await pause(signal)
         return parts.ends.reaches(address, ({ state }) => state === 'drained', options)
       },
     }

@@ -1,3 +1,4 @@
+import { z } from 'zod'
 import type { Payload, Terms } from '../../actors/job.ts'
 import { asJson } from '../as-json.ts'
 import type { Records } from '../bus/port.ts'
@@ -118,7 +119,10 @@ export function deadlineOf(given: Date | Duration | undefined, now: number): num
 const isoTime = /^\d{4}-\d\d-\d\d(T.*(Z|[+-]\d\d:?\d\d))?$/
 
 export function checkTime(at: Date | string | number, field = 'startAt'): number {
-  const isTime = typeof at === 'string' ? isoTime.test(at) : at instanceof Date || typeof at === 'number'
+  const isTime =
+    typeof at === 'string'
+      ? isoTime.test(at) && z.iso.date().safeParse(at.slice(0, 10)).success
+      : at instanceof Date || typeof at === 'number'
   const time = isTime ? new Date(at).getTime() : Number.NaN
   if (time >= 0) return time
   throw invalid(field, `${quoted(at)} is not a time. Use a Date, or ISO 8601 with an offset.`)

@@ -33,6 +33,6 @@ function wayTo(last: Address, cameFrom: ReadonlyMap<Address, Address>): Address[
 }
 
 function inWords(way: readonly Address[]): Condition {
-  const message = `${way.join(' after ')}: a circle, which ends only if one of them is cancelled, or retried by hand`
+  const message = `${way.join(' after ')}: a circle, which ends only if one of them is cancelled`
   return { code: 'CIRCLE', message, circle: way, stuck: true }
 }

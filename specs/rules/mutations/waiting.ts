@@ -214,6 +214,13 @@ export const waiting: readonly Mutation[] = [
     'passed >= 0',
     'machines/gate.unit: nothing starves',
   ),
+  off(
+    'Q24 who asks again is as old as that request',
+    'actors/job/places.ts',
+    'isPool(gate) && dispatch > 0 ? event.at : submittedAt',
+    'submittedAt',
+    './lanes.int: those who ask again',
+  ),
   off('Q25 the end frees everything', endedState, '    ...leavesAll,\n    { type', '    { type', './lanes.int: backoff, a loss'),
   off(
     'E2 in order of submit',

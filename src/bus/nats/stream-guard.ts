@@ -82,9 +82,11 @@ export async function guardStream(options: {
 
   return {
     async check() {
+      // What is seen while the answer is under way may be newer than the answer.
+      const seen = newest
       const now = await stateOf()
-      if (now.sequence < newest) refuse(`has last sequence ${now.sequence}; ${newest} was seen`)
-      if (now.mark !== mark) refuse(`is not the one that was seen (last sequence ${now.sequence}; ${newest} was seen)`)
+      if (now.sequence < seen) refuse(`has last sequence ${now.sequence}; ${seen} was seen`)
+      if (now.mark !== mark) refuse(`is not the one that was seen (last sequence ${now.sequence}; ${seen} was seen)`)
     },
     saw(sequence) {
       if (sequence <= newest) return

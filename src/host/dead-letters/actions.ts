@@ -72,6 +72,7 @@ export function letterActions(parts: Parts) {
   async function chosen({ letters, query, after, input }: Request): Promise<{ ids: string[]; after?: string }> {
     if (letters === undefined && query === undefined)
       throw invalid('letters', 'name letters by their ids, or give a query; {} means all of them')
+    if (letters !== undefined && query !== undefined) throw invalid('query', 'give letters by their ids, or a query, not both')
     if (letters === undefined) {
       if (input !== undefined) throw invalid('input', 'is edited for one letter: name it')
       // What is refused again becomes a letter anew: it is of another walk.

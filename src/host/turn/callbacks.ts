@@ -12,7 +12,8 @@ import type { Partition } from '../partition.ts'
  * no contract is known the handler's own check remains.
  */
 export function checkedCallback(partition: Partition, doc: ActorDocument, { envelope, value }: Item): Envelope {
-  const { event } = envelope
+  // A dead letter that is sent again brings what was found then: it is judged by the contract of now.
+  const { refused: _, ...event } = envelope.event as ActorEvent & { refused?: unknown }
   const field = fieldOf(event)
   if (!field || doc.type !== 'job' || !doc.snapshot) return envelope
   const { job } = doc.snapshot.context as JobContext
@@ -22,7 +23,7 @@ export function checkedCallback(partition: Partition, doc: ActorDocument, { enve
     given === undefined
       ? []
       : ((field === 'value' ? contract?.callbackIssues(event.name as string, given) : contract?.outputIssues(given)) ?? [])
-  if (!issues.length) return envelope
+  if (!issues.length) return { ...envelope, event }
   const message = issues.map((issue) => `${[field, ...issue.path].join('.')}: ${issue.message}`).join('; ')
   return { ...envelope, event: { ...event, refused: { code: 'VALIDATION', message } } }
 }

@@ -55,13 +55,17 @@ export function writer(folder: string, root: RootDatabase<string>, isInPlace: ()
     if (failed) throw failed
   }
 
+  const giveUp = () => {
+    for (const part of parts) part.dropped()
+  }
+
   const write = async () => {
     await noMicrotaskLeft()
     next = undefined
     check()
     if (!parts.some((part) => part.dirty())) return
     if (!isInPlace()) {
-      for (const part of parts) part.dropped()
+      giveUp()
       again = Number.POSITIVE_INFINITY
       throw (failed = new UnavailableError(
         `The folder ${folder} was removed or replaced while it was open: nothing is written any more. End this process.`,
@@ -73,7 +77,7 @@ export function writer(folder: string, root: RootDatabase<string>, isInPlace: ()
         parts.flatMap((part) => part.cut()),
       )
     } catch (error) {
-      for (const part of parts) part.dropped()
+      giveUp()
       again = performance.now() + pause
       pause = Math.min(2 * pause, longestPause)
       throw (failed = new UnavailableError(
