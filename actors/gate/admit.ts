@@ -118,9 +118,12 @@ const forgotten = ({ self }: GateContext, { job, permit }: { job: Address; permi
   params: { to: job, event: { type: 'withdrawn', gate: self, permit } },
 })
 
+/** Withdrawn requests that are kept in mind at most. */
+const mostGone = 1000
+
 /**
- * The request is withdrawn, or the place given back if it was granted meanwhile. Whoever is not found may be in a page: its turn will
- * come, and the job answers a place that it no longer wants by releasing it. Until then it must not be removed: it is told when it is free.
+ * The request is withdrawn, or the place given back if it was granted meanwhile. Whoever is not found may be in a page: it is kept in mind, and left out when
+ * that is read. Where too many are, its turn will come, and the job answers a place that it no longer wants by releasing it. Until then it must not be removed: it is told when it is free.
  */
 export function withdraw(context: GateContext, { job, permit }: Of<'withdraw'>): GateContext {
   let { queues } = context
@@ -135,15 +138,33 @@ export function withdraw(context: GateContext, { job, permit }: Of<'withdraw'>):
     queues = withQueue(queues, priority, without(queue, job))
   }
   const told = [...gone].map((one) => forgotten(context, { job, permit: one }))
-  return { ...context, queues, held: freed(context.held, job, permit), out: [...context.out, ...told] }
+  const mayBePaged = !gone.has(permit) && Object.keys(context.gone ?? {}).length < mostGone
+  return {
+    ...context,
+    queues,
+    held: freed(context.held, job, permit),
+    ...(mayBePaged && { gone: { ...context.gone, [job]: permit } }),
+    out: [...context.out, ...told],
+  }
 }
 
 /** A page that was asked for has come. */
 export function readPage(context: GateContext, { priority, id, body }: Of<'page'>): GateContext {
   if (context.reading?.id !== id) return context
-  const step = turnPage(context.self, context.queues[priority] ?? noQueue, id, body)
+  const left = body.filter((one): one is Request => 'permit' in one && (context.gone?.[one.job] ?? 0) >= one.permit)
+  const wanted = left.length ? (body as readonly Request[]).filter((one) => !left.includes(one)) : body
+  const step = turnPage(context.self, context.queues[priority] ?? noQueue, id, wanted)
   if (!step) return { ...context, reading: undefined }
-  const told = step.dropped.map((request) => forgotten(context, request))
+  const told = [...left, ...step.dropped].map((request) => forgotten(context, request))
   const out: GateEffect[] = [...context.out, ...step.out, ...told, { type: 'unpage', params: { id } }]
-  return { ...context, reading: undefined, queues: withQueue(context.queues, priority, step.queue), out }
+  const queues = withQueue(context.queues, priority, step.queue)
+  return { ...context, ...(context.gone && { gone: stillGone(context.gone, queues, left) }), reading: undefined, queues, out }
+}
+
+/** Without those that were found, and none once nothing is in pages. */
+function stillGone(gone: Record<Address, number>, queues: GateContext['queues'], found: readonly Request[]): GateContext['gone'] {
+  if (!Object.values(queues).some(({ far }) => far.length)) return undefined
+  const left = new Map(Object.entries(gone))
+  for (const { job } of found) left.delete(job)
+  return left.size ? Object.fromEntries(left) : undefined
 }

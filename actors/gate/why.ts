@@ -4,7 +4,8 @@ import { beyond, capacityOf, type GateContext, isLane, usedOf } from './context.
 import { lengthOf } from './queue.ts'
 
 /** Requests that wait. */
-export const waitingAt = ({ queues }: GateContext): number => Object.values(queues).reduce((sum, queue) => sum + lengthOf(queue), 0)
+export const waitingAt = ({ queues, gone = {} }: GateContext): number =>
+  Math.max(0, Object.values(queues).reduce((sum, queue) => sum + lengthOf(queue), 0) - Object.keys(gone).length)
 
 /** Why those before the gate wait; empty if nobody does. */
 export function why(snapshot: Snapshot): Condition[] {

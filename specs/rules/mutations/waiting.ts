@@ -159,9 +159,16 @@ export const waiting: readonly Mutation[] = [
   off(
     'Q21 a withdrawal releases what was granted meanwhile',
     'actors/gate/admit.ts',
-    'return { ...context, queues, held: freed(context.held, job, permit), out',
-    'return { ...context, queues, out',
-    'machines/gate.unit: who withdraws',
+    'held: freed(context.held, job, permit),\n    ...(mayBePaged',
+    '...(mayBePaged',
+    'machines/gate.unit: who withdraws is told',
+  ),
+  off(
+    'Q21 who withdrew while in a page gets no place',
+    'actors/gate/admit.ts',
+    'const mayBePaged = !gone.has(permit) &&',
+    'const mayBePaged = false &&',
+    'machines/gate.unit: who withdraws while in a page',
   ),
   off('Q21 a place that is not wanted goes back', job, "{ type: 'send', params: refuse }, ", '', 'machines/places.unit: Q21'),
   off(
