@@ -32,7 +32,7 @@ export interface Standing {
   readonly waitsFor: readonly RunKey[]
   /** When it starts, or should have, if nothing changes. */
   readonly startAt?: number
-  /** `startAt` is a time of its own; else it is when what it waited for came true. */
+  /** `startAt`, or the `since` of what stays out, is a time of its own, or of a predecessor that was skipped; else it is when what it waited for came true. */
   readonly timed?: true
 }
 
@@ -83,7 +83,10 @@ interface Predecessor {
 }
 
 const none: readonly RunKey[] = []
-const notIn = (state: Standing['state'], since: number): Standing => ({ state, counts: false, since, waitsFor: none })
+const notIn = (state: Standing['state'], since: number, timed?: boolean): Standing => ({
+  ...{ state, counts: false, since, waitsFor: none },
+  ...(timed && { timed }),
+})
 
 function standingOf(run: PlannedRun, at: number, predecessors: readonly Predecessor[]): Standing {
   const { inactive, leftAt = 0, out, instance } = run
@@ -97,10 +100,12 @@ function standingOf(run: PlannedRun, at: number, predecessors: readonly Predeces
   const waitsFor = left.filter(({ standing }) => standing.state !== 'succeeded').map(({ key }) => key)
   // Changes count from when they were made: what they allow is not late.
   const allowed = predecessors.reduce((latest, { standing }) => Math.max(latest, standing.since), run.linkedAt ?? 0)
+  // Nobody was up at the time of who was skipped, nor then for those that it let go.
+  const byTime = predecessors.some(({ standing }) => !standing.counts && standing.timed && standing.since === allowed)
   if (waitsFor.length) return { state: 'waiting', counts: true, since: 0, waitsFor }
   const time = left.length ? run.at : (run.withoutPredecessorsAt ?? run.at)
-  if (!left.length && time === undefined) return notIn('no-time', allowed)
-  return starting(run, at, { time, allowed })
+  if (!left.length && time === undefined) return notIn('no-time', allowed, byTime)
+  return starting(run, at, { time, allowed, byTime })
 }
 
 /** It was cancelled because it was taken out of the plan, and is in it again. */
@@ -109,7 +114,7 @@ export const startsAnew = ({ instance, out, inactive }: PlannedRun): boolean =>
 
 function begun({ state, endedAt = 0, late = 0 }: NonNullable<PlannedRun['instance']>): Standing {
   // What was skipped is not run on this date: nobody waits for it, from its own time on, for which nobody was up.
-  return state === 'skipped' ? notIn(state, endedAt - late) : { state, counts: true, since: endedAt, waitsFor: none }
+  return state === 'skipped' ? notIn(state, endedAt - late, true) : { state, counts: true, since: endedAt, waitsFor: none }
 }
 
 interface Start {
@@ -117,14 +122,22 @@ interface Start {
   time?: number
   /** When everything else was as it must be. */
   allowed: number
+  /** That was the time of one that was skipped. */
+  byTime?: boolean
 }
 
 const releasedStart = ({ released, at }: PlannedRun): Start | undefined =>
   released && { time: released.now ? undefined : at, allowed: released.since }
 
-function starting({ missed, rounds }: PlannedRun, at: number, { time = 0, allowed }: Start): Standing {
+function starting({ missed, rounds }: PlannedRun, at: number, { time = 0, allowed, byTime }: Start): Standing {
   const startAt = Math.max(time, allowed)
-  const start = { counts: true, since: 0, waitsFor: none, startAt, ...(startAt === time && time > 0 ? { timed: true as const } : {}) }
+  const start = {
+    counts: true,
+    since: 0,
+    waitsFor: none,
+    startAt,
+    ...((startAt === time && time > 0) || byTime ? { timed: true as const } : {}),
+  }
   if (startAt > at) return { state: 'waiting', ...start }
   if (start.timed && missed === 'skip' && rounds === 0 && at - startAt > inTime)
     return { ...start, state: 'missed', counts: false, since: startAt }

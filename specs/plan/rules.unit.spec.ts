@@ -900,6 +900,22 @@ missed('skip: what comes after one that was skipped had its time when that had, 
     assert.equal(d.log(), log)
   }
 })
+missed('skip: so has what comes after one that was skipped, though its own time was before that, and through one that stays out', () => {
+  const S = chain('S', on(workdays, { at: '18:00', missed: 'skip' }))
+  const out = chain('Out', on(workdays, { after: ['S'] }))
+  for (const after of ['S', 'Out'])
+    for (const [missed, log, late] of [
+      ['skip', ['S skipped', 'T skipped'], undefined],
+      ['run', ['S skipped', 'T 20:00'], 7_200_000],
+    ] as const) {
+      const d = day([S, out, chain('T', on(workdays, { after: [after], withoutPredecessorsAt: '17:30', missed }))], monday)
+      d.until('17:00')
+      d.downUntil('20:00')
+      d.until('24:00')
+      assert.equal(d.log(), log, `${missed} after ${after}`)
+      if (late) assert.equal(d.decisions.at(-1), { do: 'start', key: 'T/main', round: 1, late })
+    }
+})
 missed('skip: what a take-over makes late by a minute is in time', () => {
   for (const [up, log] of [
     ['18:01', ['A 18:01']],

@@ -111,7 +111,7 @@ export const plans: readonly Mutation[] = [
   off(
     'C3 no time of its own: it stays out',
     standing,
-    "if (!left.length && time === undefined) return notIn('no-time', allowed)",
+    "if (!left.length && time === undefined) return notIn('no-time', allowed, byTime)",
     '',
     `${rules}: all four removed`,
   ),
@@ -343,6 +343,13 @@ export const plans: readonly Mutation[] = [
     'counts: false, since: startAt }',
     'counts: false, since: at }',
     `${rules}: skip: what comes after one that was skipped`,
+  ),
+  off(
+    'C4 what was skipped lets others go at a time that was missed as well',
+    standing,
+    '!standing.counts && standing.timed &&',
+    'false &&',
+    `${rules}: skip: so has what comes after`,
   ),
   off('C12 starts of one step are bounded', planStep, 'if (runs.length === mostAtOnce) break', '', 'plan/large.unit: what is due at once'),
   off(
