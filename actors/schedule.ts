@@ -99,6 +99,7 @@ const scheduleSetup = setup({
     // for the host: see ActorType
     emit: (_, _params: { effects: ScheduleContext['out'] }) => {},
     reject: (_, _params: { code: string; message: string }) => {},
+    send: (_, _params: { to: Address; event: ActorEvent }) => {},
 
     note: assign(({ context, event }) => ({ ...topicOf({ ...after({ context, event }), self: event.self }), next: event.facts.next })),
     noteNext: assign(({ event }) => ({ next: event.facts.next })),
@@ -148,6 +149,13 @@ const refuse = (words: string) =>
   }) as const
 /** A time that has passed before the change is started as it was declared then. */
 const changed = { target: 'active', reenter: true, actions: ['run', 'note', ...emit] } as const
+/** It is a follower of what it does not wait for: its host has made it one, and somebody has set it otherwise. */
+const notMine = {
+  actions: {
+    type: 'send',
+    params: ({ event }: Args) => ({ to: (event as Of<'occurred'>).topic, event: { type: 'unsubscribe', follower: event.self } }),
+  },
+} as const
 const noCode = refuse('was declared by no host: remove it, or set it')
 
 /**
@@ -177,7 +185,7 @@ const scheduleMachine = scheduleSetup.createMachine({
         set: changed,
         unset: [{ guard: 'isUnset', ...noCode }, changed],
         trigger: { actions: ['trigger', ...emit] },
-        occurred: [{ guard: 'isAwaited', actions: ['occur', ...emit] }, {}],
+        occurred: [{ guard: 'isAwaited', actions: ['occur', ...emit] }, notMine],
         notTaken: [{ guard: 'isAwaited', actions: 'noteNotTaken' }, {}],
         pause: 'paused',
         resume: {},
@@ -190,7 +198,7 @@ const scheduleMachine = scheduleSetup.createMachine({
         set: { actions: ['note', ...emit] },
         unset: [{ guard: 'isUnset', ...noCode }, { actions: ['note', ...emit] }],
         trigger: { actions: ['trigger', ...emit] },
-        occurred: {},
+        occurred: [{ guard: 'isAwaited' }, notMine],
         notTaken: [{ guard: 'isAwaited', actions: 'noteNotTaken' }, {}],
         pause: {},
         resume: { target: 'active', actions: 'noteNext' },
@@ -205,7 +213,7 @@ const scheduleMachine = scheduleSetup.createMachine({
         trigger: refuse('was removed: set it'),
         pause: refuse('was removed: set it'),
         resume: refuse('was removed: set it'),
-        occurred: {},
+        occurred: notMine,
         notTaken: {},
         remove: {},
       },

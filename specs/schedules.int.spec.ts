@@ -107,6 +107,37 @@ for (const missed of ['run', 'skip'] as const)
     await second.stop()
   })
 
+test('what is declared hears of what is raised as soon as its host is up; what was set otherwise leaves an event that is not its own', async () => {
+  const clock = virtualClock('2026-11-23T00:00:00+01:00')
+  const world = embedded(':memory:', { partitions: 16 })
+  const heard: string[] = []
+  const hears = defineJob({ name: 'hears', input: z.string() })
+  const up = () =>
+    createHost({
+      on: world,
+      clock,
+      log: () => {},
+      handlers: [hears.handler((text) => void heard.push(text))],
+      schedules: Object.fromEntries(Array.from({ length: 8 }, (_, i) => [`s${i}`, { on: `e${i}`, starts: hears }])),
+    })
+  const host = await up()
+  await Promise.all(Array.from({ length: 8 }, (_, i) => host.client.raise(`e${i}`, `of e${i}`)))
+  await clock.settled()
+  assert.is(heard.sort().join(), Array.from({ length: 8 }, (_, i) => `of e${i}`).join())
+  await host.client.schedule('s0').set({ on: 'e1', starts: hears })
+  await clock.settled()
+  await host.stop()
+  const second = await up()
+  const followers = async () => (await second.client.actor('topic:e0').history()).snapshot.context
+  await clock.settled()
+  assert.equal(await followers(), { followers: ['schedule:s0'] })
+  heard.length = 0
+  await second.client.raise('e0', 'nobody waits')
+  await second.client.raise('e1', 'both')
+  await clock.settled()
+  assert.equal([heard, await followers()], [['both', 'both'], { followers: [] }])
+  await second.stop()
+})
 test('by an event: whoever waits for it starts, once for each id, with what it brings', async () => {
   const { clock, host, client, ran } = await deployment({
     chain: { on: 'arrived', starts: file },

@@ -1,9 +1,10 @@
 import type { ScheduleTerms } from '../../actors/schedule.ts'
-import { addressOf, partitionOf } from '../address.ts'
+import { type Address, addressOf, partitionOf, rootOf } from '../address.ts'
 import type { Bus, Records } from '../bus/port.ts'
 import { preparation } from '../client/prepare.ts'
 import { scheduleId } from '../command/schedules.ts'
 import { check } from '../definition.ts'
+import type { ActorEvent } from '../envelope.ts'
 import { refuse, ValidationError } from '../errors.ts'
 import { type ScheduleOptions, scheduleTerms } from '../schedule.ts'
 
@@ -32,12 +33,19 @@ function under(at: string, error: Error): never {
   )
 }
 
-/** Said twice it changes nothing, so it needs no number. */
+/**
+ * Said twice it changes nothing, so it needs no number. Those that wait for an event are made its followers here as well: so they hear of all that is
+ * raised after this, whoever decides when on what they are declared. One that somebody has set to wait for another leaves when it is told.
+ */
 export async function declareSchedules(bus: Bus, host: string, schedules: Map<string, ScheduleTerms>): Promise<void> {
-  const frames = [...schedules].map(([id, terms]) => ({
-    partition: partitionOf(id, bus.partitions),
-    id: `${host} declares schedule ${id}`,
-    events: [{ to: addressOf('schedule', id), event: { type: 'declare', terms }, from: host }],
-  }))
-  if (frames.length) await bus.publish(frames)
+  const frame = (to: Address, event: ActorEvent) => ({
+    partition: partitionOf(rootOf(to), bus.partitions),
+    id: `${host} ${event.type}s ${event.follower ?? to}`,
+    events: [{ to, event, from: host }],
+  })
+  const declared = [...schedules].map(([id, terms]) => frame(addressOf('schedule', id), { type: 'declare', terms }))
+  const followed = [...schedules].flatMap(([id, { when }]) =>
+    'on' in when ? [frame(addressOf('topic', when.on), { type: 'subscribe', follower: addressOf('schedule', id) })] : [],
+  )
+  for (const frames of [declared, followed]) if (frames.length) await bus.publish(frames)
 }

@@ -351,6 +351,13 @@ export const plans: readonly Mutation[] = [
     'false &&',
     `${rules}: skip: so has what comes after`,
   ),
+  off(
+    'C4 an event that is raised once its host is up is heard',
+    'src/host/schedules.ts',
+    'for (const frames of [declared, followed])',
+    'for (const frames of [declared])',
+    './schedules.int: what is declared hears',
+  ),
   off('C12 starts of one step are bounded', planStep, 'if (runs.length === mostAtOnce) break', '', 'plan/large.unit: what is due at once'),
   off(
     'C12 a start is recorded in the step that decides it',
