@@ -1,8 +1,8 @@
 import { clockTime } from '../../src/calendar/dates.ts'
 import { type Declared, declared } from './declared.ts'
 import { inCodeOf, restated, type Said } from './facts.ts'
-import { nearest } from './graph.ts'
-import { done, inOnePlan, type Outcome, refuse } from './outcome.ts'
+import { graphIssue, graphOf, nearest } from './graph.ts'
+import { done, inOnePlan, type Outcome, refuse, refuseGraph } from './outcome.ts'
 import { startsAnew } from './standing.ts'
 import { hasBegun, type Instance, keyOf, type Plan, type PlannedRun, runsNamed, withRuns } from './state.ts'
 import type { Decision } from './step.ts'
@@ -133,6 +133,11 @@ function linked(plan: Plan, runs: readonly PlannedRun[], { target, after }: Extr
     )
   }
   const names = [...new Set(after)]
+  // Also of one that is out of the plan, which is in no circle of it until it comes back.
+  const issue = graphIssue(
+    graphOf([...Object.values(plan.runs).map(({ chain }) => ({ chain, after: [] })), { chain: runs[0]!.chain, after: names }]),
+  )
+  if (issue) return refuseGraph(issue)
   const next = waiting.map(({ released, ...run }) => ({
     ...run,
     after: names,

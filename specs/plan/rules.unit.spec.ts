@@ -588,6 +588,16 @@ C4('released in a plan to come, it starts when its date does; with now, now', ()
     ['E/main'],
   )
 })
+C4('a link of a chain that is out of the plan names chains that there are, and not itself', () => {
+  const d = day(six, monday, {}, '12:00')
+  d.change({ type: 'deactivate', target: 'D' })
+  d.refuses({ type: 'link', target: 'D', after: ['nope'] }, /D is after "nope", and the plan has no such chain/)
+  d.refuses({ type: 'link', target: 'D', after: ['D'] }, /D after D: each of them would wait/)
+  d.change({ type: 'link', target: 'D', after: ['E'] })
+  d.change({ type: 'restore', target: 'D' })
+  d.until('24:00')
+  assert.is(d.row('D').state, 'succeeded')
+})
 C4('a run that was skipped can be added again, released, or restarted; it is in the plan again', () => {
   const S = chain('S', on(workdays, { at: '18:00', missed: 'skip' }))
   const after = chain('T', on(workdays, { after: ['S'] }))
