@@ -69,7 +69,7 @@ function allStandings(plan: Plan, at: number): Standings {
       if (first) path.push({ ...first, before: before(first.run), next: 0 })
       else {
         const before = here.before.map((one) => ({ key: one.key, standing: known.get(one.key)! }))
-        known.set(here.key, standingOf(here.run, at, before))
+        known.set(here.key, standingOf(plan, here.run, at, before))
         path.pop()
       }
     }
@@ -88,7 +88,7 @@ const notIn = (state: Standing['state'], since: number, timed?: boolean): Standi
   ...(timed && { timed }),
 })
 
-function standingOf(run: PlannedRun, at: number, predecessors: readonly Predecessor[]): Standing {
+function standingOf({ from }: Plan, run: PlannedRun, at: number, predecessors: readonly Predecessor[]): Standing {
   const { inactive, leftAt = 0, out, instance } = run
   if (inactive !== undefined) return notIn('inactive', leftAt)
   if (out) return notIn(out.as, out.since)
@@ -98,8 +98,8 @@ function standingOf(run: PlannedRun, at: number, predecessors: readonly Predeces
   if (released) return starting(run, at, released)
   const left = predecessors.filter(({ standing }) => standing.counts)
   const waitsFor = left.filter(({ standing }) => standing.state !== 'succeeded').map(({ key }) => key)
-  // Changes count from when they were made: what they allow is not late.
-  const allowed = predecessors.reduce((latest, { standing }) => Math.max(latest, standing.since), run.linkedAt ?? 0)
+  // Changes count from when they were made: what they allow is not late. Nor does it start before its date.
+  const allowed = predecessors.reduce((latest, { standing }) => Math.max(latest, standing.since), Math.max(from, run.linkedAt ?? 0))
   // Nobody was up at the time of who was skipped, nor then for those that it let go.
   const byTime = predecessors.some(({ standing }) => !standing.counts && standing.timed && standing.since === allowed)
   if (waitsFor.length) return { state: 'waiting', counts: true, since: 0, waitsFor }

@@ -588,6 +588,15 @@ C4('released in a plan to come, it starts when its date does; with now, now', ()
     ['E/main'],
   )
 })
+C4('released in a plan to come, it starts now: what comes after it does when its date begins', () => {
+  const plan = resolvePlan(six, zone, monday)
+  const friday = plan.from - 60 * 3_600_000
+  const keys = ({ decisions }: { decisions: readonly { key: string }[] }) => decisions.map(({ key }) => key)
+  const released = step(plan, { type: 'release', target: 'B', now: true }, friday)
+  const ended = step(released.plan, { type: 'ended', key: 'B/main', round: 1, state: 'succeeded' }, friday + 600_000)
+  assert.equal([keys(released), keys(ended), nextAt(ended.plan, friday + 600_000)], [['B/main'], [], plan.from])
+  assert.equal(keys(step(ended.plan, { type: 'time' }, plan.from)), ['D/main', 'E/main'])
+})
 C4('a link of a chain that is out of the plan names chains that there are, and not itself', () => {
   const d = day(six, monday, {}, '12:00')
   d.change({ type: 'deactivate', target: 'D' })

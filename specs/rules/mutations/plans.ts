@@ -358,6 +358,13 @@ export const plans: readonly Mutation[] = [
     'for (const frames of [declared])',
     './schedules.int: what is declared hears',
   ),
+  off(
+    'C3 nothing follows before its date begins',
+    standing,
+    'Math.max(from, run.linkedAt ?? 0)',
+    'run.linkedAt ?? 0',
+    `${rules}: released in a plan to come, it starts now`,
+  ),
   off('C12 starts of one step are bounded', planStep, 'if (runs.length === mostAtOnce) break', '', 'plan/large.unit: what is due at once'),
   off(
     'C12 a start is recorded in the step that decides it',
