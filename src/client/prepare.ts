@@ -117,11 +117,12 @@ export function deadlineOf(given: Date | Duration | undefined, now: number): num
 
 /** Without an offset a time of day would be another in each host's zone. */
 const isoTime = /^\d{4}-\d\d-\d\d(T.*(Z|[+-]\d\d:?\d\d))?$/
+const isoDate = z.iso.date()
 
 export function checkTime(at: Date | string | number, field = 'startAt'): number {
   const isTime =
     typeof at === 'string'
-      ? isoTime.test(at) && z.iso.date().safeParse(at.slice(0, 10)).success
+      ? isoTime.test(at) && isoDate.safeParse(at.slice(0, 10)).success
       : at instanceof Date || typeof at === 'number'
   const time = isTime ? new Date(at).getTime() : Number.NaN
   if (time >= 0) return time

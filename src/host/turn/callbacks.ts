@@ -12,10 +12,10 @@ import type { Partition } from '../partition.ts'
  * no contract is known the handler's own check remains.
  */
 export function checkedCallback(partition: Partition, doc: ActorDocument, { envelope, value }: Item): Envelope {
+  const field = fieldOf(envelope.event)
+  if (!field || doc.type !== 'job' || !doc.snapshot) return envelope
   // A dead letter that is sent again brings what was found then: it is judged by the contract of now.
   const { refused: _, ...event } = envelope.event as ActorEvent & { refused?: unknown }
-  const field = fieldOf(event)
-  if (!field || doc.type !== 'job' || !doc.snapshot) return envelope
   const { job } = doc.snapshot.context as JobContext
   const given = value ?? (event[field] as { value?: unknown }).value
   const contract = partition.contracts.get(job)
