@@ -44,7 +44,7 @@ type ChainEvent = { at: number; self: Address } & (
   /** Where it failed: by whoever knows it. In a plan, the plan decides. */
   | { type: 'restart' }
   | ({ type: 'ended' } & StepEnd)
-  | { type: 'predecessorEnded'; of: Address; state: string }
+  | { type: 'predecessorEnded'; of: Address; state: string; error?: string }
   /** An operator wants one of its jobs to run again. */
   | { type: 'retry'; key: string }
   /** `plan`: of the plan that takes it out. */
@@ -100,8 +100,8 @@ const chainSetup = setup({
     noteEnd: assign(moved(({ context: { self, steps, progress }, event }) => jobEnded(self, steps, progress, event as Of<'ended'>))),
     noteGroup: assign(
       moved(({ context: { self, steps, progress }, event }) => {
-        const { of, state } = event as Of<'predecessorEnded'>
-        return groupEnded(self, steps, progress, of, state)
+        const { of, state, error } = event as Of<'predecessorEnded'>
+        return groupEnded(self, steps, progress, of, state, error)
       }),
     ),
     cancelAll: assign(moved(({ context: { self, steps, progress } }) => cancelAll(self, steps, progress))),

@@ -20,12 +20,13 @@ export function withFollower({ followers = [] }: Followed, follower: Address): r
   return followers.length < mostFollowers ? [...followers, follower] : undefined
 }
 
-const tell = (to: Address, of: Address, state: string) => ({
+const tell = (to: Address, of: Address, state: string, error?: string) => ({
   type: 'send' as const,
-  params: { to, event: { type: 'predecessorEnded', of, state } },
+  params: { to, event: { type: 'predecessorEnded', of, state, ...(error && { error }) } },
 })
 
-export const tellFollowers = ({ self, followers = [] }: Followed, state: string) => ({
-  effects: followers.map((to) => tell(to, self, state)),
+/** `error`: why it did not succeed. */
+export const tellFollowers = ({ self, followers = [] }: Followed, state: string, error?: string) => ({
+  effects: followers.map((to) => tell(to, self, state, error)),
 })
-export const tellFollower = (self: Address, follower: Address, state: string) => tell(follower, self, state).params
+export const tellFollower = (self: Address, follower: Address, state: string, error?: string) => tell(follower, self, state, error).params

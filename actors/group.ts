@@ -1,6 +1,7 @@
 import type { ActorType } from './actor.ts'
 import { isChain, tellFollower, tellFollowers, tooManyFollowers } from './followers.ts'
 import { type Args, type GroupContext, type Of, outputKey } from './group/context.ts'
+import { failure } from './group/failure.ts'
 import { makeOutput, outputAgain } from './group/output.ts'
 import { closed, conflict, otherOptions, removed, tooLate, unknownYet } from './group/refusals.ts'
 import { groupSetup } from './group/setup.ts'
@@ -9,6 +10,7 @@ import { stateOf, why } from './group/why.ts'
 import { jobOf, type Member, noMembers } from './members.ts'
 
 export { type GroupContext, type GroupEvent, type GroupOptions, outputKey } from './group/context.ts'
+export { failure } from './group/failure.ts'
 
 /** Hands what the steps put out to the host. */
 const emit = [{ type: 'emit', params: ({ context }: Args) => ({ effects: context.out }) }, 'clear'] as const
@@ -18,15 +20,20 @@ const outputRetried = {
   retry: { guard: 'retriesOutput', target: 'output', actions: ['renewOutput', { type: 'send', params: outputAgain }] },
 } as const
 
-/** Jobs that were submitted after it are told. */
+const whyNot = (context: GroupContext, as: string) =>
+  as === 'failed' || (as === 'cancelled' && context.outputEnded) ? failure(context) : context.cancelReason
+/** Jobs that were submitted after it are told, and the chain of which it is a step. */
 const ended = (as: string, on = {}) =>
   ({
-    entry: { type: 'emit', params: ({ context }: Args) => tellFollowers(context, as) },
+    entry: { type: 'emit', params: ({ context }: Args) => tellFollowers(context, as, whyNot(context, as)) },
     on: {
       follow: {
         actions: [
           'noteChain',
-          { type: 'send', params: ({ context, event }: Args) => tellFollower(context.self, (event as Of<'follow'>).follower, as) },
+          {
+            type: 'send',
+            params: ({ context, event }: Args) => tellFollower(context.self, (event as Of<'follow'>).follower, as, whyNot(context, as)),
+          },
         ],
       },
       ...on,

@@ -339,6 +339,80 @@ chains('what a group has put out stays as long as its chain, which may be restar
   await d.host.stop()
 })
 
+/** The first step is a group that is made of nothing before it. */
+const pages = defineChain({
+  name: 'pages',
+  runs: [{ calendar: defineCalendar({ name: 'daily', timezone: 'UTC', days: ['mon'] }), at: '12:00' }],
+  steps: {
+    print: step({
+      members: () => ['a', 'b', 'c'].map((row) => print.with({ row: made(row) as string }, { key: row })),
+      when: 'all-succeeded',
+      output: bind.with({}),
+    }),
+  },
+})
+let made: (row: string) => unknown = (row) => row
+const reasons: [what: string, made: (row: string) => unknown, behave: Behaviour, because: RegExp][] = [
+  [
+    'its maker threw',
+    () => {
+      throw new TerminalError('no rows')
+    },
+    () => {},
+    /^step print failed: its members were not made: no rows$/,
+  ],
+  ['its maker made nonsense', () => 5, () => {}, /^step print failed: its members were not made: .*row/],
+  [
+    'a member failed',
+    (row) => row,
+    (job, _, row) => {
+      if (job === 'print' && row !== 'a') throw new TerminalError('paper jam')
+    },
+    /^step print failed: 2 of 3 members failed, the first of them [bc]: paper jam$/,
+  ],
+  [
+    'its output failed',
+    (row) => row,
+    (job) => {
+      if (job === 'bind') throw new TerminalError('no glue')
+    },
+    /^step print failed: its output failed: no glue$/,
+  ],
+]
+for (const [what, making, behaviour, because] of reasons)
+  chains(`why a group step failed is told by its chain, its plan and the group: ${what}: C2`, async () => {
+    const d = await deployment([pages])
+    made = making as typeof made
+    d.behave((job, ctx, input) => behaviour(job, ctx, (input as { row?: string })?.row ?? input))
+    await d.clock.advance('14h')
+    const run = d.client.chain(pages).run('2026-11-23/main')
+    const view = await d.ended(run)
+    assert.is(view.state, 'failed')
+    assert.match(view.error!.message, because)
+    const [condition] = (await run.why()).conditions
+    assert.match(condition!.message.replace(' (restart it, or remove it from its plan)', ''), because)
+    const { rows } = await d.client.plan('2026-11-23').show()
+    assert.match(rows[0]!.words.replace(/^failed at 12:0\d(:\d\d)?: /, ''), because)
+    const group = await d.client
+      .group('pages/2026-11-23/main/print')
+      .result()
+      .then(() => 'succeeded', String)
+    assert.match(
+      group,
+      what.includes('maker') ? /was cancelled: its members were not made: / : /: no glue|failed: 2 of 3 members failed, .*: paper jam/,
+    )
+    await d.host.stop()
+  })
+
+chains('what a maker makes is refused where JSON would lose it', async () => {
+  const lossy = defineChain({ name: 'lossy', steps: { post: step(post.with(() => ({ rows: Number.NaN }))) } })
+  const d = await deployment([lossy])
+  const run = await d.client.chain(lossy).start(undefined, { id: 'x' })
+  const view = await d.ended(run)
+  assert.is(view.error!.message, 'step post failed: its input was not made: input.rows: NaN cannot be written as JSON: it would be lost')
+  await d.host.stop()
+})
+
 chains('a group whose output was run again by hand has succeeded: a restart goes on behind it, and makes no other', async () => {
   const d = await deployment([report])
   let broken = true

@@ -132,11 +132,19 @@ export function jobEnded(chain: Address, steps: Steps, before: Progress, { key, 
   const name = making ? key.slice(0, -'/input'.length) : key
   const step = before[name]
   if (!step || step.round !== round || step.state !== (making ? 'preparing' : 'running')) return undefined
-  const ended: Step = { ...step, ...(error && { error }), ...(state === 'refused' && { refused: true as const }) }
-  const goesOn = (to: Step['state']) => advance(chain, steps, { ...before, [name]: { ...ended, state: to } })
-  if (!making) return goesOn(step.abandoned && state !== 'succeeded' ? 'failed' : endOf(state))
-  if (state !== 'succeeded')
-    return 'group' in steps[name]!.work ? abandon(chain, steps, { ...before, [name]: ended }, name, state) : goesOn(endOf(state))
+  // A group that was given up says that it was cancelled: what its members were to be made of had failed.
+  const because = step.abandoned && state !== 'succeeded' ? step.error : error
+  const ended: Step = { ...step, ...(because && { error: because }), ...(state === 'refused' && { refused: true as const }) }
+  if (!making) {
+    const to = step.abandoned && state !== 'succeeded' ? 'failed' : endOf(state)
+    return advance(chain, steps, { ...before, [name]: { ...ended, state: to } })
+  }
+  if (state !== 'succeeded') {
+    const isGroup = 'group' in steps[name]!.work
+    const failed = { ...ended, error: `its ${isGroup ? 'members were' : 'input was'} not made${error ? `: ${error}` : ''}` }
+    if (isGroup) return abandon(chain, steps, { ...before, [name]: failed }, name, state)
+    return advance(chain, steps, { ...before, [name]: { ...failed, state: endOf(state) } })
+  }
   const running = { ...before, [name]: { ...step, state: 'running' as const, made: true as const } }
   return { progress: running, out: begin(chain, name, steps[name]!, step, output ?? { value: null }) }
 }
@@ -150,19 +158,22 @@ function abandon(chain: Address, steps: Steps, before: Progress, name: string, s
   const abandoned: Step = { ...step, state: 'running', ...(state !== 'cancelled' && { abandoned: true }) }
   return {
     progress: { ...before, [name]: abandoned },
-    out: [{ type: 'follow', follower: chain }, { type: 'cancel' }].map((event) => ({ type: 'send', params: { to, event } })),
+    out: [
+      { type: 'follow', follower: chain },
+      { type: 'cancel', reason: step.error },
+    ].map((event) => ({ type: 'send', params: { to, event } })),
   }
 }
 
 /** The same of a group, by its address. */
-export function groupEnded(chain: Address, steps: Steps, before: Progress, of: Address, state: string): Moved | undefined {
+export function groupEnded(chain: Address, steps: Steps, before: Progress, of: Address, state: string, error?: string): Moved | undefined {
   const name = Object.keys(steps).find((one) => 'group' in steps[one]!.work && addressOf(chain, one, before[one]!, steps[one]!) === of)
   if (name === undefined) return undefined
   const step = before[name]!
   // Its output was run again by hand: what is behind it runs when the chain is restarted.
   if (state === 'succeeded' && (step.state === 'failed' || step.state === 'cancelled'))
     return { progress: { ...before, [name]: { ...step, state } }, out: [] }
-  return jobEnded(chain, steps, before, { key: name, round: step.round, state, ...(state !== 'succeeded' && { error: `see ${of}` }) })
+  return jobEnded(chain, steps, before, { key: name, round: step.round, state, error })
 }
 
 const endOf = (state: string): Step['state'] => (state === 'succeeded' || state === 'cancelled' ? state : 'failed')
@@ -175,7 +186,10 @@ export function cancelAll(chain: Address, steps: Steps, before: Progress): Moved
     progress[name] = step.state === 'waiting' ? { ...step, state: 'skipped' } : step
     const making = step.state === 'preparing'
     if (underWay(step))
-      out.push({ type: 'send', params: { to: addressOf(chain, name, step, steps[name]!, making), event: { type: 'cancel' } } })
+      out.push({
+        type: 'send',
+        params: { to: addressOf(chain, name, step, steps[name]!, making), event: { type: 'cancel', reason: `${chain} was cancelled` } },
+      })
   }
   return { progress, out }
 }

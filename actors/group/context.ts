@@ -14,9 +14,13 @@ export interface GroupContext {
   sealAt?: number
   sealed: boolean
   cancelled: boolean
+  /** Why, if that was said. */
+  cancelReason?: string
   members: Members
   /** Ends of members that were submitted beside the group, until it is known. */
   early?: Record<string, string>
+  /** Where all must succeed: the first member that failed, unless it was run again since. */
+  firstFailed?: { key: string; error?: string }
   outputEnded?: { state: string; error?: string }
   /** +1 for each operator's retry of the output: an end of an earlier round is not the end of this one. */
   outputRound: number

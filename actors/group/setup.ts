@@ -9,10 +9,14 @@ import { isOutput } from './output.ts'
 import { isContent } from './tombstone.ts'
 
 /** Runs one pure step on the members. */
-const step = (f: (args: Args) => Step | undefined) => (args: Args) => {
-  const result = f(args)
-  return result ? { members: result.members, out: [...args.context.out, ...result.out] } : {}
-}
+const step =
+  (f: (args: Args) => Step | undefined) =>
+  (args: Args): Pick<GroupContext, 'members' | 'out'> => {
+    const { members, out } = args.context
+    const result = f(args)
+    return result ? { members: result.members, out: [...out, ...result.out] } : { members, out }
+  }
+const failedOf = ({ members }: Pick<GroupContext, 'members'>): number => members.counts.failed
 
 /** What the chart of a group (group.ts) names: its guards, its delays, and what its actions change. */
 export const groupSetup = setup({
@@ -79,16 +83,25 @@ export const groupSetup = setup({
       const { self, key, state } = event as Of<'ended'>
       return { self, early: { ...context.early, [key]: state } }
     }),
-    end: assign(
-      step(({ context, event }) => {
-        const { self, members, onMemberFailure } = context
-        const { index, round, state } = event as Of<'ended'>
-        return end(self, members, { index: index!, round, state }, onMemberFailure === 'cancel-rest')
-      }),
-    ),
-    retry: assign(step(({ context, event }) => retry(context.self, context.members, event as Of<'retry'>))),
+    end: assign((args) => {
+      const { self, members, when, onMemberFailure, firstFailed } = args.context
+      const { key, index, round, state, error } = args.event as Of<'ended'>
+      const moved = step(() => end(self, members, { index: index!, round, state }, onMemberFailure === 'cancel-rest'))(args)
+      const tells = when === 'all-succeeded' && failedOf(moved) > failedOf(args.context)
+      return tells ? { ...moved, firstFailed: firstFailed ?? { key, error } } : moved
+    }),
+    retry: assign((args) => {
+      const { self, members, firstFailed } = args.context
+      const event = args.event as Of<'retry'>
+      const moved = step(() => retry(self, members, event))(args)
+      return failedOf(moved) < failedOf(args.context) && firstFailed?.key === event.key ? { ...moved, firstFailed: undefined } : moved
+    }),
     cancelRest: assign(step(({ context: { self, members } }) => (members.sweeping === undefined ? cancelRest(self, members) : undefined))),
-    noteCancel: assign({ cancelled: true, sealed: true }),
+    noteCancel: assign(({ context, event }) => ({
+      cancelled: true,
+      sealed: true,
+      cancelReason: context.cancelReason ?? (event as Of<'cancel'>).reason,
+    })),
     turnPage: assign(
       step(({ context, event }) => {
         const { for: purpose, first, body } = event as Of<'page'>

@@ -2,7 +2,7 @@ import type { Args, Of } from './events.ts'
 
 export const isNewRound = ({ context: { member }, event }: Args) => event.type === 'again' && !!member && event.round > member.round
 
-export const end = ({ context: { member, endedAs, error, output } }: Args) =>
+export const end = ({ context: { member, endedAs, error, cancelReason, output } }: Args) =>
   member && {
     to: member.group,
     event: {
@@ -11,7 +11,7 @@ export const end = ({ context: { member, endedAs, error, output } }: Args) =>
       index: member.index,
       round: member.round,
       state: endedAs,
-      error: error?.message.slice(0, 200),
+      error: (endedAs === 'cancelled' ? cancelReason : error?.message)?.slice(0, 200),
       ...(member.wanted && { output }),
     },
   }

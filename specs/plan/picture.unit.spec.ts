@@ -97,6 +97,13 @@ pictures('no label is drawn wider than its room', () => {
   for (const label of labels) assert.match(label, /textLength="1[1-3]\d"/)
   assert.not.match(planPicture(plan), /textLength/)
 })
+pictures('a time of another day is as short as the others: it fits in its box', () => {
+  const plan = shown('12:00')
+  const rows = plan.rows.map((row) => (row.chain === 'F' ? { ...row, startAt: instantOf(monday, '25:30', zone) } : row))
+  const svg = planPicture({ ...plan, rows })
+  assert.match(svg, />waiting 01:30 \+1</)
+  assert.not.match(svg, /textLength/)
+})
 pictures('an empty plan', () => {
   const plan = { ...shown('12:00'), rows: [] }
   assert.not.match(planPicture(plan), /NaN|Infinity/)

@@ -1,6 +1,6 @@
 import { quoted, refuse } from '../errors.ts'
 import { checkFields } from '../fields.ts'
-import { type DateText, isDate, isTimezone, monthOf, type Weekday, weekdayOf, weekdays } from './dates.ts'
+import { addDays, type DateText, isDate, isTimezone, monthOf, type Weekday, weekdayOf, weekdays } from './dates.ts'
 import { type HolidaysOf, holidaysIssue, holidaysOf } from './holidays.ts'
 
 /** A calendar as it travels: plain JSON, with the calendars that it is made of. */
@@ -62,8 +62,19 @@ export function defineCalendar(given: CalendarOptions): Calendar {
     if (calendars !== undefined && !Array.isArray(calendars)) refuse(field, 'must be an array of calendars')
     return calendars?.map((calendar, i) => calendar?.terms ?? refuse(`${field}.${i}`, 'is no calendar. Make it with defineCalendar.'))
   }
-  return calendarOf({ ...options, also: termsOf(also, 'also'), except: termsOf(except, 'except') })
+  return everActive(calendarOf({ ...options, also: termsOf(also, 'also'), except: termsOf(except, 'except') }))
 }
+
+/** Refuses one that is on no date: a mistake, of which nothing else would ever tell. Most are active within a week, so that little is looked at. */
+export function everActive(calendar: Calendar, at = ''): Calendar {
+  const { terms } = calendar
+  for (const date of extraOf(terms)) if (calendar.day(date).active) return calendar
+  for (let date = '2024-01-01'; date < '2029'; date = addDays(date, 1)) if (calendar.day(date).active) return calendar
+  const field = terms.except?.length ? 'except' : terms.ofMonth ? 'ofMonth' : terms.holidays?.length ? 'holidays' : 'also'
+  refuse([...(at ? [at] : []), field].join('.'), 'the calendar is never active: it leaves none of its days')
+}
+
+const extraOf = ({ extra = [], also = [] }: CalendarTerms): DateText[] => [...extra, ...also.flatMap(extraOf)]
 
 /** The calendar that these terms describe, wherever they come from: they are checked as those of `defineCalendar`, as the fields of `at`. */
 export function calendarOf(terms: CalendarTerms, at = ''): Calendar {
@@ -116,7 +127,8 @@ function anyDay({ days = [], holidays = [], extra = [], also = [], except = [] }
   const isDay = days.includes(weekday)
   const holiday = isDay ? holidayOn(holidays, date) : undefined
   if (holiday !== undefined) return { active: false, because: `it is a holiday${holiday && ` (${holiday})`}` }
-  return { active: isDay, because: `it is a ${fullNames[weekday]}` }
+  const none = [...(extra.length ? ['it is no extra day'] : []), ...also.map(({ name }) => `${name} is not active`)]
+  return { active: isDay, because: days.length || !none.length ? `it is a ${fullNames[weekday]}` : none.join(', ') }
 }
 
 const fullNames: Record<Weekday, string> = {
@@ -163,7 +175,7 @@ function check(terms: CalendarTerms, at: string, parts = { count: 0 }): void {
       : `${quoted(n)} must be a whole number: 1 is the first active day, -1 the last`,
   )
   each(holidays, `${at}holidays`, (holiday, field) => {
-    if (typeof holiday !== 'object' || holiday === null) return isDate(holiday) ? undefined : notDate(holiday)
+    if (typeof holiday !== 'object' || holiday === null || holiday instanceof Date) return isDate(holiday) ? undefined : notDate(holiday)
     another(field)
     checkFields(holiday, ['country', 'region'], field)
     const issue = holidaysIssue(holiday)

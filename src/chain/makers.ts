@@ -1,4 +1,5 @@
 import { type Address, idOf, rootOf } from '../address.ts'
+import { asJson } from '../as-json.ts'
 import { isDate } from '../calendar/dates.ts'
 import type { Client } from '../client.ts'
 import { checkInput, defineJob, type Handler } from '../definition.ts'
@@ -35,7 +36,7 @@ async function run(client: Asking, { makers, input }: ChainDefinition, { chain, 
   const outputs: Outputs = {}
   for (const [name, address] of Object.entries(steps))
     outputs[name] = await (address.startsWith('group:') ? client.group(idOf(address)) : client.job(idOf(address))).result()
-  if ('make' in made) return made.make(...([outputs, facts] as never[]))
+  if ('make' in made) return asJson(await made.make(...([outputs, facts] as never[])), 'input').value
   const { members, ...rest } = made.group
   const all = typeof members === 'function' ? await members(outputs, facts) : members
   await client.submitGroup({ ...rest, id: idOf(group!), members: all })

@@ -78,11 +78,13 @@ const removed = (address: Address) =>
 
 export const outputRemoved = (address: Address) => new NotFoundError(`${address} succeeded; its output was removed by retention`)
 
+export const cancelled = ({ address, cancelReason }: View) =>
+  new JobCancelledError(`${address} was cancelled${cancelReason ? `: ${cancelReason}` : ''}`)
+
 /** The output of a job that has ended; or its error. */
 export function outcome(view: View): unknown {
   if (view.outputRemoved) throw outputRemoved(view.address)
   if (view.state === 'succeeded') return view.output ?? undefined
-  if (view.state === 'cancelled')
-    throw new JobCancelledError(`${view.address} was cancelled${view.cancelReason ? `: ${view.cancelReason}` : ''}`)
+  if (view.state === 'cancelled') throw cancelled(view)
   throw new JobFailedError(`${view.address} ${view.state}: ${view.error?.message ?? 'no message'}`, { cause: view.error })
 }

@@ -4,10 +4,10 @@ import { resume } from '../command.ts'
 import { type CallbackGiven, type Callbacks, check } from '../definition.ts'
 import type { HistoryEntry, Snapshot } from '../document.ts'
 import type { ActorEvent } from '../envelope.ts'
-import { JobCancelledError, JobFailedError } from '../errors.ts'
+import { JobFailedError } from '../errors.ts'
 import { checkFields, checkReason, optionsOf } from '../fields.ts'
 import type { View } from '../host/api.ts'
-import { type Ends, type Known, outcome, outputRemoved, type WaitOptions } from './ends.ts'
+import { cancelled, type Ends, type Known, outcome, outputRemoved, type WaitOptions } from './ends.ts'
 import type { GivenMembers, SendMembers } from './members.ts'
 import { type Prepare, payloadOf } from './prepare.ts'
 import type { Ask } from './questions.ts'
@@ -134,12 +134,11 @@ export function handles(parts: {
       seal: () => command(address, { type: 'seal' }),
       async result(options) {
         const view = await ends.ended(address, options, known)
-        if (view.state === 'cancelled') throw new JobCancelledError(`${address} was cancelled`)
+        if (view.state === 'cancelled') throw cancelled(view)
         if (view.outputRemoved && view.state === 'succeeded') throw outputRemoved(address)
         const output = await ends.viewIfAny(addressOf('job', `${id}/output`), options?.signal)
         if (output && output.group === address) return outcome(output) as O
-        if (view.state === 'failed')
-          throw new JobFailedError(`${address} failed: ${view.members?.failed} of ${view.members?.total} members failed`)
+        if (view.state === 'failed') throw new JobFailedError(`${address} failed: ${view.error?.message}`, { cause: view.error })
         return undefined as O
       },
     }

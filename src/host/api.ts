@@ -2,7 +2,7 @@ import { z } from 'zod'
 import type { ActorType } from '../../actors/actor.ts'
 import { type ChainContext, failure } from '../../actors/chain.ts'
 import { capacityOf, type GateContext, type Needs, usedOf, waitingAt } from '../../actors/gate.ts'
-import type { GroupContext } from '../../actors/group.ts'
+import { type GroupContext, failure as groupFailure } from '../../actors/group.ts'
 import { cameOf, type JobContext, roundsOf } from '../../actors/job.ts'
 import { type Address, checkAddress, idOf } from '../address.ts'
 import type { Bus } from '../bus/port.ts'
@@ -199,10 +199,11 @@ async function viewOf(store: Store, doc: ActorDocument, withOutput: boolean): Pr
     if (state === 'suspended') view.suspended = suspendedOf(doc.snapshot.context as JobContext)
     if (withOutput && output) view.output = await readPayload(store, output)
   } else if (type === 'group') {
-    const { members, outputEnded } = doc.snapshot.context as GroupContext
+    const { members, outputEnded, cancelReason } = doc.snapshot.context as GroupContext
+    Object.assign(view, state === 'cancelled' && { cancelReason })
     view.members = { total: members.total, ...members.counts }
     if (outputEnded && removedAt !== undefined) view.outputRemoved = true
-    if (outputEnded?.error) view.error = { name: 'Error', message: outputEnded.error }
+    if (state === 'failed') view.error = { name: 'Error', message: groupFailure(doc.snapshot.context as GroupContext) }
   } else if (type === 'chain') {
     const { input, progress, round } = doc.snapshot.context as ChainContext
     Object.assign(view, { round, steps: Object.fromEntries(Object.entries(progress).map(([name, step]) => [name, step.state])) })

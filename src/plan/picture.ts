@@ -1,6 +1,6 @@
 import { inOrder } from '../../actors/plan/graph.ts'
 import type { PlanRow } from '../../actors/plan/show.ts'
-import { addDays, clockTime, type DateText, instantOf } from '../calendar/dates.ts'
+import { addDays, clockTime, type DateText, dateAt, instantOf } from '../calendar/dates.ts'
 import { refuse } from '../errors.ts'
 import { optionsOf } from '../fields.ts'
 import type { ShownPlan } from '../host/plans.ts'
@@ -31,7 +31,7 @@ export function planPicture(plan: ShownPlan, options?: { now?: number }): string
 
 type Drawn = { width: number; height: number; shapes: string[] }
 
-const box = { width: 132, height: 40, right: 56, below: 14, margin: 24 }
+const box = { width: 148, height: 40, right: 56, below: 14, margin: 24 }
 const colours: Record<PlanRow['state'], [fill: string, edge: string]> = {
   succeeded: ['#d9f2e0', '#2e8b57'],
   running: ['#d8e8fd', '#2368c4'],
@@ -83,9 +83,9 @@ function graphOf({ rows, zone, date }: ShownPlan): Drawn {
   const nodes = rows.map((row) => {
     const { x, y } = place.get(keyOf(row))!
     const [fill, edge] = colours[row.state]
-    const name = short(nameOf(row), 17)
+    const name = short(nameOf(row), 16)
     const at = row.endedAt ?? row.startedAt ?? row.startAt
-    const when = isOut(row) || at === undefined ? row.state : `${row.state} ${clockTime(at, zone, date)}`
+    const when = isOut(row) || at === undefined ? row.state : `${row.state} ${clockOf(at, zone, date)}`
     return [
       `<g><title>${text(`${row.id}: ${row.words}`)}</title>`,
       `<rect x="${x}" y="${y}" width="${box.width}" height="${box.height}" rx="6" fill="${fill}" stroke="${edge}"${isOut(row) ? ' stroke-dasharray="4 3"' : ''}/>`,
@@ -144,6 +144,13 @@ function ticks(date: DateText, zone: string, until: number): { at: number; label
     // A time that the clocks skip is none.
     if (clockTime(at, zone, addDays(date, after)) === time) all.push({ at, label: after ? `${time} +${after}` : time })
   }
+}
+
+/** Short, as a box is: `01:30 +1` is the day after. */
+function clockOf(at: number, zone: string, date: DateText): string {
+  const on = dateAt(at, zone)
+  const days = (Date.parse(on) - Date.parse(date)) / 86_400_000
+  return clockTime(at, zone, on) + (days ? ` ${days > 0 ? '+' : ''}${days}` : '')
 }
 
 /** What may be wider than its room is drawn as wide as that: the fonts of the reader are not known. */

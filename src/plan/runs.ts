@@ -1,5 +1,5 @@
 import { graphIssue, graphOf, inWords } from '../../actors/plan/graph.ts'
-import { type Calendar, type CalendarTerms, calendarOf } from '../calendar/calendar.ts'
+import { type Calendar, type CalendarTerms, calendarOf, everActive } from '../calendar/calendar.ts'
 import { isTime, type TimeText } from '../calendar/dates.ts'
 import { quoted, refuse } from '../errors.ts'
 import { checkChoice, checkFields } from '../fields.ts'
@@ -73,7 +73,7 @@ export function checked(chain: ChainTerms): ChainTerms {
     if (names.has(name))
       refuse(`${field}.name`, `there is another run "${name}". Where there are several runs, each needs a name of its own.`)
     names.add(name)
-    const { timezone } = calendarOf(calendar, `${field}.calendar`)
+    const { timezone } = everActive(calendarOf(calendar, `${field}.calendar`), `${field}.calendar`)
     if (!/^[A-Za-z0-9_/-]+$/.test(timezone))
       refuse(
         `${field}.calendar`,

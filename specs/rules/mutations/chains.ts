@@ -64,8 +64,8 @@ export const chains: readonly Mutation[] = [
   off(
     'C2 of a group of which a part was submitted nothing stays',
     'actors/chain/steps.ts',
-    'abandon(chain, steps, { ...before, [name]: ended }, name, state) :',
-    'goesOn(endOf(state)) :',
+    'if (isGroup) return abandon(',
+    'if (isGroup && !chain) return abandon(',
     'machines/chain.unit: what was submitted of a group',
   ),
   off(
