@@ -129,6 +129,7 @@ rules('C4 unknown names, circles and bad input are refused, by the field, and no
   await refused('VALIDATION', /after: E is after "Bb", and the plan has no such chain. Is B meant\?/, () => day.plan.link('E', ['Bb']))
   await refused('VALIDATION', /each of them would wait for the next/, () => day.plan.link('B', ['I']))
   await refused('NOT_FOUND', /there is no chain "X" in Europe\/Zurich/, () => day.plan.remove('X'))
+  await refused('VALIDATION', /^target: must be the name of a chain, or <chain>\/<run>$/, () => day.plan.remove({ name: 'B' } as never))
   await refused('NOT_FOUND', /no host has published a chain "X"/, () => day.plan.add('X', [on(workdays)]))
   await refused('VALIDATION', /runs.0.at: "25" is not a time/, () => day.plan.add('E', [on(workdays, { at: '25' })]))
   await refused('VALIDATION', /date: "2026-02-30" is not a date/, () => day.client.plan('2026-02-30').show())
@@ -280,7 +281,9 @@ rules('C4 a host that is refused for its schedules has published nothing', async
   const start = (bad: ScheduleOptions) =>
     createHost({ on: day.world, clock: day.clock, chains, handlers: [odd.handler(() => 1)], schedules: { bad }, log: () => {} })
   await refused('VALIDATION', /^schedules.bad.cron: "x"/, () => start({ cron: 'x', timezone: zone, starts: odd }))
-  await refused('NOT_FOUND', /no host has published a chain named "unknown"/, () => start({ every: '1h', starts: { chain: 'unknown' } }))
+  await refused('NOT_FOUND', /^schedules\.[a-z]+\.starts\.chain: no host has published a chain named "unknown"/, () =>
+    start({ every: '1h', starts: { chain: 'unknown' } }),
+  )
   await day.until('13:00')
   assert.not.ok((await day.plan.show()).rows.some(({ chain }) => chain === 'N'))
   await refused('NOT_FOUND', /no host has published a job named "odd"/, () => day.client.submit('odd', {}))

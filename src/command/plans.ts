@@ -17,10 +17,11 @@ export const start = z.strictObject({
 
 const dated = /^plan:[A-Za-z0-9_-]+\/\d{4}-\d\d-\d\d$/
 const toPlan = { ...common, to: z.string().regex(dated, { error: 'must be an address plan:<zone>/<date>, with "-" for "/" in the zone' }) }
+const noTarget = 'must be the name of a chain, or <chain>/<run>'
 const target = z
-  .string()
+  .string({ error: noTarget })
   .max(200)
-  .regex(/^[A-Za-z0-9_-]+(\/[A-Za-z0-9_-]+)?$/, { error: 'must be the name of a chain, or <chain>/<run>' })
+  .regex(/^[A-Za-z0-9_-]+(\/[A-Za-z0-9_-]+)?$/, { error: noTarget })
   .describe('A chain, or one run of it: `I`, `I/saturday`.')
 const planChange = <T extends string>(type: T) => z.strictObject({ ...toPlan, type: z.literal(type), target })
 export const planRemove = planChange('remove')

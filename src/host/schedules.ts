@@ -5,7 +5,7 @@ import { preparation } from '../client/prepare.ts'
 import { scheduleId } from '../command/schedules.ts'
 import { check } from '../definition.ts'
 import type { ActorEvent } from '../envelope.ts'
-import { refuse, ValidationError } from '../errors.ts'
+import { NotFoundError, refuse, ValidationError } from '../errors.ts'
 import { type ScheduleOptions, scheduleTerms } from '../schedule.ts'
 
 /** What a host declares must make sense, as a whole, before any of it is said. */
@@ -26,6 +26,7 @@ export async function checkSchedules(records: Records, schedules: Record<string,
 }
 
 function under(at: string, error: Error): never {
+  if (error instanceof NotFoundError) throw new NotFoundError(`${at}.${error.message}`)
   if (!(error instanceof ValidationError)) throw error
   throw new ValidationError(
     `${at}.${error.message}`,
