@@ -402,7 +402,7 @@ after('one that begins no more takes no slot, however it came to that', async ()
   await world.until('the slot is free', async () => (await stateOf(world, 'next')) === 'succeeded')
   assert.not.ok(JSON.stringify((await world.client.job('late').history()).history).includes('"out":"offer"'), 'and nothing was offered')
 })
-after('a longer circle waits for an operator: whoever asks why is told the way round', async () => {
+after('R4 a longer circle waits for an operator, and is found: whoever asks why is told the way round', async () => {
   const world = virtualWorld({ partitions: 8 })
   await world.host()
   await world.client.submit(work, {}, { id: 'a', after: ['job:b', 'job:far'] })
@@ -411,8 +411,16 @@ after('a longer circle waits for an operator: whoever asks why is told the way r
   await world.clock.step('1s')
   const circleOf = async (id: string) => (await world.client.job(id).why()).conditions.filter(({ code }) => code === 'CIRCLE')
   assert.equal(await circleOf('a'), [])
+  const stuck = async () => {
+    const found: string[] = []
+    for await (const { address } of world.client.find({ stuck: true })) found.push(address)
+    return found.sort()
+  }
+  assert.equal(await stuck(), [])
   await world.client.submit(work, {}, { id: 'c', after: ['job:a'] })
   await world.clock.step('1s')
+  assert.equal(await stuck(), ['job:a', 'job:b', 'job:c'])
+  assert.equal(await world.client.stuck(), [{ type: 'job', state: 'waiting', count: 3 }])
   const [circle] = await circleOf('a')
   assert.equal(circle!.circle, ['job:a', 'job:b', 'job:c', 'job:a'])
   assert.ok(circle!.stuck)

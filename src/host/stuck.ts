@@ -1,7 +1,9 @@
-import type { ActorType } from '../../actors/actor.ts'
+import type { ActorType, Condition } from '../../actors/actor.ts'
+import type { Address } from '../address.ts'
 import type { Clock } from '../clock.ts'
 import type { ActorDocument } from '../document.ts'
 import type { Query, Store } from '../store/port.ts'
+import { inCircles } from './circle.ts'
 
 /** Actors of one type that are stuck in one state: only an operator ends that. */
 export interface StuckCount {
@@ -15,18 +17,20 @@ const slice = 500
 const slicesAtOnce = 10
 
 /**
- * What is stuck is told by the machines, not by an index: a bounded part of all that has not ended is looked through for one answer. Nothing
+ * What is stuck is told by the machines, and by the circles in which jobs wait for one another, not by an index: a bounded part of all that has not ended is looked through for one answer. Nothing
  * is counted while nobody asks.
  */
 export function stuckOnes({ store, clock, actors }: { store: Store; clock: Clock; actors: ReadonlyMap<string, ActorType> }) {
-  const isStuck = (doc: ActorDocument): boolean => (actors.get(doc.type)?.why(doc.snapshot, clock.now()) ?? []).some(({ stuck }) => stuck)
+  const why = (doc: ActorDocument): Condition[] => actors.get(doc.type)?.why(doc.snapshot, clock.now()) ?? []
 
   /** `enough`: stops after a slice with so many. */
   async function look(query: Query, after: string | undefined, enough: number): Promise<{ found: ActorDocument[]; after?: string }> {
     const found: ActorDocument[] = []
+    const graph = new Map<Address, readonly Address[]>()
     for (let slices = 0; slices < slicesAtOnce && found.length < enough; slices++) {
       const docs = await store.find({ ...query, status: 'active' }, after, slice)
-      found.push(...docs.filter(isStuck))
+      const circles = await inCircles(store, docs, why, graph)
+      found.push(...docs.filter((doc) => circles.has(doc._id) || why(doc).some(({ stuck }) => stuck)))
       if (docs.length < slice) return { found }
       after = docs.at(-1)!._id
     }

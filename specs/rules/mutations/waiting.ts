@@ -18,7 +18,14 @@ export const waiting: readonly Mutation[] = [
     'src/host/circle.ts',
     'if (on === doc._id)',
     'if (!on)',
-    './lanes.int: a longer circle',
+    './lanes.int: R4 a longer circle',
+  ),
+  off(
+    'R4 who waits in a circle is found',
+    'src/host/circle.ts',
+    'endless.has(job) && comesBack',
+    'endless.has(job) && !comesBack',
+    './lanes.int: R4 a longer circle',
   ),
   off('W7 a new time is a new timer', jobUpdate, "target: '#planned', reenter: true", "target: '#planned'", 'updates: W7: a planned job'),
   off(
