@@ -6,7 +6,7 @@ import { notItsRun } from './job/children.ts'
 import { emptyContext, type JobContext } from './job/context.ts'
 import { endedState } from './job/ended.ts'
 import type { Args, Of } from './job/events.ts'
-import { conflict, refusedEnd } from './job/membership.ts'
+import { because, conflict, refusedEnd } from './job/membership.ts'
 import { pendingState } from './job/pending.ts'
 import { refuse } from './job/places.ts'
 import { follow } from './job/predecessors.ts'
@@ -32,7 +32,8 @@ const submitted = [
   { target: '#ready', actions: accept },
 ] as const
 
-const tellLate = ({ context, event }: Args) => tellFollower(context.self, (event as Of<'follow'>).follower, context.endedAs!)
+const tellLate = ({ context, event }: Args) =>
+  tellFollower(context.self, (event as Of<'follow'>).follower, context.endedAs!, because(context))
 const tellTooMany = ({ context, event }: Args) => tellFollower(context.self, (event as Of<'follow'>).follower, tooManyFollowers)
 
 /**

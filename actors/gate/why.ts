@@ -12,6 +12,11 @@ export function why(snapshot: Snapshot): Condition[] {
   const context = snapshot.context as GateContext
   const { self, held, queues } = context
   const waiting = waitingAt(context)
+  const [holder] = Object.keys(held)
+  if (snapshot.value === 'paused' && !waiting && holder) {
+    const message = `it is paused; ${Object.keys(held).length} jobs hold units of it until they have ended, the first of them ${holder}`
+    return [{ code: 'DRAINING', message, on: holder }]
+  }
   if (!waiting) return []
   const capacity = capacityOf(context)
   if (!capacity)
@@ -26,7 +31,6 @@ export function why(snapshot: Snapshot): Condition[] {
   if (snapshot.value === 'paused')
     return [{ code: 'PAUSED', message: `${waiting} jobs wait; ${self} is paused: resume it`, waiting, stuck: true }]
   if (isLane(self)) {
-    const [holder] = Object.keys(held)
     return [{ code: 'LANE', message: `${waiting} jobs wait until ${holder ?? 'the one before'} has ended`, waiting, on: holder }]
   }
   const conditions: Condition[] = [

@@ -1,10 +1,10 @@
 import { tellFollowers } from '../followers.ts'
 import type { JobContext } from './context.ts'
 import type { Args } from './events.ts'
-import { askGroup, end } from './membership.ts'
+import { askGroup, because, end } from './membership.ts'
 import { afterwards } from './on-end.ts'
 import { leavesAll } from './outcomes.ts'
-import { droppedBefore, redrivenOtherwise, resumedBefore } from './redrive.ts'
+import { droppedBefore, notAnEnd, redrivenOtherwise, resumedBefore } from './redrive.ts'
 import { jobSetup } from './setup.ts'
 import { release } from './suspension.ts'
 import { removed } from './tombstone.ts'
@@ -37,11 +37,13 @@ const dead = {
     { guard: 'editsResumed', actions: { type: 'reject', params: resumedBefore } },
     { guard: 'endOfMember', actions: ['noteRedrive', { type: 'send', params: askGroup }] },
     { guard: 'isThisEnd', target: '#ready', actions: ['noteRedrive', 'renew'] },
+    { actions: { type: 'reject', params: notAnEnd } },
   ],
   drop: [
     { guard: 'isRemoved', actions: { type: 'reject', params: removed } },
     { guard: 'isDropped' },
     { guard: 'isThisEnd', actions: 'drop' },
+    { actions: { type: 'reject', params: notAnEnd } },
   ],
 } as const
 
@@ -51,7 +53,7 @@ const ending = (as: NonNullable<JobContext['endedAs']>) =>
     { type: 'endAs', params: { as } },
     ...leavesAll,
     { type: 'send', params: end },
-    { type: 'emit', params: ({ context }: Args) => tellFollowers(context, as) },
+    { type: 'emit', params: ({ context }: Args) => tellFollowers(context, as, because(context)) },
     { type: 'emit', params: afterwards },
   ] as const
 

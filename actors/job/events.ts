@@ -76,7 +76,7 @@ export type JobEvent = { at: number; self: Address } & (
   | { type: 'granted'; gate: Address; permit: number }
   | { type: 'withdrawn'; gate: Address; permit: number }
   | { type: 'follow'; follower: Address; known?: JobSubmit['known'] }
-  | { type: 'predecessorEnded'; of: Address; state: string }
+  | { type: 'predecessorEnded'; of: Address; state: string; error?: string }
 )
 
 /** What came of a run: `back`: it ended early because its host shuts down; `unbegun`: the handler was never entered. */

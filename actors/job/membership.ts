@@ -1,20 +1,29 @@
+import type { JobContext } from './context.ts'
 import type { Args, Of } from './events.ts'
 
 export const isNewRound = ({ context: { member }, event }: Args) => event.type === 'again' && !!member && event.round > member.round
 
-export const end = ({ context: { member, endedAs, error, cancelReason, output } }: Args) =>
-  member && {
-    to: member.group,
-    event: {
-      type: 'ended',
-      key: member.key,
-      index: member.index,
-      round: member.round,
-      state: endedAs,
-      error: (endedAs === 'cancelled' ? cancelReason : error?.message)?.slice(0, 200),
-      ...(member.wanted && { output }),
-    },
-  }
+/** Why it did not succeed, as far as it was said. */
+export const because = ({ endedAs, error, cancelReason }: Pick<JobContext, 'endedAs' | 'error' | 'cancelReason'>): string | undefined =>
+  (endedAs === 'cancelled' ? cancelReason : endedAs === 'succeeded' ? undefined : error?.message)?.slice(0, 200)
+
+export const end = ({ context }: Args) => {
+  const { member, endedAs, output } = context
+  return (
+    member && {
+      to: member.group,
+      event: {
+        type: 'ended',
+        key: member.key,
+        index: member.index,
+        round: member.round,
+        state: endedAs,
+        error: because(context),
+        ...(member.wanted && { output }),
+      },
+    }
+  )
+}
 
 export const conflict = ({ context }: Args) => ({
   code: 'CONFLICT',

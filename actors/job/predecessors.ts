@@ -12,9 +12,11 @@ export const follow = ({ context: { self, after = {} } }: Args) => ({
   effects: Object.keys(after).map((to) => ({ type: 'send' as const, params: { to, event: { type: 'follow', follower: self } } })),
 })
 
-export function note({ context: { after }, event }: Args): Partial<JobContext> {
-  const { of, state } = event as Of<'predecessorEnded'>
-  return after?.[of] === waiting ? { after: { ...after, [of]: state } } : {}
+/** How it ended; and why it did not succeed, where that ends this one as well. */
+export function note({ context: { after, afterWhen }, event }: Args): Partial<JobContext> {
+  const { of, state, error } = event as Of<'predecessorEnded'>
+  const how = error && afterWhen !== 'all-finished' ? `${state}: ${error}` : state
+  return after?.[of] === waiting ? { after: { ...after, [of]: how } } : {}
 }
 
 const statesOf = ({ context: { after = {} } }: Args): string[] => Object.values(after)

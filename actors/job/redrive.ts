@@ -58,6 +58,10 @@ export const redrivenOtherwise = ({ context: { self } }: Args) => ({
   code: 'CONFLICT',
   message: `${self} was redriven already, with another input. Wait for its end, or submit the same work under another id.`,
 })
+export const notAnEnd = ({ context: { self, dispatch }, event }: Args) => ({
+  code: 'NOT_ALLOWED',
+  message: `${event.type} is not possible: ${self} did not end as @${(event as Of<'redrive' | 'drop'>).end}, or has run again since; at last it ended as ${self}@${dispatch}.`,
+})
 export const droppedBefore = ({ context: { self } }: Args) => ({
   code: 'NOT_ALLOWED',
   message: `redrive is not possible: ${self} was dropped from the dead letters. A retry runs it all the same.`,

@@ -200,6 +200,17 @@ pools('all that a job needs or nothing, the highest priority first, the oldest a
   assert.equal(p.take(), ['job:b', 'job:a'], 'slots are left')
 })
 
+pools('draining, it says which jobs it waits for: R4', () => {
+  const p = gate('pool:a')
+  p.decide({ type: 'declare', capacity: { slots: 2 } })
+  for (const [i, job] of ['job:a', 'job:b'].entries()) p.request(job, i)
+  p.decide({ type: 'pause' })
+  const message = 'it is paused; 2 jobs hold units of it until they have ended, the first of them job:a'
+  assert.equal(p.why(), [{ code: 'DRAINING', message, on: 'job:a' }])
+  p.release('job:a')
+  p.release('job:b')
+  assert.equal(p.why(), [])
+})
 pools('resized, paused, resumed, as it was declared', () => {
   const p = gate('pool:a')
   p.decide({ type: 'declare', capacity: { slots: 1 } })

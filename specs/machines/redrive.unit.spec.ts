@@ -78,6 +78,16 @@ test('a member asks its group, and keeps its edited input until that has decided
   refused.when({ type: 'again', round: 1 }).then({ state: 'queued', context: { input: { value: 1 } } })
   refused.when(redrive(1, 3)).then({ sends: [ofMember] })
 })
+test('an end that there was not, or that it has run since, is refused, and the last one is told', () => {
+  const message = (type: string, end: number) =>
+    `${type} is not possible: job:j did not end as @${end}, or has run again since; at last it ended as job:j@`
+  for (const asked of [redrive(5), drop(5)])
+    failed.when(asked).then({ state: 'failed', rejected: { code: 'NOT_ALLOWED', message: `${message(asked.type, 5)}1.` } })
+  failed
+    .events([redrive(1), claim(2), result('fail', 2)])
+    .when(drop(1))
+    .then({ state: 'failed', rejected: { code: 'NOT_ALLOWED', message: `${message('drop', 1)}2.` } })
+})
 test('dropped: as it ended, and not redriven any more; a retry runs it all the same', () => {
   failed.when(drop(7)).then({ rejected: { code: 'NOT_ALLOWED' } })
   const dropped = failed.when(drop(1)).then({ state: 'failed', context: { dropped: true } }).and

@@ -142,6 +142,8 @@ test('F12 what follows a job that was removed with its group does not wait for i
     'job:b': 'succeeded',
     'job:g/m': 'cancelled',
   })
+  const { cancelReason } = await world.client.job('a').view()
+  assert.is(cancelReason, 'job:g/m, after which it was to begin, is cancelled: it was removed with its group')
   await world.clock.advance('3m')
   assert.equal(await world.docs(), [])
   assert.equal([world.startsOf('g/m').length, world.bus.deadLetters], [1, []])
