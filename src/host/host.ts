@@ -31,6 +31,7 @@ import { type RetentionOptions, retentionOf } from './retention.ts'
 import { serveRuns } from './runs-service.ts'
 import { checkSchedules, declareSchedules } from './schedules.ts'
 import { stopOnSignals } from './signals.ts'
+import { sparingLog } from './sparing-log.ts'
 import { createThreads } from './threads.ts'
 import { withPublished } from './to-publish.ts'
 import { createWorker } from './worker.ts'
@@ -55,7 +56,7 @@ export interface HostOptions {
   /** Shown in `why` and in the history of runs; made unique for every start. Default `host`. */
   name?: string
   clock?: Clock
-  /** Gets what an operator should see. Default: console.error. */
+  /** Gets what an operator should see, the same line once a minute. Default: console.error. */
   log?: (message: string) => void
 }
 
@@ -86,9 +87,10 @@ const rhythm = { beat: 1200, ttl: 2500, lease: 2000, runBeat: 500 }
 /** A running host. Disposal stops it. */
 export async function createHost(options: HostOptions): Promise<Host> {
   checkFields(options, hostFields, '', 'host')
-  const { on, chains = [], pools = {}, slots = 10, clock = systemClock, log = (message) => console.error(message) } = options
+  const { on, chains = [], pools = {}, slots = 10, clock = systemClock, log: told = (message) => console.error(message) } = options
   if (typeof on?.connect !== 'function') refuse('on', "must say where: embedded('.stellwerk') or cluster({ nats, mongo })")
-  if (typeof log !== 'function') refuse('log', 'must be a function that takes a line: (message) => void')
+  if (typeof told !== 'function') refuse('log', 'must be a function that takes a line: (message) => void')
+  const log = sparingLog(told, clock)
   checkChains(chains)
   checkHandlers(options.handlers ?? [])
   const handlers = [...(options.handlers ?? []), ...chains.flatMap((chain) => makersOf(chain, () => client))]
