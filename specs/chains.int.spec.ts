@@ -433,6 +433,33 @@ chains('a group whose output was run again by hand has succeeded: a restart goes
   await d.host.stop()
 })
 
+chains('what had run behind a group that was run again by hand runs anew when the chain is restarted', async () => {
+  const news = defineChain({
+    name: 'news',
+    steps: {
+      print: step({ members: [print.with({ row: 'a' }, { key: 'a' })], output: bind.with({}) }),
+      mail: step(
+        mail.with(({ print }) => ({ text: `${print?.pages ?? 'no'} pages` })),
+        { after: ['print'], when: 'all-finished' },
+      ),
+    },
+  })
+  const d = await deployment([news])
+  let broken = true
+  d.behave((job) => {
+    if (job === 'bind' && broken) throw new TerminalError('out of paper')
+  })
+  const run = await d.client.chain(news).start(undefined, { id: 'x' })
+  assert.equal((await d.ended(run)).steps, { print: 'failed', mail: 'succeeded' })
+  broken = false
+  await d.client.deadLetters.redrive('job:news/x/print/output')
+  await d.clock.advance('1s')
+  await run.restart()
+  assert.is((await d.ended(run)).state, 'succeeded')
+  assert.equal(d.said, ['no pages', '1 pages'])
+  await d.host.stop()
+})
+
 chains('retention takes a chain with its steps, its groups and their members; its id stays', async () => {
   const d = await deployment([report], { retention: { finished: { age: '1m' }, tombstones: { age: '1h' } } })
   const run = await d.client.chain(report).start({ of: 'May' }, { id: 'may' })

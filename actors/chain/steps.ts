@@ -41,6 +41,8 @@ export interface Step {
   readonly made?: true
   /** Why it failed, or was cancelled, as far as it was said. */
   readonly error?: string
+  /** A group whose output failed, and was run again by hand: what ran behind it did not get what there is now. */
+  readonly mended?: true
   /** A group: the job that submits it has failed. It was told to cancel, and is waited for. */
   readonly abandoned?: true
 }
@@ -171,8 +173,10 @@ export function groupEnded(chain: Address, steps: Steps, before: Progress, of: A
   if (name === undefined) return undefined
   const step = before[name]!
   // Its output was run again by hand: what is behind it runs when the chain is restarted.
-  if (state === 'succeeded' && (step.state === 'failed' || step.state === 'cancelled'))
-    return { progress: { ...before, [name]: { ...step, state } }, out: [] }
+  if (state === 'succeeded' && (step.state === 'failed' || step.state === 'cancelled')) {
+    const { error: _, ...rest } = step
+    return { progress: { ...before, [name]: { ...rest, state, mended: true } }, out: [] }
+  }
   return jobEnded(chain, steps, before, { key: name, round: step.round, state, error })
 }
 
@@ -202,8 +206,10 @@ export function restart(chain: Address, steps: Steps, before: Progress): Moved {
   const progress: Record<string, Step> = {}
   const out: Send[] = []
   for (const [name, terms] of Object.entries(steps)) {
-    const step = before[name]!
-    const behind = terms.after.some((other) => progress[other]!.state === 'waiting' || progress[other]!.state === 'running')
+    const { mended, ...step } = before[name]!
+    const behind = terms.after.some(
+      (other) => progress[other]!.state === 'waiting' || progress[other]!.state === 'running' || before[other]!.mended,
+    )
     const sameJob = 'job' in terms.work && (!terms.work.maker || step.made) && !step.refused
     if (step.state === 'succeeded' && !behind) progress[name] = step
     else if ((step.state === 'failed' || step.state === 'cancelled') && !behind && sameJob) {

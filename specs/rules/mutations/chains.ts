@@ -69,6 +69,13 @@ export const chains: readonly Mutation[] = [
     'machines/chain.unit: what was submitted of a group',
   ),
   off(
+    'C2 what had run behind a group that was run again by hand runs anew',
+    'actors/chain/steps.ts',
+    '|| before[other]!.mended',
+    '|| false',
+    './chains.int: what had run behind',
+  ),
+  off(
     'C9 a repeated start of the same round changes nothing',
     'actors/chain.ts',
     '(event.round ?? 1) > context.round && context.removedAt',
