@@ -63,12 +63,15 @@ const after = ({ context, event }: Args): ScheduleContext => {
   return event.type === 'unset' ? { ...context, set: undefined } : context
 }
 
-/** `<id of the schedule>/<instant, or id of the event>`: so each is started once, however often it is said. */
+/**
+ * `<id of the schedule>/<instant, or id of the event>`: so each is started once, however often it is said. Of a chain `<chain>/<id of the schedule>/` and the
+ * instant, or `_` and the id of the event: no step of a chain that is started by hand is called so, nor is a date.
+ */
 function start(context: ScheduleContext, { starts }: ScheduleTerms, name: string, given?: Payload): { to: Address; event: ActorEvent } {
   const id = idOf(context.self)
   if ('chain' in starts)
     return {
-      to: addressOf('chain', `${starts.chain}/${id}-${name}`),
+      to: addressOf('chain', `${starts.chain}/${id}/${/^\d{8}T\d{6}(\d{3})?Z$/.test(name) ? name : `_${name}`}`),
       event: { type: 'start', input: starts.input ?? given ?? { value: null } },
     }
   const { job, terms, input } = starts

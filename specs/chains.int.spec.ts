@@ -516,6 +516,12 @@ for (const [what, message, make] of [
   ['a group with a wrong output', /^steps.a.output: must be a job with its input/, () => one(step({ members: [], output: 5 as never }))],
   ['a group with an unknown option', /^steps.a.foo: there is no such field/, () => one(step({ members: [], foo: 1 } as never))],
   ['a group without members', /^steps.a.members: must be members/, () => one(step({ members: 5 as never }))],
+  [
+    'members that can be read once',
+    /^steps.a.members: could be read only once/,
+    () => one(step({ members: [print.with({ row: 'a' }, { key: 'a' })].values() })),
+  ],
+  ['a stream of members', /^steps.a.members: could be read only once/, () => one(step({ members: (async function* () {})() as never }))],
   ['a group with a number as a member', /^steps.a.members.0: is no member/, () => one(step({ members: [5 as never] }))],
   [
     'a group with null as a member',

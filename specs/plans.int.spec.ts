@@ -5,6 +5,7 @@ import { defineCalendar } from '../src/calendar/calendar.ts'
 import { publishChains } from '../src/chain/published.ts'
 import { defineJob } from '../src/definition.ts'
 import { createHost } from '../src/host/host.ts'
+import type { RunOptions } from '../src/plan/runs.ts'
 import type { ScheduleOptions } from '../src/schedule.ts'
 import { replay } from '../src/testing/replay.ts'
 import { chain, chainDay, monday, on, saturday, saturdays, six, sixWith, workdays, zone } from './support/chain-day.ts'
@@ -131,6 +132,7 @@ rules('C4 unknown names, circles and bad input are refused, by the field, and no
   await refused('NOT_FOUND', /there is no chain "X" in Europe\/Zurich/, () => day.plan.remove('X'))
   await refused('VALIDATION', /^target: must be the name of a chain, or <chain>\/<run>$/, () => day.plan.remove({ name: 'B' } as never))
   await refused('NOT_FOUND', /no host has published a chain "X"/, () => day.plan.add('X', [on(workdays)]))
+  await refused('VALIDATION', /^runs: /, () => day.plan.add('E', []))
   await refused('VALIDATION', /runs.0.at: "25" is not a time/, () => day.plan.add('E', [on(workdays, { at: '25' })]))
   await refused('VALIDATION', /date: "2026-02-30" is not a date/, () => day.client.plan('2026-02-30').show())
   await refused('NOT_FOUND', /does not exist, and its date has passed/, () => day.client.plan('2026-11-01').remove('B'))
@@ -172,6 +174,84 @@ rules('C4 a change that is refused makes no plan of a date to come, and there is
     await refused('VALIDATION', /^zone: /, () => elsewhere.remove('B'))
   }
   await refused('NOT_FOUND', /does not exist, and its date has passed/, () => day.client.plan('2026-11-19').show())
+  await day.host.stop()
+})
+
+const later: [what: string, now: readonly RunOptions[], starts: readonly string[]][] = [
+  ['another time', [on(workdays, { at: '08:00' })], ['08:00 on 2026-11-24']],
+  ['another calendar', [on(saturdays, { at: '00:00' })], []],
+  ['a predecessor', [on(workdays, { after: ['A'], at: '00:00' })], ['06:10 on 2026-11-24']],
+  ['a run of another name', [on(workdays, { name: 'other', at: '08:00', missed: 'skip' })], ['08:00 on 2026-11-24']],
+]
+for (const [what, now, starts] of later)
+  rules(`C1 C2 C12 a plan that was made ahead starts nothing before it is told what code says on its date: ${what}`, async () => {
+    const others = [chain('A', on(workdays, { at: '06:00' })), chain('X', on(workdays, { at: '12:00' }))]
+    const day = await chainDay({ chains: [...others, chain('N', on(workdays, { at: '00:00' }))] })
+    await day.client.plan('2026-11-24').remove('X')
+    await day.until('12:00')
+    await day.host.stop()
+    const host = await day.start([...others, chain('N', ...now)])
+    await day.until('23:59', '2026-11-24')
+    assert.equal(day.startsOf('N'), ['00:00', ...starts])
+    await host.stop()
+  })
+
+rules('C12 a plan that was made ahead, and for whose whole date nobody was up, is told and made up for', async () => {
+  const old = chain('N', on(workdays, { at: '00:00' }))
+  const day = await chainDay({ chains: [old] })
+  await day.client.plan('2026-11-24').release('N')
+  await day.until('12:00')
+  await day.host.stop()
+  await day.until('10:00', '2026-11-25')
+  const host = await day.start([old])
+  await day.until('12:00', '2026-11-25')
+  assert.equal(day.startsOf('N'), ['00:00', '10:00 on 2026-11-25', '10:00 on 2026-11-25'])
+  assert.equal(
+    (await host.client.plan('2026-11-24').show()).rows.map(({ state }) => state),
+    ['succeeded'],
+  )
+  await host.stop()
+})
+
+rules('C4 what a program asks of a plan is checked before anything of it is made', async () => {
+  const day = await chainDay()
+  const outside = await day.world.connect({ name: 'outside', clock: day.clock, log: () => {} })
+  const date = '2026-12-24'
+  type Answer = { ok: boolean; error?: { code: string; message: string } }
+  const ask = async (change: unknown, more: object = {}) => {
+    const { ok, error } = (await outside.bus.request('api.changePlan', { date, change, ...more }, 5000)) as Answer
+    return ok ? 'ok' : `${error!.code} ${error!.message}`
+  }
+  const bad: [unknown, RegExp, object?][] = [
+    [undefined, /^VALIDATION request: Unrecognized key: "foo"/, { foo: 1 }],
+    ['x', /^VALIDATION request.change: must have a type/],
+    [{ type: 'bogus' }, /^VALIDATION request.change/],
+    [{ type: 'ended', key: 'B/main', round: 1, state: 'succeeded' }, /^VALIDATION request.change/],
+    [{ type: 'remove' }, /^VALIDATION request.change.target/],
+    [{ type: 'remove', target: 5 }, /^VALIDATION request.change.target: must be the name of a chain/],
+    [{ type: 'link', target: 'E' }, /^VALIDATION request.change.after/],
+    [{ type: 'link', target: 'E', after: 'B' }, /^VALIDATION request.change.after/],
+    [{ type: 'release', target: 'E', now: 'yes' }, /^VALIDATION request.change.now/],
+    [{ type: 'add', chain: 'B', runs: 'x' }, /^VALIDATION request.change.runs/],
+    [{ type: 'add', chain: 'B', runs: [] }, /^VALIDATION request.change.runs/],
+  ]
+  for (const [change, message, more] of bad) assert.match(await ask(change, more), message)
+  assert.is((await day.client.plan(date).show()).made, false)
+  assert.is(await ask({ type: 'remove', target: 'B' }), 'ok')
+  assert.is((await day.client.plan(date, { zone: 'Europe-Zurich' }).show()).zone, 'Europe/Zurich')
+  await outside.close()
+  await day.host.stop()
+})
+
+rules('C2 why of a run that has not started is what its plan says', async () => {
+  const day = await chainDay()
+  const [waits] = (await day.client.chain('E').run(`${monday}/main`).why()).conditions
+  assert.match(waits!.message, /B/)
+  const { state } = await day.client.chain('B').run('2026-11-24/main').why()
+  assert.is(state, 'waiting')
+  await refused('NOT_FOUND', /does not exist yet, or is in no plan/, () => day.client.chain('E').run(`${monday}/main`).view())
+  await refused('NOT_FOUND', /does not exist/, () => day.client.chain('E').run(`${monday}/nothing`).why())
+  await refused('NOT_FOUND', /does not exist/, () => day.client.chain('E').run('2020-01-01/main').why())
   await day.host.stop()
 })
 

@@ -86,7 +86,7 @@ test('by interval, a chain with its input', async () => {
     ran.map((line) => line.slice(0, 11)),
     ['11-22T23:20', '11-22T23:40', '11-23T00:00'],
   )
-  assert.is((await client.chain('file').run('often-20261122T232000Z').view()).state, 'succeeded')
+  assert.is((await client.chain('file').run('often/20261122T232000Z').view()).state, 'succeeded')
   assert.is((await client.schedule('often').why()).conditions[0]!.code, 'START_TIME')
   await host.stop()
 })
@@ -150,7 +150,7 @@ test('by an event: whoever waits for it starts, once for each id, with what it b
   await client.raise('arrived', { name: 'x', text: 'y' }, { id: 'one' })
   await client.raise('nobody')
   await clock.advance('5s')
-  assert.equal(ran.map((line) => line.slice(15)).sort(), ['file/chain-one/note file x', 'fixed/one always', 'job/one y'])
+  assert.equal(ran.map((line) => line.slice(15)).sort(), ['file/chain/_one/note file x', 'fixed/one always', 'job/one y'])
   assert.equal((await client.schedule('job').why()).conditions[0]!.message, 'waits for arrived to occur')
   await client.schedule('job').remove()
   await clock.advance('1s')
@@ -163,8 +163,30 @@ test('by an event: whoever waits for it starts, once for each id, with what it b
       .map((line) => line.slice(15))
       .slice(3)
       .sort(),
-    ['file/chain-two/note file x', 'fixed/two always'],
+    ['file/chain/_two/note file x', 'fixed/two always'],
   )
+  await host.stop()
+})
+
+test('two schedules of one chain start instances of their own, whatever the ids of their events: C2', async () => {
+  const { clock, host, client, ran } = await deployment({
+    file: { on: 'world', starts: file },
+    'file-eu': { on: 'europe', starts: file },
+  })
+  await clock.advance('1s')
+  await client.raise('world', { name: 'world' }, { id: 'eu-1' })
+  await client.raise('europe', { name: 'europe' }, { id: '1' })
+  await client.schedule('file').set({ on: 'other', starts: { chain: file, input: { name: 'by hand' } } })
+  await client.schedule('file').trigger({ id: '2026-11-23' })
+  await client.chain(file).start({ name: 'alone' }, { id: 'file-eu-1' })
+  await clock.advance('1s')
+  assert.equal(ran.map((line) => line.slice(20)).sort(), [
+    'file-eu-1/note file alone',
+    'file-eu/_1/note file europe',
+    'file/_2026-11-23/note file by hand',
+    'file/_eu-1/note file world',
+  ])
+  await refused('VALIDATION', /^id: must be .* and no date/, () => client.schedule('2026-11-23').pause())
   await host.stop()
 })
 
@@ -184,11 +206,11 @@ test('a chain whose input does not fit never starts by the clock, and fails by a
   await clock.advance('61m')
   assert.equal(ran.map((line) => line.slice(15)).sort(), [
     'maybe/by-hand/note nothing',
-    'maybe/maybe-0-20261123T000000Z/note nothing',
-    'maybe/maybe-1-20261123T000000Z/note nothing',
+    'maybe/maybe-0/20261123T000000Z/note nothing',
+    'maybe/maybe-1/20261123T000000Z/note nothing',
   ])
-  assert.is((await client.chain('file').run('arrived-odd').view()).state, 'failed')
-  const { error } = await client.job('file/arrived-odd/input/note').view()
+  assert.is((await client.chain('file').run('arrived/_odd').view()).state, 'failed')
+  const { error } = await client.job('file/arrived/_odd/input/note').view()
   assert.is(error!.code, 'VALIDATION')
   assert.match(error!.message, /^input\.name: /)
   await other.stop()

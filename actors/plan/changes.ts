@@ -105,14 +105,15 @@ function added(plan: Plan, { chain, runs }: Extract<Change, { type: 'add' }>, at
 
 function byHand(plan: Plan, chain: string, { run, ...facts }: Said, at: number): PlannedRun {
   const before = plan.runs[keyOf(chain, run)]
-  if (!before) return { chain, run, ...facts, rounds: 0, byHand: 'added', inCode: 'none' }
+  if (!before) return { chain, run, ...facts, rounds: 0, addedAt: at, byHand: 'added', inCode: 'none' }
   const { released, instance, ...rest } = before
   const isActive = facts.inactive === undefined
   const wasActive = before.inactive === undefined
   if (wasActive && (instance?.state === 'succeeded' || (isActive && instance?.state === 'running')))
     return { ...before, out: undefined, byHand: 'added' }
   const next = isActive ? anew(instance) : leaving(instance)
-  return { ...restated({ ...rest, instance: next }, facts, at), out: undefined, byHand: 'added', inCode: inCodeOf(before, facts) }
+  const said = restated({ ...rest, instance: next }, facts, at)
+  return { ...said, addedAt: at, linkedAt: undefined, out: undefined, byHand: 'added', inCode: inCodeOf(before, facts) }
 }
 /** What was skipped, failed or cancelled may start as what has not begun. */
 const anew = (instance: Instance | undefined): Instance | undefined => {

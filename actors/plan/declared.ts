@@ -16,7 +16,7 @@ export function declared(plan: Plan, chains: Declared, at: number): Outcome {
   for (;;) {
     const next = asCode(plan, chains, kept, at)
     const issue = graphOfPlan(next)
-    if (!issue) return done(next)
+    if (!issue) return done({ ...next, ahead: at < plan.from ? true : undefined })
     const conflict = inConflict(plan, issue).filter((chain) => chains[chain] && !kept.has(chain))
     if (!conflict.length || isNew) return refuseGraph(issue)
     for (const chain of conflict) kept.add(chain)
@@ -62,7 +62,10 @@ const isByHand = ({ byHand, out, released }: PlannedRun): boolean => !!(byHand |
 /** What has started goes on as it began. */
 function byCode(plan: Plan, chain: string, { run, ...facts }: Said, at: number): PlannedRun {
   const before = plan.runs[keyOf(chain, run)]
-  if (!before) return { chain, run, ...facts, rounds: 0, ...outWithIts(runsNamed(plan, chain), at) }
+  if (!before) {
+    const isNew = !Object.keys(plan.runs).length
+    return { chain, run, ...facts, rounds: 0, ...(!isNew && { addedAt: at }), ...outWithIts(runsNamed(plan, chain), at) }
+  }
   return before.byHand || hasBegun(before) ? beside(before, facts) : restated(before, facts, at)
 }
 

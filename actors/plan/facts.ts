@@ -5,7 +5,7 @@ export type Said = { readonly run: string } & RunFacts
 
 /** The same run with other facts. */
 export function restated(
-  { chain, run, out, released, linkedAt, leftAt, byHand, rounds, instance, ...before }: PlannedRun,
+  { chain, run, out, released, addedAt, linkedAt, leftAt, byHand, rounds, instance, ...before }: PlannedRun,
   facts: RunFacts,
   at: number,
 ): PlannedRun {
@@ -17,6 +17,7 @@ export function restated(
     ...facts,
     out,
     released,
+    addedAt: before.inactive !== undefined && facts.inactive === undefined ? at : addedAt,
     linkedAt: relinked ? at : linkedAt,
     leftAt: facts.inactive === undefined ? undefined : wasIn ? at : (leftAt ?? out?.since),
     byHand,

@@ -9,6 +9,7 @@ export interface Packed {
   zone: string
   date: string
   from: number
+  ahead?: true
   /** All times count from it. */
   base: number
   names: readonly string[]
@@ -25,7 +26,7 @@ type PackedRun = [
   instance: [state: number, rounds: number, startedAt: number | null, endedAt: number | null] | 0,
   rest?: Rest,
 ]
-interface Rest extends Pick<PlannedRun, 'out' | 'released' | 'linkedAt' | 'leftAt' | 'byHand' | 'inCode'> {
+interface Rest extends Pick<PlannedRun, 'out' | 'released' | 'addedAt' | 'linkedAt' | 'leftAt' | 'byHand' | 'inCode'> {
   /** Place of the reason among the names. */
   inactive?: number
   removed?: true
@@ -38,7 +39,7 @@ interface Rest extends Pick<PlannedRun, 'out' | 'released' | 'linkedAt' | 'leftA
 
 const states: readonly Instance['state'][] = ['running', 'cancelling', 'succeeded', 'failed', 'cancelled', 'skipped']
 
-export function pack({ zone, date, from, runs }: Plan): Packed {
+export function pack({ zone, date, from, ahead, runs }: Plan): Packed {
   const names = new Map<string, number>()
   const place = (name: string): number => {
     const known = names.get(name)
@@ -66,16 +67,17 @@ export function pack({ zone, date, from, runs }: Plan): Packed {
     ] as const
     return [...facts, begun ? [...begun] : 0, ...(rest ? [rest] : [])] as PackedRun
   })
-  return { zone, date, from, base, names: [...names.keys()], runs: packed }
+  return { zone, date, from, ...(ahead && { ahead }), base, names: [...names.keys()], runs: packed }
 }
 
 function restOf(
-  { out, released, linkedAt, leftAt, byHand, inCode, inactive, instance, rounds }: PlannedRun,
+  { out, released, addedAt, linkedAt, leftAt, byHand, inCode, inactive, instance, rounds }: PlannedRun,
   place: (name: string) => number,
 ): Rest | undefined {
   const rest: Rest = {
     ...(out && { out }),
     ...(released && { released }),
+    ...(addedAt !== undefined && { addedAt }),
     ...(linkedAt !== undefined && { linkedAt }),
     ...(leftAt !== undefined && { leftAt }),
     ...(byHand && { byHand }),
@@ -90,10 +92,10 @@ function restOf(
   return Object.keys(rest).length ? rest : undefined
 }
 
-export function unpack({ zone, date, from, base, names, runs }: Packed): Plan {
+export function unpack({ zone, date, from, ahead, base, names, runs }: Packed): Plan {
   const time = (at: number | null) => (at === null ? undefined : at + base)
   return planOf(
-    { zone, date, from },
+    { zone, date, from, ahead },
     runs.map(([chain, run, after, at, withoutPredecessorsAt, skip, begun, rest = {}]): PlannedRun => {
       const { inactive, removed, taken, error, late, rounds = 0, ...kept } = rest
       const facts: RunFacts = {

@@ -3,7 +3,7 @@ import { clockTime } from '../../src/calendar/dates.ts'
 import type { Condition } from '../actor.ts'
 import { factsOf } from './facts.ts'
 import { type Standing, standings, startsAnew } from './standing.ts'
-import { instanceId, keyOf, type Plan, type PlannedRun, type RunFacts, type RunKey, runsByChain, runsOfAll } from './state.ts'
+import { instanceId, isUntold, keyOf, type Plan, type PlannedRun, type RunFacts, type RunKey, runsByChain, runsOfAll } from './state.ts'
 
 /** A run of a chain in the plan of a date: as data, and in words. */
 export interface PlanRow {
@@ -100,9 +100,16 @@ function whyOf(here: Here): Condition[] {
       ]
     case 'waiting':
       return standing.waitsFor.length ? [...standing.waitsFor.map((on) => whyAfter(here, on)), ...notBefore(here)] : [startTime(here)]
+    case 'due':
+      return isUntold(plan, standing.startAt!) ? [untold] : []
     default:
       return []
   }
+}
+
+const untold: Condition = {
+  code: 'NOT_TOLD',
+  message: 'its plan was made before its date began: it starts as soon as a host has told the plan what code says of the date',
 }
 
 function whyAfter(here: Here, on: RunKey): Condition {

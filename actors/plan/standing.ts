@@ -99,7 +99,9 @@ function standingOf({ from }: Plan, run: PlannedRun, at: number, predecessors: r
   const left = predecessors.filter(({ standing }) => standing.counts)
   const waitsFor = left.filter(({ standing }) => standing.state !== 'succeeded').map(({ key }) => key)
   // Changes count from when they were made: what they allow is not late. Nor does it start before its date.
-  const allowed = predecessors.reduce((latest, { standing }) => Math.max(latest, standing.since), Math.max(from, run.linkedAt ?? 0))
+  const { addedAt = 0, linkedAt = 0 } = run
+  const counting = predecessors.filter(({ standing: { counts, since } }) => counts || since > addedAt)
+  const allowed = Math.max(from, linkedAt, ...counting.map(({ standing }) => standing.since))
   // Nobody was up at the time of who was skipped, nor then for those that it let go.
   const byTime = predecessors.some(({ standing }) => !standing.counts && standing.timed && standing.since === allowed)
   if (waitsFor.length) return { state: 'waiting', counts: true, since: 0, waitsFor }

@@ -6,6 +6,8 @@ export interface Plan {
   readonly date: DateText
   /** When the date begins in the zone. */
   readonly from: number
+  /** It was made before that, and has not been told since what code says of its date: nothing starts at a time of that yet. */
+  readonly ahead?: true
   /** By `<chain>/<run>`: all that are known in this zone, also those whose calendar is not active on this date. */
   readonly runs: Readonly<Record<RunKey, PlannedRun>>
 }
@@ -34,6 +36,8 @@ export interface PlannedRun extends RunFacts {
   readonly out?: { readonly as: 'removed' | 'deactivated'; readonly since: number }
   /** An operator's word: predecessors are not waited for; with `now` its time is not either. */
   readonly released?: { readonly since: number; readonly now?: true }
+  /** When it came into a plan that was made before: what had left the plan until then lets it go no later than at its own time. */
+  readonly addedAt?: number
   /** When its `after` was changed while it was in the plan. */
   readonly linkedAt?: number
   /** When a change made it inactive while it was in the plan. */
@@ -107,5 +111,8 @@ export function withRuns(plan: Plan, runs: readonly PlannedRun[]): Plan {
 }
 
 /** The plan of a date on which nothing has happened yet. */
-export const planOf = (of: Pick<Plan, 'zone' | 'date' | 'from'>, runs: readonly PlannedRun[]): Plan =>
-  withRuns({ zone: of.zone, date: of.date, from: of.from, runs: {} }, runs)
+export const planOf = (of: Pick<Plan, 'zone' | 'date' | 'from' | 'ahead'>, runs: readonly PlannedRun[]): Plan =>
+  withRuns({ zone: of.zone, date: of.date, from: of.from, ...(of.ahead && { ahead: of.ahead }), runs: {} }, runs)
+
+/** Its time has come, or will, and what code says of the date is not known yet. What was released before that waits for no date. */
+export const isUntold = ({ ahead, from }: Plan, startAt: number): boolean => ahead === true && startAt >= from

@@ -1,7 +1,7 @@
 import { type Change, changed } from './changes.ts'
 import type { Refusal } from './outcome.ts'
 import { inTime, standings } from './standing.ts'
-import { type Ending, type Plan, type PlannedRun, type RunKey, withRuns } from './state.ts'
+import { type Ending, isUntold, type Plan, type PlannedRun, type RunKey, withRuns } from './state.ts'
 
 /** What may happen to a plan. */
 export type PlanEvent =
@@ -51,7 +51,7 @@ function settle(plan: Plan, at: number, before: readonly Decision[]): Step {
   const decisions = [...before]
   const runs: PlannedRun[] = []
   for (const [key, { state, startAt, timed }] of standings(plan, at)) {
-    if (state !== 'due' && state !== 'missed') continue
+    if ((state !== 'due' && state !== 'missed') || isUntold(plan, startAt!)) continue
     if (runs.length === mostAtOnce) break
     const run = plan.runs[key]!
     const late = at - startAt!
@@ -73,7 +73,8 @@ function settle(plan: Plan, at: number, before: readonly Decision[]): Step {
 export function nextAt(plan: Plan, at: number): number | undefined {
   let next: number | undefined
   for (const { state, startAt } of standings(plan, at).values())
-    if (startAt !== undefined) next = Math.min(next ?? Number.POSITIVE_INFINITY, state === 'waiting' ? startAt : at)
+    if (startAt !== undefined && !isUntold(plan, startAt))
+      next = Math.min(next ?? Number.POSITIVE_INFINITY, state === 'waiting' ? startAt : at)
   return next
 }
 

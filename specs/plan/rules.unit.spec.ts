@@ -265,6 +265,22 @@ for (const [missed, log] of [
     const decision = d.decisions.find(({ key }) => key === 'late/main')!
     assert.is('late' in decision && decision.late, 20 * 60_000)
   })
+for (const [what, before] of [
+  ['it is new', undefined],
+  ['it was inactive before', on(saturdays, { after: ['B'], withoutPredecessorsAt: '10:00', missed: 'skip' })],
+  ['it waited for another time before', on(workdays, { after: ['B'], at: '20:00' })],
+] as const)
+  C4(`added after its time, skip, and what it is after had left the plan before: ${what}`, () => {
+    const d = day(before ? six_and(chain('J', before)) : six, monday)
+    const [facts] = factsOf(d, 'E', { run: 'main', missed: 'skip' })
+    d.until('17:00')
+    d.change({ type: 'remove', target: 'B' })
+    const starts = d.starts('E')
+    d.until('17:30')
+    d.change({ type: 'add', chain: 'J', runs: [facts!] })
+    d.until('24:00')
+    assert.equal([starts, d.starts('J')], [['17:00'], ['skipped']])
+  })
 C4('added after the end of what it is after, with no time of its own: it starts', () => {
   const d = day(six, monday, B40)
   d.until('19:00')

@@ -6,7 +6,7 @@ import { asJson } from '../as-json.ts'
 import { groupSubmit } from '../command.ts'
 import { check, checkSchema } from '../definition.ts'
 import { refuse } from '../errors.ts'
-import { checkChoice, checkFields } from '../fields.ts'
+import { checkChoice, checkFields, isIterable } from '../fields.ts'
 import { type ChainTerms, chainTerms, type RunOptions } from '../plan/runs.ts'
 import type { GroupStep, Step } from './step.ts'
 
@@ -117,11 +117,16 @@ function termsOf(chain: string, name: string, { work, after = [], when = 'all-su
 const notStep = 'is no step. Make it with step(job.with(…)) or step({ members, output }).'
 const isObject = (value: unknown): value is object => typeof value === 'object' && value !== null
 
+/** A generator, or a stream: the second run of its chain would find nothing in it. */
+const isReadOnce = (members: Iterable<unknown>): boolean =>
+  !(Symbol.iterator in members) || (members[Symbol.iterator]() as unknown) === members
+
 function checkGroup(group: GroupStep, at: string): void {
   checkFields(group, ['members', 'output', 'when', 'onMemberFailure', 'concurrency'], at)
   const { members, output, when, onMemberFailure, concurrency } = group
-  if (typeof members !== 'function' && !(isObject(members) && (Symbol.iterator in members || Symbol.asyncIterator in members)))
-    refuse(`${at}.members`, 'must be members, or a function that makes them')
+  if (typeof members !== 'function' && !isIterable(members)) refuse(`${at}.members`, 'must be members, or a function that makes them')
+  if (typeof members !== 'function' && isReadOnce(members))
+    refuse(`${at}.members`, 'could be read only once, and a chain runs again and again. Give an array, or a function that makes them.')
   if (Array.isArray(members))
     for (const [i, member] of members.entries())
       if (!member?.definition || typeof member.key !== 'string')

@@ -27,7 +27,7 @@ export interface WithMaker<S extends Outputs = Outputs, O = unknown> {
 
 /** A group as a step: all of its members, or what makes them of earlier outputs. */
 export interface GroupStep<S extends Outputs = Outputs> {
-  members: Iterable<MemberOf> | AsyncIterable<MemberOf> | ((outputs: S, chain: ChainFacts) => MembersMade | Promise<MembersMade>)
+  members: Iterable<MemberOf> | ((outputs: S, chain: ChainFacts) => MembersMade | Promise<MembersMade>)
   /** Runs once, when all members have finished: what it puts out is the step's output. */
   output?: WithInput
   when?: 'all-finished' | 'all-succeeded'

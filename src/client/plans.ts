@@ -73,6 +73,8 @@ export const plansOf =
       show,
       async add(chain, runs) {
         const name = nameOf(chain, 'chain')
+        if (Array.isArray(runs) && (!runs.length || runs.length > 100))
+          throw invalid('runs', 'must be 1 to 100 runs. What is not to run is removed.')
         await change({ type: 'add', chain: name, runs: runTermsOf(name, runs) })
       },
       remove: async (target) => change({ type: 'remove', target: targetOf(target) }),

@@ -56,3 +56,17 @@ export const planAdd = z.strictObject({
       'Its runs in this plan, instead of what is there: `{ name?, calendar, after?, at?, withoutPredecessorsAt?, missed? }`, with the calendar as JSON.',
     ),
 })
+
+/** A change as it is asked for before it is a command: what is added is settled by calendars first. */
+export const askedChange = z.discriminatedUnion(
+  'type',
+  [planRemove, planDeactivate, planRestore, planRelease, planLink, planRestart, planAdd].map((command) =>
+    (command as typeof planRemove).omit({ id: true, reply: true, to: true }),
+  ) as [typeof planRemove],
+  { error: 'must have a type: remove, deactivate, restore, release, link, restart or add' },
+)
+export const planAsked = z.strictObject({
+  date: z.string({ error: 'must be a date, as "2026-12-25"' }),
+  zone: z.string({ error: 'must be the name of a time zone' }).max(100).optional(),
+  change: askedChange.optional(),
+})

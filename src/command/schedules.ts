@@ -2,12 +2,13 @@ import { z } from 'zod'
 import { common } from './common.ts'
 
 /** Commands to schedules, and to what they wait for. Names are so short that the ids of all that starts by them are ids. */
-export const scheduleId = z.string().regex(/^[A-Za-z0-9_-]{1,40}$/, { error: 'must be letters, digits, "_" and "-", 40 at most' })
+const notAnId = { error: 'must be letters, digits, "_" and "-", 40 at most, and no date' }
+export const scheduleId = z.string(notAnId).regex(/^(?!\d{4}-\d\d-\d\d$)[A-Za-z0-9_-]{1,40}$/, notAnId)
 const toSchedule = {
   ...common,
-  to: z
-    .string()
-    .regex(/^schedule:[A-Za-z0-9_-]{1,40}$/, { error: 'must be an address schedule:<id>: letters, digits, "_" and "-", 40 at most' }),
+  to: z.string().regex(/^schedule:(?!\d{4}-\d\d-\d\d$)[A-Za-z0-9_-]{1,40}$/, {
+    error: 'must be an address schedule:<id>: letters, digits, "_" and "-", 40 at most, and no date',
+  }),
 }
 const command = <T extends string>(type: T) => z.strictObject({ ...toSchedule, type: z.literal(type) })
 export const schedulePause = command('pause')
@@ -15,7 +16,10 @@ export const scheduleResume = command('resume')
 export const scheduleRemove = command('remove')
 export const scheduleUnset = command('unset')
 
-const instance = scheduleId.describe('Part of the id of what it starts: the same is started once.')
+const instance = z
+  .string()
+  .regex(/^[A-Za-z0-9_-]{1,40}$/, { error: 'must be letters, digits, "_" and "-", 40 at most' })
+  .describe('Part of the id of what it starts: the same is started once.')
 export const trigger = command('trigger').extend({ as: instance })
 
 export const scheduleSet = command('set').extend({

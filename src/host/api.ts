@@ -17,6 +17,7 @@ import { changesOf } from './changes.ts'
 import { circleOf } from './circle.ts'
 import { letterQuestions } from './dead-letters/questions.ts'
 import { entriesOf, historyPages } from './history.ts'
+import type { PlanQuestions } from './plans.ts'
 import { reach } from './reach.ts'
 import { stuckOnes } from './stuck.ts'
 
@@ -81,6 +82,12 @@ const requested = z.looseObject({
   inc: z.string().optional(),
 })
 
+/** A run of a plan is there when it has started; what it waits for until then is known of its plan. */
+const missing = (address: Address) =>
+  new NotFoundError(
+    `${address} does not exist${/^chain:[^/]+\/\d{4}-\d\d-\d\d\//.test(address) ? ' yet, or is in no plan: `why` tells what a planned one waits for' : ''}`,
+  )
+
 type Request = { address: Address; query?: Find; after?: string; limit?: number; from?: number; inc?: string }
 
 interface Parts {
@@ -88,8 +95,7 @@ interface Parts {
   store: Store
   clock: Clock
   actors: ReadonlyMap<string, ActorType>
-  /** Further questions, by their verb. */
-  more?: Record<string, (request: never) => Promise<object>>
+  plans?: PlanQuestions
 }
 
 /** Pages of a history that are read at once. */
@@ -99,17 +105,20 @@ const pagesAtOnce = 8
  * Answers questions; any host can, since all is in the store: `api.get`, `api.why`, `api.history`, `api.changes`, `api.find`. Asked by `everyone.get`
  * and so on, all hosts answer, and the first answer counts.
  */
-export function serveApi({ bus, store, clock, actors, more = {} }: Parts) {
+export function serveApi({ bus, store, clock, actors, plans }: Parts) {
   async function load({ address }: Request): Promise<ActorDocument> {
     const [doc] = await store.load([checkAddress(address)])
-    if (!doc) throw new NotFoundError(`${address} does not exist`)
+    if (!doc) throw missing(address)
     return doc
   }
   const whyOf = (doc: ActorDocument) => actors.get(doc.type)?.why(doc.snapshot, clock.now()) ?? []
   const verbs: Record<string, (request: Request) => Promise<Record<string, unknown>>> = {
     get: async (request) => ({ view: await viewOf(store, await load(request), true) }),
     async why(request) {
-      const doc = await load(request)
+      const [doc] = await store.load([checkAddress(request.address)])
+      const { state, conditions } = (!doc && (await plans?.waiting(request.address))) || {}
+      if (!doc && state) return { state, conditions }
+      if (!doc) throw missing(request.address)
       return { state: doc.state, conditions: [...whyOf(doc), ...(await circleOf(store, doc, whyOf))] }
     },
     history: async (request) => ({ address: request.address, ...(await partOfHistory(store, await load(request), request.after)) }),
@@ -131,7 +140,8 @@ export function serveApi({ bus, store, clock, actors, more = {} }: Parts) {
   }
   verbs.stuck = async (request) => ({ ...(await stuck.count(request)) })
 
-  for (const [verb, answer] of Object.entries(more)) verbs[verb] = async (request) => ({ ...(await answer(request as never)) })
+  for (const [verb, answer] of Object.entries(plans?.verbs ?? {}))
+    verbs[verb] = async (request) => ({ ...(await answer(request as never)) })
 
   const letters = letterQuestions({ bus, store })
   verbs.deadLetters = async (request) => ({ ...(await letters.deadLetters(request, clock.now())) })

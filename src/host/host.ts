@@ -189,7 +189,7 @@ export async function createHost(options: HostOptions): Promise<Host> {
   const { answerFor, silence } = serveRuns(bus, store, partitions)
   const commands = serveCommands({ bus, clock, contracts: registry, name })
   const plans = planQuestions({ store, clock, contracts: registry, send: commands.send })
-  const api = serveApi({ bus, store, clock, actors: parts.actors, more: plans })
+  const api = serveApi({ bus, store, clock, actors: parts.actors, plans })
   const letters = serveLetters({ bus, store, clock, contracts: registry, send: commands.send })
   const client = createClient({ bus, clock, name: `${name}.c` })
 

@@ -1,6 +1,7 @@
 import { graphIssue, graphOf, inWords } from '../../actors/plan/graph.ts'
 import { pack } from '../../actors/plan/packed.ts'
 import type { Plan } from '../../actors/plan/state.ts'
+import type { PlanContext } from '../../actors/plan.ts'
 import { partitionOf } from '../address.ts'
 import { addDays, type DateText, dateAt, startOfDate } from '../calendar/dates.ts'
 import { resolvePlan } from '../plan/resolve.ts'
@@ -43,8 +44,20 @@ export function createPlanner(partition: Partition) {
     await tell(zonesLeft(chains), ifMade)
   }
 
-  const ifMade = async (zone: string, date: DateText): Promise<DateText[]> =>
-    (await store.load([planAddress(zone, date)])).length ? [date] : []
+  const ifMade = async (zone: string, today: DateText): Promise<DateText[]> => {
+    const { known, untold } = await plansOf(zone, [...pastOf(today), today])
+    return untold.includes(today) || !known.has(today) ? untold : [...untold, today]
+  }
+
+  const pastOf = (today: DateText): DateText[] => Array.from({ length: lookBack }, (_, i) => addDays(today, i - lookBack))
+
+  /** `untold`: made before their date began; they have not been told yet what code says of it. */
+  async function plansOf(zone: string, dates: readonly DateText[]): Promise<{ known: ReadonlySet<DateText>; untold: DateText[] }> {
+    const docs = new Map((await store.load(dates.map((date) => planAddress(zone, date)))).map((doc) => [doc._id, doc]))
+    const known = dates.filter((date) => docs.has(planAddress(zone, date)))
+    const untold = known.filter((date) => (docs.get(planAddress(zone, date))!.snapshot.context as PlanContext).packed?.ahead)
+    return { known: new Set(known), untold }
+  }
 
   /** Another service may have published what this one cannot settle, or a circle at the same time as others: that is said, and stops nothing else. */
   function make(chains: readonly ChainTerms[], zone: string, date: DateText): void {
@@ -59,19 +72,18 @@ export function createPlanner(partition: Partition) {
     }
   }
 
-  /** Dates behind the first plan that have none, in order: one that was made in advance says nothing of those before it. Without a plan there is only today. */
+  /** Dates behind the first plan that have none, or have not been told, in order: one that was made in advance says nothing of those before it. Without a plan there is only today. */
   async function missing(zone: string, today: DateText): Promise<DateText[]> {
-    const past = Array.from({ length: lookBack }, (_, i) => addDays(today, i - lookBack))
-    const made = new Set((await store.load(past.map((date) => planAddress(zone, date)))).map(({ _id }) => _id))
-    const isMade = (date: DateText) => made.has(planAddress(zone, date))
-    const since = past.findIndex(isMade)
-    const missed = since < 0 ? [] : past.slice(since).filter((date) => !isMade(date))
+    const past = pastOf(today)
+    const { known, untold } = await plansOf(zone, past)
+    const since = past.findIndex((date) => known.has(date))
+    const missed = since < 0 ? [] : past.slice(since).filter((date) => !known.has(date))
     const dates = missed.filter((date) => date >= past.at(-mostDays)!)
     if (dates.length && missed.includes(addDays(dates[0]!, -1)))
       partition.warn(
         `no plans in ${zone} for dates before ${dates[0]}: no host was up, and they are made for ${mostDays} days back at most`,
       )
-    return [...dates, today]
+    return [...[...untold, ...dates].sort(), today]
   }
 
   function wakeAt(at: number): void {

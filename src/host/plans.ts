@@ -1,3 +1,4 @@
+import type { Condition } from '../../actors/actor.ts'
 import type { Change } from '../../actors/plan/changes.ts'
 import { unpack } from '../../actors/plan/packed.ts'
 import { type PlanRow, show } from '../../actors/plan/show.ts'
@@ -7,11 +8,13 @@ import type { PlanContext } from '../../actors/plan.ts'
 import type { Address } from '../address.ts'
 import { type DateText, dateAt, isDate } from '../calendar/dates.ts'
 import type { Clock } from '../clock.ts'
+import { planAsked } from '../command/plans.ts'
+import { check } from '../definition.ts'
 import type { Envelope } from '../envelope.ts'
 import { invalid, NotFoundError, quoted } from '../errors.ts'
 import { addedRuns, resolvePlan } from '../plan/resolve.ts'
 import type { RunTerms } from '../plan/runs.ts'
-import { planAddress, zonesOf } from '../plan/zones.ts'
+import { planAddress, rootOfZone, zonesOf } from '../plan/zones.ts'
 import type { Store } from '../store/port.ts'
 import { fitting } from './answer-size.ts'
 import type { Answer } from './command-api.ts'
@@ -44,12 +47,17 @@ interface Parts {
   send(envelope: Envelope): Promise<Answer>
 }
 
+export type PlanQuestions = ReturnType<typeof planQuestions>
+
 /** Questions about plans: any host answers, for any date. */
 export function planQuestions({ store, clock, contracts, send }: Parts) {
   function which({ date, zone: given }: PlanAsked): { zone: string; date: DateText; address: Address } {
     if (!isDate(date)) throw invalid('date', `${quoted(date)} is not a date. Use one that there is, as '2026-12-25'.`)
-    const zone = given ?? onlyZone()
-    if (typeof zone !== 'string' || !/^[A-Za-z0-9_/-]+$/.test(zone)) throw invalid('zone', `${quoted(zone)} is not a time zone`)
+    if (given !== undefined && (typeof given !== 'string' || !/^[A-Za-z0-9_/-]{1,100}$/.test(given)))
+      throw invalid('zone', `${quoted(given)} is not a time zone`)
+    // As it is written in addresses, it is the same zone.
+    const zone =
+      given === undefined ? onlyZone() : (zonesOf(contracts.chains.all).find((one) => rootOfZone(one) === rootOfZone(given)) ?? given)
     return { zone, date, address: planAddress(zone, date) }
   }
 
@@ -91,7 +99,8 @@ export function planQuestions({ store, clock, contracts, send }: Parts) {
    * What is changed must be there: a plan of today, or of a date to come, is made for it, unless the change would be refused. And what is added is
    * settled by calendars here.
    */
-  async function changePlan(asked: PlanAsked & { change?: Asked }) {
+  async function changePlan({ inc: _, ...given }: PlanAsked & { change?: Asked; inc?: string }) {
+    const asked = check(planAsked, given, 'request') as PlanAsked & { change?: Asked }
     const { zone, date, address } = which(asked)
     const change = asked.change && (await settled(address, asked.change))
     if (!(await present(address))) {
@@ -112,5 +121,18 @@ export function planQuestions({ store, clock, contracts, send }: Parts) {
     return { ...change, runs: addedRuns(address, chain, change.runs) }
   }
 
-  return { plan: showPlan, changePlan }
+  /** What the run of a plan waits for that has not been started: there is no such chain yet. */
+  async function waiting(run: Address): Promise<{ state: string; conditions: Condition[] } | undefined> {
+    const [, name, date] = /^chain:([^/]+)\/([^/]+)\/[^/]+$/.exec(run) ?? []
+    if (!isDate(date)) return undefined
+    for (const zone of zonesOf(contracts.chains.all.filter((chain) => chain.name === name))) {
+      const stored = await present(planAddress(zone, date))
+      const plan = stored ?? (date < dateAt(clock.now(), zone) ? undefined : planned({ zone, date, address: planAddress(zone, date) }))
+      const row = plan && show(plan, clock.now()).find(({ id }) => `chain:${id}` === run)
+      if (row) return { state: row.state, conditions: [...row.why] }
+    }
+    return undefined
+  }
+
+  return { verbs: { plan: showPlan, changePlan }, waiting }
 }

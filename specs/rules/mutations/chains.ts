@@ -69,6 +69,20 @@ export const chains: readonly Mutation[] = [
     'machines/chain.unit: what was submitted of a group',
   ),
   off(
+    'C2 what is started by schedules has a name of its own',
+    'actors/schedule.ts',
+    '}/${/^',
+    '}-${/^',
+    './schedules.int: two schedules of one chain',
+  ),
+  off(
+    'C2 members that can be read only once are no members of a step',
+    'src/chain/definition.ts',
+    "typeof members !== 'function' && isReadOnce(members)",
+    "typeof members !== 'function' && !isReadOnce",
+    './chains.int: members that can be read once',
+  ),
+  off(
     'C2 what had run behind a group that was run again by hand runs anew',
     'actors/chain/steps.ts',
     '|| before[other]!.mended',
@@ -155,10 +169,24 @@ export const chains: readonly Mutation[] = [
     './plans.int: at the start of each date',
   ),
   off(
+    'C12 what was made ahead and not told is told late',
+    'src/host/planner.ts',
+    'return [...[...untold, ...dates].sort(), today]',
+    'return [...dates, today]',
+    './plans.int: C12 a plan that was made ahead, and for whose whole date',
+  ),
+  off(
+    'C12 what is made ahead waits for what code says of its date',
+    'actors/plan/declared.ts',
+    'ahead: at < plan.from ? true : undefined',
+    'ahead: undefined',
+    './plans.int: C1 C2 C12 a plan that was made ahead',
+  ),
+  off(
     'C12 dates that nobody was up for are made',
     'src/host/planner.ts',
-    'return [...dates, today]',
-    'return [today]',
+    'return [...[...untold, ...dates].sort(), today]',
+    'return [...untold, today]',
     './plans.int: all hosts are down over dates',
   ),
   off(

@@ -134,8 +134,8 @@ export const plans: readonly Mutation[] = [
   off(
     'C12 a plan in advance does not hide the dates before it',
     'src/host/planner.ts',
-    'const since = past.findIndex(isMade)',
-    'const since = past.findLastIndex(isMade)',
+    'const since = past.findIndex(',
+    'const since = past.findLastIndex(',
     './plans.int: a plan that was made in advance',
   ),
   off(
@@ -175,7 +175,20 @@ export const plans: readonly Mutation[] = [
     `${rules}: a typo and a cycle`,
     `${rules}: what comes back into the plan makes no circle`,
   ),
-  off('C4 a change of what it is after is not late', standing, 'run.linkedAt ?? 0', '0', `${rules}: a dependency that is taken away`),
+  off(
+    'C4 what had left before it was added lets it go no later than its own time',
+    standing,
+    'counts || since > addedAt',
+    'counts || since > addedAt - addedAt',
+    `${rules}: added after its time, skip, and what`,
+  ),
+  off(
+    'C4 a change of what it is after is not late',
+    standing,
+    'Math.max(from, linkedAt, ...',
+    'Math.max(from, ...',
+    `${rules}: a dependency that is taken away`,
+  ),
   off(
     'C5 not before the time without predecessors',
     standing,
@@ -361,8 +374,8 @@ export const plans: readonly Mutation[] = [
   off(
     'C3 nothing follows before its date begins',
     standing,
-    'Math.max(from, run.linkedAt ?? 0)',
-    'run.linkedAt ?? 0',
+    'Math.max(from, linkedAt, ...',
+    'Math.max(0, linkedAt, ...',
     `${rules}: released in a plan to come, it starts now`,
   ),
   off('C12 starts of one step are bounded', planStep, 'if (runs.length === mostAtOnce) break', '', 'plan/large.unit: what is due at once'),
