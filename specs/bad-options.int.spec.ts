@@ -88,11 +88,36 @@ const calls: Record<string, [field: string, call: () => unknown][]> = {
     ]),
     ['id', () => host.client.chain('x').start(1, odd({ id: null }))],
     ['id', () => host.client.chain('x').start(1, odd({ id: Number.NaN }))],
+    ['id', () => host.client.chain('x').start(1, odd({ id: Symbol('x') }))],
+    ['id', () => host.client.chain('x').run(odd(Symbol('x')))],
+    ['id', () => host.client.chain('x').run('x'.repeat(1000))],
+    ['date', () => host.client.plan(odd(10n)).show()],
+    ['cron', () => host.client.schedule('x').set(odd({ cron: Symbol('x'), timezone: 'UTC', starts: { chain: 'x' } }))],
+    ['timezone', () => host.client.schedule('x').set(odd({ cron: '0 0 * * *', timezone: Object.create(null), starts: { chain: 'x' } }))],
+    ['query', () => host.client.find(odd(10n))[Symbol.asyncIterator]().next()],
+    [
+      'query',
+      () =>
+        host.client
+          .find(odd(() => 1))
+          [Symbol.asyncIterator]()
+          .next(),
+    ],
+    [
+      'sutck',
+      () =>
+        host.client
+          .find(odd({ sutck: true }))
+          [Symbol.asyncIterator]()
+          .next(),
+    ],
     ['id', () => host.client.raise('e', 1, { id: 'a b' })],
     ['zone', () => host.client.plan('2026-11-23', odd({ zone: null })).show()],
   ],
   createHost: [
     ['host', () => createHost(odd(undefined))],
+    ['schedules', () => createHost(odd({ on, schedules: null }))],
+    ['schedules.a', () => createHost(odd({ on, schedules: { a: null } }))],
     ['on', () => createHost(odd({}))],
     ['on', () => createHost(odd({ on: '.stellwerk' }))],
     ['slot', () => createHost(odd({ on, slot: 3 }))],

@@ -25,7 +25,7 @@ export function graphIssue(graph: Graph): GraphIssue | undefined {
 
 /** `none`: what there is of the name that nothing has. */
 export function inWords(issue: GraphIssue, none = 'there is no such chain'): string {
-  if (issue.code === 'CYCLE') return `${issue.path.join(' after ')}: each of them would wait for the next, and none would ever start`
+  if (issue.code === 'CYCLE') return `${issue.path.join(' after ')}: each of them would wait for the next, and none would ever start.`
   return `${issue.chain} is after ${JSON.stringify(issue.name)}, and ${none}.${issue.nearest === undefined ? '' : ` Is ${issue.nearest} meant?`}`
 }
 

@@ -72,12 +72,12 @@ function latestOf(schedule: Pattern, at: number): number | undefined {
 const crons = new Map<string, Cron>()
 
 function cronOf({ cron, timezone }: { cron: string; timezone: string }): Cron {
-  const key = `${timezone} ${cron}`
+  const key = typeof timezone === 'string' && typeof cron === 'string' ? `${timezone} ${cron}` : ''
   let parsed = crons.get(key)
   if (parsed) return parsed
   if (!isTimezone(timezone)) refuse('timezone', `${quoted(timezone)} is not a time zone. Use a name such as 'Europe/Zurich'.`)
   // Its parser takes a date as well, which would be one time only, and nicknames.
-  if (typeof cron !== 'string' || /[:@]/.test(cron)) refuse('cron', `${quoted(cron)} is not a cron pattern. Use five fields: '30 2 * * *'.`)
+  if (!key || /[:@]/.test(cron)) refuse('cron', `${quoted(cron)} is not a cron pattern. Use five fields: '30 2 * * *'.`)
   try {
     const options = { paused: true, mode: '5-or-6-parts' } as const
     parsed = new Cron(cron, { ...options, timezone })

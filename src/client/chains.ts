@@ -44,6 +44,7 @@ interface Parts {
 
 export function chainsOf({ records, ends, command, actor }: Parts): ChainHandles {
   function runOf(name: string, id: string, known?: Known): ChainRun {
+    if (typeof id !== 'string' || !/^[A-Za-z0-9_/-]{1,200}$/.test(id)) throw invalid('id', `${quoted(id)} is no id of an instance`)
     const address = addressOf('chain', `${name}/${id}`)
     return {
       ...actor(address),
@@ -65,8 +66,8 @@ export function chainsOf({ records, ends, command, actor }: Parts): ChainHandles
       async start(input, options = {}) {
         checkFields(options, ['id'], 'options')
         const { id = randomId() } = options
-        const to = addressOf('chain', `${name}/${id}`)
         if (typeof id !== 'string') throw invalid('id', `${quoted(id)} is no text`)
+        const to = addressOf('chain', `${name}/${id}`)
         check(startCommand.shape.to, to, 'id')
         const payload = payloadOf(input, 'input')
         const checkInput = await inputCheck(records, chain)

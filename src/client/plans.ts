@@ -49,6 +49,7 @@ export const plansOf =
   ({ ask, command, actor }: Parts): Plans =>
   (date, options) => {
     const { zone } = optionsOf(options, ['zone'])
+    if (typeof date !== 'string') throw invalid('date', `${quoted(date)} is not a date. Use one that there is, as '2026-12-25'.`)
     if (zone !== undefined && typeof zone !== 'string') throw invalid('zone', `${quoted(zone)} is not a time zone`)
     const asked: PlanAsked = { date, zone }
 

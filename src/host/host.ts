@@ -87,7 +87,15 @@ const rhythm = { beat: 1200, ttl: 2500, lease: 2000, runBeat: 500 }
 /** A running host. Disposal stops it. */
 export async function createHost(options: HostOptions): Promise<Host> {
   checkFields(options, hostFields, '', 'host')
-  const { on, chains = [], pools = {}, slots = 10, clock = systemClock, log: told = (message) => console.error(message) } = options
+  const {
+    on,
+    chains = [],
+    pools = {},
+    schedules = {},
+    slots = 10,
+    clock = systemClock,
+    log: told = (message) => console.error(message),
+  } = options
   if (typeof on?.connect !== 'function') refuse('on', "must say where: embedded('.stellwerk') or cluster({ nats, mongo })")
   if (typeof told !== 'function') refuse('log', 'must be a function that takes a line: (message) => void')
   const log = sparingLog(told, clock)
@@ -102,12 +110,12 @@ export async function createHost(options: HostOptions): Promise<Host> {
   const registry = await watchContracts(bus)
   const publish = async () => {
     checkPools(pools, handlers, registry.pools)
-    const schedules = await checkSchedules(withPublished(bus.records, handlers, chains), options.schedules ?? {})
+    const checked = await checkSchedules(withPublished(bus.records, handlers, chains), schedules)
     await publishChains(bus.records, registry.chains, chains)
     await registry.publish(handlers)
-    return schedules
+    return checked
   }
-  const schedules = await publish().catch(async (error) => {
+  const declared = await publish().catch(async (error) => {
     registry.stop()
     await close()
     throw error
@@ -197,7 +205,7 @@ export async function createHost(options: HostOptions): Promise<Host> {
   liveness.start()
   await worker.start()
   await declarePools(bus, name, pools)
-  await declareSchedules(bus, name, schedules)
+  await declareSchedules(bus, name, declared)
 
   let stopped: Promise<boolean> | undefined
   let forgetSignals = () => {}

@@ -1,5 +1,6 @@
 import { type Duration, longest, ms } from '../duration.ts'
-import { quoted, refuse } from '../errors.ts'
+import { refuse } from '../errors.ts'
+import { checkFields } from '../fields.ts'
 
 /** How long what is not needed any more is kept. Whatever is reached first counts: age or count. `Infinity`: for ever. */
 export interface RetentionOptions {
@@ -28,10 +29,10 @@ export interface Retention {
 
 /** The options with their defaults; a ValidationError names the field that is wrong. */
 export function retentionOf(options: RetentionOptions = {}): Retention {
-  checkFields(options, 'retention', Object.keys(fields))
+  checkFields(options, Object.keys(fields), 'retention')
   for (const [of, names] of Object.entries(fields)) {
     const given = options[of as keyof RetentionOptions]
-    if (given !== undefined) checkFields(given, `retention.${of}`, names)
+    if (given !== undefined) checkFields(given, names, `retention.${of}`)
   }
   const { finished, failed, histories, tombstones } = options
   return {
@@ -43,16 +44,6 @@ export function retentionOf(options: RetentionOptions = {}): Retention {
 }
 
 const fields = { finished: ['age', 'count'], failed: ['age', 'count'], histories: ['age'], tombstones: ['age'] }
-
-/** A limit that is misspelt, or not in its place, would be none: what was to go stays, or the other way round. */
-function checkFields(given: object, field: string, names: readonly string[]): void {
-  const isRecord = typeof given === 'object' && given !== null && !Array.isArray(given)
-  const unknown = isRecord ? Object.keys(given).find((name) => !names.includes(name)) : undefined
-  if (isRecord && unknown === undefined) return
-  const at = unknown === undefined ? field : `${field}.${unknown}`
-  const use = `Give ${field} as an object with ${names.join(', ')}`
-  refuse(at, `${unknown === undefined ? `${quoted(given)} says nothing` : 'is not known'}. ${use}.`)
-}
 
 const age = (given: Duration, of: string): number => (given === Number.POSITIVE_INFINITY ? longest : ms(given, `retention.${of}.age`))
 

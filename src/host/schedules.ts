@@ -17,6 +17,7 @@ export async function checkSchedules(records: Records, schedules: Record<string,
   try {
     for (const [id, options] of Object.entries(schedules)) {
       check(scheduleId, id, `schedules.${id}`)
+      if (typeof options !== 'object' || options === null) refuse(`schedules.${id}`, 'must be an object with when it starts, and what')
       checked.set(id, await scheduleTerms(prepare, records, options).catch((error) => under(`schedules.${id}`, error)))
     }
   } finally {
