@@ -433,6 +433,24 @@ chains('a group whose output was run again by hand has succeeded: a restart goes
   await d.host.stop()
 })
 
+chains('restarted when nothing is left to do it has succeeded, and ended, at that time', async () => {
+  const d = await deployment([defineChain({ name: 'alone', steps: { print: step({ members: [], output: bind.with({}) }) } })])
+  let broken = true
+  d.behave(() => {
+    if (broken) throw new TerminalError('out of paper')
+  })
+  const run = await d.client.chain('alone').start(undefined, { id: 'x' })
+  const failed = await d.ended(run)
+  broken = false
+  await d.client.deadLetters.redrive('job:alone/x/print/output')
+  await d.clock.advance('1m')
+  await run.restart()
+  const { state, endedAt } = await d.ended(run)
+  assert.equal([failed.state, state], ['failed', 'succeeded'])
+  assert.ok(endedAt! >= failed.endedAt! + 60_000)
+  await d.host.stop()
+})
+
 chains('what had run behind a group that was run again by hand runs anew when the chain is restarted', async () => {
   const news = defineChain({
     name: 'news',

@@ -215,9 +215,11 @@ function describe(type: ActorType, doc: ActorDocument, at: number): void {
     return
   }
   const { state, final, work, group, labels } = type.view(doc.snapshot)
+  // It may have gone on, and ended otherwise, by one event.
+  const asBefore = doc.state === state
   doc.state = state
   doc.status = final ? 'done' : 'active'
-  doc.endedAt = final ? (doc.endedAt ?? at) : undefined
+  doc.endedAt = final ? ((asBefore ? doc.endedAt : undefined) ?? at) : undefined
   doc.work = work
   doc.group = group
   doc.labels = labels
