@@ -478,6 +478,54 @@ chains('what had run behind a group that was run again by hand runs anew when th
   await d.host.stop()
 })
 
+chains('old code makes no inputs for what new code has begun, nor the other way round, where the steps are others', async () => {
+  const clock = virtualClock('2026-11-23T00:00:00+01:00')
+  const on = embedded(':memory:', { partitions: 4 })
+  const said: string[] = []
+  const by = (code: string, first: string) => {
+    const steps = {
+      [first]: step(load.with({})),
+      send: step(
+        mail.with((outputs) => ({ text: `${code} ${outputs[first].rows.length}` })),
+        { after: [first] },
+      ),
+    }
+    return createHost({
+      ...{ on, clock, name: code, log: () => {} },
+      chains: [defineChain({ name: 'rolling', steps })],
+      handlers: [
+        load.handler(async () => {
+          await clock.sleep('10s')
+          return { rows: ['a', 'b'] }
+        }),
+        mail.handler(({ text }) => void said.push(text)),
+      ],
+    })
+  }
+  const old = await by('old', 'load')
+  const before = await old.client.chain('rolling').start(undefined, { id: 'before' })
+  await clock.advance('1s')
+  const now = await by('new', 'fetch')
+  const runs = await Promise.all(Array.from({ length: 10 }, (_, i) => now.client.chain('rolling').start(undefined, { id: `after-${i}` })))
+  await clock.advance('1m')
+  for (const run of [before, ...runs]) assert.is((await run.view()).state, 'succeeded')
+  assert.equal(said.sort(), [...Array(10).fill('new 2'), 'old 2'])
+  const late = await now.client.chain('rolling').start(undefined, { id: 'late' })
+  await clock.advance('1s')
+  const only = await by('other', 'read')
+  const stopped = Promise.all([now.stop(), old.stop()])
+  await clock.advance('1m')
+  await stopped
+  assert.is((await only.client.chain('rolling').run('late').view()).state, 'running')
+  const [condition] = (await only.client.job('rolling/late/input/send').why()).conditions
+  assert.match(condition!.message, /a handler for rolling\.input\.send\./)
+  const again = await by('new', 'fetch')
+  await clock.advance('1m')
+  assert.is((await again.client.chain('rolling').run(late.id.split('/')[1]!).view()).state, 'succeeded')
+  await again.stop()
+  await only.stop()
+})
+
 chains('retention takes a chain with its steps, its groups and their members; its id stays', async () => {
   const d = await deployment([report], { retention: { finished: { age: '1m' }, tombstones: { age: '1h' } } })
   const run = await d.client.chain(report).start({ of: 'May' }, { id: 'may' })

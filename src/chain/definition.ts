@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto'
 import type { z } from 'zod'
 import type { Steps, StepTerms } from '../../actors/chain/steps.ts'
 import { defaultTerms } from '../../actors/job.ts'
@@ -36,15 +37,19 @@ export interface ChainDefinition<I = unknown> {
   readonly terms: ChainTerms
   readonly input?: z.ZodType<unknown, I>
   readonly steps: Steps
-  /** What makes inputs and members of earlier outputs, by the name of its step. */
+  /** What makes inputs and members of earlier outputs, by the name of the job that does. */
   readonly makers: ReadonlyMap<string, Made>
 }
 export type Made = { make(...given: never[]): unknown } | { group: GroupStep }
 
 /** Makers only look and compute. */
 const makerTerms = { ...defaultTerms, attempts: 3 }
-/** One job of a chain makes the inputs of all its steps: a host takes work of each job that it has a handler for by itself. */
-export const makerOf = (chain: string): string => `${chain}.input`
+/**
+ * The job that makes the input of a step. Its name says what the step is like: during a deploy, old code makes no inputs for instances that new code has
+ * begun, nor the other way round, where the steps they come after, or what they are, differ.
+ */
+export const makerOf = (chain: string, step: string, shape: unknown): string =>
+  `${chain}.input.${step}.${hash('sha1', JSON.stringify(shape), 'base64url').slice(0, 8)}`
 
 /** All steps of a chain, in characters of JSON: its document keeps them. */
 const mostSteps = 96 * 1024
@@ -93,20 +98,21 @@ function afterOf(name: string, step: Step): readonly string[] {
 
 function termsOf(chain: string, name: string, { work, after = [], when = 'all-succeeded' }: Step, makers: Map<string, Made>): StepTerms {
   const graph = { after: [...new Set(after)], when }
-  const maker = (made: Made) => {
-    makers.set(name, made)
-    return { job: makerOf(chain), terms: makerTerms }
+  const maker = (made: Made, of: string) => {
+    const job = makerOf(chain, name, [[...graph.after].sort(), when, of])
+    makers.set(job, made)
+    return { job, terms: makerTerms }
   }
   if ('members' in work) {
     checkGroup(work, `steps.${name}`)
-    return { ...graph, work: { group: true, maker: maker({ group: work }) } }
+    return { ...graph, work: { group: true, maker: maker({ group: work }, '') } }
   }
   const { definition } = work
   if (!definition) refuse(`steps.${name}`, notStep)
   if (typeof definition === 'string')
     refuse(`steps.${name}`, 'needs the definition of its job, not its name: a chain says how its jobs are run')
   const job = { job: definition.name, terms: definition.terms }
-  if ('make' in work) return { ...graph, work: { ...job, maker: maker({ make: work.make }) } }
+  if ('make' in work) return { ...graph, work: { ...job, maker: maker({ make: work.make }, definition.name) } }
   const { value } = asJson(work.input, `steps.${name}.input`)
   const parsed = definition.input?.safeParse(value)
   if (parsed && !parsed.success)

@@ -3,14 +3,12 @@ import { asJson } from '../as-json.ts'
 import { isDate } from '../calendar/dates.ts'
 import type { Client } from '../client.ts'
 import { checkInput, defineJob, type Handler } from '../definition.ts'
-import { type ChainDefinition, makerOf } from './definition.ts'
+import type { ChainDefinition, Made } from './definition.ts'
 import type { ChainFacts, Outputs } from './step.ts'
 
 /** What a chain tells its maker. */
 interface MakerInput {
   chain: Address
-  /** Whose input it is. */
-  step: string
   /** By name: the jobs and groups whose outputs it gets. They have succeeded. */
   steps: Record<string, Address>
   /** The group that it submits. */
@@ -21,15 +19,12 @@ type Asking = Pick<Client, 'job' | 'group' | 'submitGroup' | 'actor'>
 
 /** The handlers that make inputs of earlier outputs, and submit groups: jobs as any others, for whoever has the chain's code. */
 export function makersOf(definition: ChainDefinition, client: () => Asking): Handler[] {
-  if (!definition.makers.size) return []
-  const maker = defineJob({ name: makerOf(definition.name) })
-  return [maker.handler((input) => run(client(), definition, input as MakerInput))]
+  return [...definition.makers].map(([name, made]) =>
+    defineJob({ name }).handler((input) => run(client(), definition, made, input as MakerInput)),
+  )
 }
 
-async function run(client: Asking, { makers, input }: ChainDefinition, { chain, step, steps, group }: MakerInput): Promise<unknown> {
-  const made = makers.get(step)
-  // Its code is another here than where it was begun; where that runs still, it may have the step.
-  if (!made) throw new Error(`${rootOf(chain)} has no step "${step}" that makes an input in the code of this host`)
+async function run(client: Asking, { input }: ChainDefinition, made: Made, { chain, steps, group }: MakerInput): Promise<unknown> {
   // Whoever started it may not have known its schema: an event brings what it brings, and a plan nothing.
   const { input: given = null } = (await client.actor(chain).view()) as { input?: unknown }
   const facts = factsOf(chain, checkInput(input, given))
