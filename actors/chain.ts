@@ -31,6 +31,8 @@ export interface ChainContext {
   steps: Steps
   progress: Progress
   cancelled: boolean
+  /** Why, if that was said. */
+  cancelReason?: string
   /** Only what answers for its id is left, since then. */
   removedAt?: number
   /** Effects of the present transition; empty in every stored snapshot. */
@@ -76,6 +78,7 @@ const chainSetup = setup({
     isStartOfRemoved: ({ context, event }) => context.removedAt !== undefined && event.type === 'start' && event.plan !== undefined,
     isOfAnotherPlan: ({ context, event }) =>
       (event.type === 'start' || event.type === 'cancel') && event.plan !== undefined && event.plan !== context.plan?.address,
+    isOfPlan: ({ event }) => event.type === 'cancel' && event.plan !== undefined,
     isUnknown: ({ event }) => event.type === 'steps' && event.body === undefined,
     hasSteps,
     succeeded: ({ context: { progress } }) => isSuccess(progress),
@@ -104,12 +107,13 @@ const chainSetup = setup({
         return groupEnded(self, steps, progress, of, state, error)
       }),
     ),
-    cancelAll: assign(moved(({ context: { self, steps, progress } }) => cancelAll(self, steps, progress))),
+    noteCancel: assign(({ event }) => ({ cancelReason: (event as Of<'cancel'>).reason })),
+    cancelAll: assign(moved(({ context: { self, steps, progress, cancelReason } }) => cancelAll(self, steps, progress, cancelReason))),
     restart: assign(({ context, event }) => {
       const { self, steps, progress } = context
-      return { round: nextRound(event, context.round), ...restart(self, steps, progress) }
+      return { round: nextRound(event, context.round), cancelReason: undefined, ...restart(self, steps, progress) }
     }),
-    noteRound: assign(({ context, event }) => ({ round: nextRound(event, context.round) })),
+    noteRound: assign(({ context, event }) => ({ round: nextRound(event, context.round), cancelReason: undefined })),
     clear: assign({ out: [] }),
   },
 })
@@ -126,9 +130,9 @@ export const failure = ({ self, steps, progress, removedAt }: ChainContext): str
 const tellPlan =
   (state: string) =>
   ({ context }: Args) => {
-    const { plan, round } = context
-    const error = state === 'failed' ? { error: failure(context).slice(0, 200) } : {}
-    return plan && { to: plan.address, event: { type: 'ended', key: plan.key, round, state, ...error } }
+    const { plan, round, cancelReason } = context
+    const error = state === 'failed' ? failure(context) : state === 'cancelled' ? cancelReason : undefined
+    return plan && { to: plan.address, event: { type: 'ended', key: plan.key, round, state, ...(error && { error: error.slice(0, 200) }) } }
   }
 const ended = (state: string, on = {}) => ({ entry: { type: 'send', params: tellPlan(state) }, on }) as const
 
@@ -148,6 +152,7 @@ const notAgain = ({ context: { self, removedAt } }: Args) => ({
       ? `${self} has not failed, and was not cancelled: only that can be restarted`
       : `${self} was removed on ${new Date(removedAt).toISOString()}: only its id is kept`,
 })
+const noCancel = ({ context: { self } }: Args) => ({ code: 'NOT_ALLOWED', message: `cancel is not possible: ${self} has ended.` })
 const askPlan = ({ context: { plan } }: Args) => ({
   to: plan!.address,
   event: { type: 'restart', target: plan!.key },
@@ -215,7 +220,8 @@ const chainMachine = chainSetup.createMachine({
     restart: { actions: { type: 'reject', params: notAgain } },
     ended: {},
     predecessorEnded: {},
-    cancel: {},
+    // A plan takes out what has ended as well.
+    cancel: [{ guard: 'isOfPlan' }, { actions: { type: 'reject', params: noCancel } }],
     steps: {},
     retry: { actions: { type: 'send', params: refuseRetry } },
   },
@@ -234,7 +240,7 @@ const chainMachine = chainSetup.createMachine({
           { guard: 'isUnknown', target: 'failed' },
           { target: 'running', actions: ['begin', ...emit] },
         ],
-        cancel: [{ guard: 'isOfAnotherPlan' }, { target: 'cancelled' }],
+        cancel: [{ guard: 'isOfAnotherPlan' }, { target: 'cancelled', actions: 'noteCancel' }],
       },
     },
     running: {
@@ -245,7 +251,7 @@ const chainMachine = chainSetup.createMachine({
       on: {
         ended: { actions: ['noteEnd', ...emit] },
         predecessorEnded: { actions: ['noteGroup', ...emit] },
-        cancel: [{ guard: 'isOfAnotherPlan' }, { target: 'cancelling', actions: ['cancelAll', ...emit] }],
+        cancel: [{ guard: 'isOfAnotherPlan' }, { target: 'cancelling', actions: ['noteCancel', 'cancelAll', ...emit] }],
       },
     },
     cancelling: {
@@ -254,6 +260,7 @@ const chainMachine = chainSetup.createMachine({
         { guard: 'complete', target: 'cancelled' },
       ],
       on: {
+        cancel: {},
         ended: { actions: ['noteEnd', 'cancelAll', ...emit] },
         predecessorEnded: { actions: ['noteGroup', 'cancelAll', ...emit] },
       },
@@ -289,8 +296,8 @@ export const chain: ActorType = {
   hasMembers: true,
   view: ({ value }) => ({ state: value as string, final: value === 'succeeded' || value === 'failed' || value === 'cancelled' }),
   tombstone: ({ context, ...snapshot }, at) => {
-    const { self, plan, round, input, cancelled } = context as ChainContext
-    const kept: ChainContext = { self, plan, round, input, cancelled, steps: {}, progress: {}, removedAt: at, out: [] }
+    const { self, plan, round, input, cancelled, cancelReason } = context as ChainContext
+    const kept: ChainContext = { self, plan, round, input, cancelled, cancelReason, steps: {}, progress: {}, removedAt: at, out: [] }
     return { ...snapshot, context: kept }
   },
   why,

@@ -203,7 +203,7 @@ export function cancelRest(group: string, members: Members): Step {
 function cancels(group: string, members: Members, first: number, keys: readonly string[]): Effect[] {
   return within(members.unfinished, first, first + keys.length).map((index) => ({
     type: 'send',
-    params: { to: jobOf(group, keys[index - first]!), event: { type: 'cancel' } },
+    params: { to: jobOf(group, keys[index - first]!), event: { type: 'cancel', reason: `cancelled with the rest of ${group}` } },
   }))
 }
 

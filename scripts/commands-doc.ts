@@ -251,7 +251,7 @@ const commands: Described[] = [
   },
   {
     title: 'Trigger a schedule',
-    says: 'Starts what it starts, now, as `job:<schedule>/<as>` or `chain:<name>/<schedule>-<as>`: once for each `as`.',
+    says: 'Starts what it starts, now, as `job:<schedule>/<as>` or `chain:<name>/<schedule>/_<as>`: once for each `as`.',
     schema: trigger,
     root: 'nightly',
     example: { to: 'schedule:nightly', type: 'trigger', as: 'by-hand-1' },

@@ -64,11 +64,14 @@ const underWay = ({ state }: Step): boolean => state === 'preparing' || state ==
 export const isComplete = (progress: Progress): boolean => Object.values(progress).every(finished)
 export const isSuccess = (progress: Progress): boolean => Object.values(progress).every(({ state }) => state === 'succeeded')
 
-/** `step load failed: paper jam; step post was cancelled`; empty: no step did. */
+/** `step load failed: paper jam; step post was cancelled`. If what failed was mended by hand since, what is left to run is all there is to say. */
 export function whatFailed(progress: Progress): string {
-  const words: { [S in Step['state']]?: string } = { failed: 'failed', cancelled: 'was cancelled' }
-  const failed = Object.entries(progress).filter(([, { state }]) => words[state])
-  return failed.map(([name, { state, error }]) => `step ${name} ${words[state]}${error ? `: ${error}` : ''}`).join('; ')
+  const words: { [S in Step['state']]?: string } = { failed: 'failed', cancelled: 'was cancelled', skipped: 'has not run' }
+  const left = Object.entries(progress).filter(([, { state }]) => words[state])
+  const failed = left.filter(([, { state }]) => state !== 'skipped')
+  return (failed.length ? failed : left)
+    .map(([name, { state, error }]) => `step ${name} ${words[state]}${error ? `: ${error}` : ''}`)
+    .join('; ')
 }
 
 const idOf = (chain: Address): string => chain.slice(chain.indexOf(':') + 1)
@@ -183,16 +186,17 @@ export function groupEnded(chain: Address, steps: Steps, before: Progress, of: A
 const endOf = (state: string): Step['state'] => (state === 'succeeded' || state === 'cancelled' ? state : 'failed')
 
 /** Everything under way is told; what has not begun never will. */
-export function cancelAll(chain: Address, steps: Steps, before: Progress): Moved {
+export function cancelAll(chain: Address, steps: Steps, before: Progress, because?: string): Moved {
   const out: Send[] = []
   const progress: Record<string, Step> = {}
+  const reason = `${chain} was cancelled${because ? `: ${because}` : ''}`
   for (const [name, step] of Object.entries(before)) {
     progress[name] = step.state === 'waiting' ? { ...step, state: 'skipped' } : step
     const making = step.state === 'preparing'
     if (underWay(step))
       out.push({
         type: 'send',
-        params: { to: addressOf(chain, name, step, steps[name]!, making), event: { type: 'cancel', reason: `${chain} was cancelled` } },
+        params: { to: addressOf(chain, name, step, steps[name]!, making), event: { type: 'cancel', reason } },
       })
   }
   return { progress, out }

@@ -1,3 +1,4 @@
+import type { Address } from '../../src/address.ts'
 import type { Snapshot } from '../../src/document.ts'
 import type { Condition } from '../actor.ts'
 import { beyond, capacityOf, type GateContext, isLane, usedOf } from './context.ts'
@@ -13,11 +14,8 @@ export function why(snapshot: Snapshot): Condition[] {
   const { self, held, queues } = context
   const waiting = waitingAt(context)
   const [holder] = Object.keys(held)
-  if (snapshot.value === 'paused' && !waiting && holder) {
-    const message = `it is paused; ${Object.keys(held).length} jobs hold units of it until they have ended, the first of them ${holder}`
-    return [{ code: 'DRAINING', message, on: holder }]
-  }
-  if (!waiting) return []
+  const draining = snapshot.value === 'paused' && holder ? [drains(Object.keys(held).length, holder)] : []
+  if (!waiting) return draining
   const capacity = capacityOf(context)
   if (!capacity)
     return [
@@ -29,7 +27,7 @@ export function why(snapshot: Snapshot): Condition[] {
       },
     ]
   if (snapshot.value === 'paused')
-    return [{ code: 'PAUSED', message: `${waiting} jobs wait; ${self} is paused: resume it`, waiting, stuck: true }]
+    return [{ code: 'PAUSED', message: `${waiting} jobs wait; ${self} is paused: resume it`, waiting, stuck: true }, ...draining]
   if (isLane(self)) {
     return [{ code: 'LANE', message: `${waiting} jobs wait until ${holder ?? 'the one before'} has ended`, waiting, on: holder }]
   }
@@ -55,6 +53,12 @@ export function why(snapshot: Snapshot): Condition[] {
     }
   return conditions
 }
+
+const drains = (count: number, first: Address): Condition => ({
+  code: 'DRAINING',
+  message: `it is paused; ${count} jobs hold units of it until they have ended, the first of them ${first}`,
+  on: first,
+})
 
 const inUse = (used: Record<string, number>, capacity: Record<string, number>): string =>
   Object.keys(capacity)

@@ -5,11 +5,11 @@ import { inputCheck } from '../chain/published.ts'
 import { start as startCommand } from '../command/plans.ts'
 import { check } from '../definition.ts'
 import type { ActorEvent } from '../envelope.ts'
-import { invalid, JobCancelledError, JobFailedError, quoted } from '../errors.ts'
+import { invalid, JobFailedError, quoted } from '../errors.ts'
 import { checkFields } from '../fields.ts'
 import type { View } from '../host/api.ts'
 import { randomId } from '../random-id.ts'
-import type { Ends, Known, WaitOptions } from './ends.ts'
+import { cancelled, type Ends, type Known, type WaitOptions } from './ends.ts'
 import type { ActorHandle } from './handles.ts'
 import { payloadOf } from './prepare.ts'
 
@@ -51,7 +51,7 @@ export function chainsOf({ records, ends, command, actor }: Parts): ChainHandles
       async result(options) {
         const view = await ends.ended(address, options, known)
         if (view.state === 'succeeded') return view
-        if (view.state === 'cancelled') throw new JobCancelledError(`${address} was cancelled`)
+        if (view.state === 'cancelled') throw cancelled(view)
         throw new JobFailedError(`${address} failed: ${view.error?.message}`)
       },
       restart: () => command(address, { type: 'restart' }),

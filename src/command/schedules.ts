@@ -18,7 +18,9 @@ export const scheduleUnset = command('unset')
 
 const instance = z
   .string()
-  .regex(/^[A-Za-z0-9_-]{1,40}$/, { error: 'must be letters, digits, "_" and "-", 40 at most' })
+  .regex(/^(?!\d{8}T\d{6}(\d{3})?Z$)[A-Za-z0-9_-]{1,40}$/, {
+    error: 'must be letters, digits, "_" and "-", 40 at most, and not as schedules name their times (20261123T011500Z)',
+  })
   .describe('Part of the id of what it starts: the same is started once.')
 export const trigger = command('trigger').extend({ as: instance })
 

@@ -215,8 +215,12 @@ async function viewOf(store: Store, doc: ActorDocument, withOutput: boolean): Pr
     if (outputEnded && removedAt !== undefined) view.outputRemoved = true
     if (state === 'failed') view.error = { name: 'Error', message: groupFailure(doc.snapshot.context as GroupContext) }
   } else if (type === 'chain') {
-    const { input, progress, round } = doc.snapshot.context as ChainContext
-    Object.assign(view, { round, steps: Object.fromEntries(Object.entries(progress).map(([name, step]) => [name, step.state])) })
+    const { input, progress, round, cancelReason } = doc.snapshot.context as ChainContext
+    Object.assign(view, {
+      round,
+      ...(state === 'cancelled' && { cancelReason }),
+      steps: Object.fromEntries(Object.entries(progress).map(([name, step]) => [name, step.state])),
+    })
     if (state === 'failed') view.error = { name: 'Error', message: failure(doc.snapshot.context as ChainContext) }
     if (withOutput) view.input = await readPayload(store, input)
   } else if (type === 'pool' || type === 'lane') {

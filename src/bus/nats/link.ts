@@ -89,7 +89,7 @@ function link(nc: NatsConnection, server: string): Link {
       return new UnavailableError(`Nobody answers ${what} on NATS at ${server}.`, { cause: error, nobody: true })
     if (error instanceof errors.RequestError) return new UnavailableError(`The connection to NATS at ${server} was lost.`, { cause: error })
     if (error instanceof errors.TimeoutError)
-      return new UnavailableError(`NATS at ${server} did not answer ${what} in time.`, { cause: error })
+      return new UnavailableError(`NATS at ${server} did not answer${what && ` ${what}`} in time.`, { cause: error })
     return error instanceof Error ? error : new Error(String(error))
   }
 
@@ -97,7 +97,10 @@ function link(nc: NatsConnection, server: string): Link {
     if (!connected || closing)
       return Promise.reject(new UnavailableError(closing ? 'The bus is closed.' : `There is no connection to NATS at ${server}.`))
     return new Promise<T>((resolve, reject) => {
-      const timer = setTimeout(() => end(() => reject(new UnavailableError(`NATS at ${server} did not answer ${what} in time.`))), timeout)
+      const timer = setTimeout(
+        () => end(() => reject(new UnavailableError(`NATS at ${server} did not answer${what && ` ${what}`} in time.`))),
+        timeout,
+      )
       const fail = (error: unknown) => end(() => reject(explain(error, what)))
       const end = (settle: () => void) => {
         clearTimeout(timer)
