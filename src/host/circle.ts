@@ -5,7 +5,9 @@ import type { Store } from '../store/port.ts'
 
 /** Jobs that are looked at for one answer. */
 const most = 1000
-const mostOfAll = 10_000
+/** And beyond those that a question is about: so many of them, and so many one behind the other. */
+const mostBeyond = 10_000
+const deepest = 100
 
 /**
  * Jobs that were submitted one after the other in a circle wait until an operator ends one of them. None of them can know that by
@@ -16,7 +18,7 @@ export async function circleOf(store: Store, doc: ActorDocument, why: (doc: Acto
   for (let jobs = [doc]; jobs.length && cameFrom.size < most; ) {
     const next = new Set<Address>()
     for (const job of jobs)
-      for (const on of waitsFor(job, why)) {
+      for (const on of waitsFor(why(job))) {
         if (cameFrom.has(on)) continue
         if (on === doc._id) return [inWords([...wayTo(job._id, cameFrom), on])]
         next.add(on)
@@ -27,46 +29,74 @@ export async function circleOf(store: Store, doc: ActorDocument, why: (doc: Acto
   return []
 }
 
-const waitsFor = (job: ActorDocument, why: (doc: ActorDocument) => Condition[]): Address[] =>
-  why(job).flatMap(({ code, on }) => (code === 'PREDECESSOR' && on ? [on] : []))
+export const waitsFor = (conditions: readonly Condition[]): Address[] =>
+  conditions.flatMap(({ code, on }) => (code === 'PREDECESSOR' && on ? [on] : []))
 
 /**
- * Which of these jobs are in a circle. `graph`: what each job that was read before waits for; it is filled here, so that nothing is read twice for one
- * answer. A circle that 10,000 jobs do not show is not found here.
+ * Which of these jobs are in a circle. `graph`: what each of them waits for. What else they wait for is read, to a bound: a circle that leads farther
+ * beyond them is not found here; `why` of one of its jobs may find it.
  */
 export async function inCircles(
   store: Store,
-  docs: readonly ActorDocument[],
-  why: (doc: ActorDocument) => Condition[],
   graph: Map<Address, readonly Address[]>,
-): Promise<ReadonlySet<Address>> {
-  for (let jobs = docs; jobs.length; ) {
-    for (const job of jobs) graph.set(job._id, waitsFor(job, why))
-    const next = new Set(jobs.flatMap(({ _id }) => graph.get(_id)!).filter((one) => !graph.has(one)))
-    if (graph.size + next.size > mostOfAll) break
+  why: (doc: ActorDocument) => Condition[],
+): Promise<Set<Address>> {
+  let left = mostBeyond
+  let asked = unread(graph, graph.keys())
+  for (let depth = 0; depth < deepest && asked.length && left > 0; depth++) {
+    const jobs = await store.load(asked.slice(0, left))
+    left -= asked.length
     // Who is not there waits for nothing.
-    for (const one of next) graph.set(one, [])
-    jobs = next.size ? await store.load([...next]) : []
+    for (const one of asked) graph.set(one, [])
+    for (const job of jobs) graph.set(job._id, waitsFor(why(job)))
+    asked = unread(graph, asked)
   }
-  const endless = withoutEnd(graph)
-  return new Set(docs.map(({ _id }) => _id).filter((job) => endless.has(job) && comesBack(job, endless)))
+  return endless(graph)
 }
 
-/** Those in a circle, and those that wait for them. Who waits was mostly read before what it waits for. */
-function withoutEnd(graph: ReadonlyMap<Address, readonly Address[]>): Map<Address, readonly Address[]> {
-  const open = new Map([...graph].reverse())
-  for (let before = Number.POSITIVE_INFINITY; open.size < before; ) {
-    before = open.size
-    for (const [job, after] of open) if (!after.some((one) => open.has(one))) open.delete(job)
-  }
-  return open
-}
+const unread = (graph: ReadonlyMap<Address, readonly Address[]>, jobs: Iterable<Address>): Address[] => [
+  ...new Set([...jobs].flatMap((job) => graph.get(job)!.filter((one) => !graph.has(one)))),
+]
 
-function comesBack(job: Address, graph: ReadonlyMap<Address, readonly Address[]>): boolean {
-  const seen = new Set<Address>()
-  for (const one of graph.get(job)!) seen.add(one)
-  for (const one of seen) for (const other of graph.get(one) ?? []) seen.add(other)
-  return seen.has(job)
+/** Those in a circle: each job, and each edge, is looked at once (Tarjan 1972, without recursion: a row of jobs may be long). */
+function endless(graph: ReadonlyMap<Address, readonly Address[]>): Set<Address> {
+  const found = new Set<Address>()
+  const order = new Map<Address, number>()
+  const low = new Map<Address, number>()
+  const open: Address[] = []
+  const isOpen = new Set<Address>()
+  for (const start of graph.keys()) {
+    const path: { job: Address; rest: Iterator<Address> }[] = []
+    const enter = (job: Address) => {
+      order.set(job, order.size)
+      low.set(job, order.get(job)!)
+      open.push(job)
+      isOpen.add(job)
+      path.push({ job, rest: (graph.get(job) ?? [])[Symbol.iterator]() })
+    }
+    const lower = (job: Address, to: number) => low.set(job, Math.min(low.get(job)!, to))
+    if (!order.has(start)) enter(start)
+    while (path.length) {
+      const { job, rest } = path.at(-1)!
+      const { value: next, done } = rest.next()
+      if (!done && !order.has(next)) enter(next)
+      else if (!done) isOpen.has(next) && lower(job, order.get(next)!)
+      else {
+        path.pop()
+        const before = path.at(-1)
+        if (before) lower(before.job, low.get(job)!)
+        if (low.get(job) === order.get(job)) close(job)
+      }
+    }
+  }
+  return found
+
+  /** All that is open from it on is one circle, or a tangle of them; alone it is none, unless it waits for itself. */
+  function close(job: Address): void {
+    const all = open.splice(open.lastIndexOf(job))
+    for (const one of all) isOpen.delete(one)
+    if (all.length > 1 || graph.get(job)?.includes(job)) for (const one of all) found.add(one)
+  }
 }
 
 function wayTo(last: Address, cameFrom: ReadonlyMap<Address, Address>): Address[] {

@@ -3,7 +3,7 @@ import type { Address } from '../address.ts'
 import type { Clock } from '../clock.ts'
 import type { ActorDocument } from '../document.ts'
 import type { Query, Store } from '../store/port.ts'
-import { inCircles } from './circle.ts'
+import { inCircles, waitsFor } from './circle.ts'
 
 /** Actors of one type that are stuck in one state: only an operator ends that. */
 export interface StuckCount {
@@ -23,18 +23,26 @@ const slicesAtOnce = 10
 export function stuckOnes({ store, clock, actors }: { store: Store; clock: Clock; actors: ReadonlyMap<string, ActorType> }) {
   const why = (doc: ActorDocument): Condition[] => actors.get(doc.type)?.why(doc.snapshot, clock.now()) ?? []
 
-  /** `enough`: stops after a slice with so many. */
+  /** `enough`: stops after a slice with so many that say themselves that they are stuck. */
   async function look(query: Query, after: string | undefined, enough: number): Promise<{ found: ActorDocument[]; after?: string }> {
-    const found: ActorDocument[] = []
+    const stuck = new Set<ActorDocument>()
+    const waiting: ActorDocument[] = []
     const graph = new Map<Address, readonly Address[]>()
-    for (let slices = 0; slices < slicesAtOnce && found.length < enough; slices++) {
+    for (let slices = 0; slices < slicesAtOnce && stuck.size < enough; slices++) {
       const docs = await store.find({ ...query, status: 'active' }, after, slice)
-      const circles = await inCircles(store, docs, why, graph)
-      found.push(...docs.filter((doc) => circles.has(doc._id) || why(doc).some(({ stuck }) => stuck)))
-      if (docs.length < slice) return { found }
-      after = docs.at(-1)!._id
+      for (const doc of docs) {
+        const conditions = why(doc)
+        const on = waitsFor(conditions)
+        if (on.length) graph.set(doc._id, on)
+        if (on.length) waiting.push(doc)
+        if (conditions.some((one) => one.stuck)) stuck.add(doc)
+      }
+      after = docs.length < slice ? undefined : docs.at(-1)!._id
+      if (after === undefined) break
     }
-    return { found, after }
+    const circles = graph.size ? await inCircles(store, graph, why) : undefined
+    for (const doc of waiting) if (circles?.has(doc._id)) stuck.add(doc)
+    return { found: [...stuck].sort((a, b) => (a._id < b._id ? -1 : 1)), after }
   }
 
   return {

@@ -203,8 +203,8 @@ export const removal: readonly Mutation[] = [
   off(
     'R4 only what is stuck is counted',
     'src/host/stuck.ts',
-    '.some(({ stuck }) => stuck)',
-    '.length > 0',
+    'conditions.some((one) => one.stuck)',
+    'conditions.length > 0',
     './held.int: R4 what is stuck',
   ),
 ]

@@ -23,8 +23,8 @@ export const waiting: readonly Mutation[] = [
   off(
     'R4 who waits in a circle is found',
     'src/host/circle.ts',
-    'endless.has(job) && comesBack',
-    'endless.has(job) && !comesBack',
+    'all.length > 1 || graph',
+    'all.length < 0 || graph',
     './lanes.int: R4 a longer circle',
   ),
   off('W7 a new time is a new timer', jobUpdate, "target: '#planned', reenter: true", "target: '#planned'", 'updates: W7: a planned job'),
