@@ -81,7 +81,7 @@ const chainSetup = setup({
     isOfPlan: ({ event }) => event.type === 'cancel' && event.plan !== undefined,
     isUnknown: ({ event }) => event.type === 'steps' && event.body === undefined,
     hasSteps,
-    succeeded: ({ context: { progress } }) => isSuccess(progress),
+    succeeded: ({ context: { steps, progress } }) => isSuccess(steps, progress),
     complete: ({ context: { progress } }) => isComplete(progress),
   },
   actions: {
@@ -123,7 +123,7 @@ const emit = [{ type: 'emit', params: ({ context }: Args) => ({ effects: context
 /** Why it has failed. */
 export const failure = ({ self, steps, progress, removedAt }: ChainContext): string => {
   if (removedAt !== undefined) return 'its steps were removed by retention'
-  return Object.keys(steps).length ? whatFailed(progress) : `no service has declared a chain ${rootOf(self)}`
+  return Object.keys(steps).length ? whatFailed(steps, progress) : `no service has declared a chain ${rootOf(self)}`
 }
 
 /** The plan learns of the end of each round. */

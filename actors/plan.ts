@@ -65,7 +65,8 @@ function asPlanEvent(event: MadeEvent): PlanEvent {
   return changes.has(event.type) || event.type === 'ended' ? event : { type: 'time' }
 }
 
-function saidBy({ code, without = [] }: Made): Record<string, Said[]> {
+/** What a `make` says of each chain. */
+export function saidBy({ code, without = [] }: Pick<Made, 'code' | 'without'>): Record<string, Said[]> {
   const chains: Record<string, Said[]> = Object.create(null)
   for (const chain of without) chains[chain] = []
   for (const { chain, run, ...more } of Object.values(unpack(code).runs)) (chains[chain] ??= []).push({ run, ...factsOf(more) })
@@ -173,7 +174,7 @@ const planMachine = planSetup.createMachine({
 function why({ context }: { context: unknown }, at: number): Condition[] {
   const { packed } = context as PlanContext
   if (!packed) return []
-  const rows = show(unpack(packed), at).filter(({ state }) => state === 'waiting' || state === 'no-time')
+  const rows = show(unpack(packed), at).filter(({ state }) => state === 'waiting' || state === 'no-time' || state === 'due')
   const all = rows.flatMap(({ id, why }) =>
     why.map((condition) => ({ ...condition, message: `${id} ${condition.message}`, chain: `chain:${id}` })),
   )

@@ -526,6 +526,54 @@ chains('old code makes no inputs for what new code has begun, nor the other way 
   await only.stop()
 })
 
+chains('a group that is mended by hand while its chain still runs: what had begun behind it is not taken for done', async () => {
+  const news = defineChain({
+    name: 'news',
+    steps: {
+      print: step({ members: [print.with({ row: 'a' }, { key: 'a' })], output: bind.with({}) }),
+      mail: step(
+        mail.with(({ print }) => ({ text: `${print?.pages ?? 'no'} pages` })),
+        { after: ['print'], when: 'all-finished' },
+      ),
+    },
+  })
+  const d = await deployment([news])
+  let broken = true
+  d.behave(async (job) => {
+    if (job === 'bind' && broken) throw new TerminalError('out of paper')
+    if (job === 'mail') await d.clock.sleep('1m')
+  })
+  const run = await d.client.chain(news).start(undefined, { id: 'x' })
+  await d.clock.advance('10s')
+  broken = false
+  await d.client.deadLetters.redrive('job:news/x/print/output')
+  const failed = await d.ended(run)
+  assert.equal([failed.state, failed.error!.message], ['failed', 'step mail ran before what it is after was run again by hand'])
+  await run.restart()
+  assert.is((await d.ended(run)).state, 'succeeded')
+  assert.equal(d.said, ['no pages', '1 pages'])
+  await d.host.stop()
+})
+
+chains('why a chain was cancelled is told by it, by its steps and by its plan', async () => {
+  const d = await deployment([pages])
+  made = (row) => row
+  d.behave((_, ctx) => new Promise((_, fail) => ctx.signal.addEventListener('abort', () => fail(ctx.signal.reason))))
+  await d.clock.advance('13h')
+  await d.clock.advance('10s')
+  const run = d.client.chain(pages).run('2026-11-23/main')
+  await run.cancel({ reason: 'wrong month' })
+  const view = await d.ended(run)
+  assert.equal([view.state, view.cancelReason], ['cancelled', 'wrong month'])
+  await refused('JOB_CANCELLED', /^chain:pages\/2026-11-23\/main was cancelled: wrong month$/, () => run.result())
+  assert.match((await d.client.plan('2026-11-23').show()).rows[0]!.words, /^cancelled at .*: wrong month/)
+  await refused('JOB_CANCELLED', /was cancelled: chain:pages\/2026-11-23\/main was cancelled: wrong month/, () =>
+    d.client.group('pages/2026-11-23/main/print').result(),
+  )
+  await refused('NOT_ALLOWED', /^cancel is not possible: chain:pages\/2026-11-23\/main has ended/, () => run.cancel())
+  await d.host.stop()
+})
+
 chains('retention takes a chain with its steps, its groups and their members; its id stays', async () => {
   const d = await deployment([report], { retention: { finished: { age: '1m' }, tombstones: { age: '1h' } } })
   const run = await d.client.chain(report).start({ of: 'May' }, { id: 'may' })

@@ -2,6 +2,7 @@ import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { z } from 'zod'
 import { defineCalendar } from '../src/calendar/calendar.ts'
+import type { ChainDefinition } from '../src/chain/definition.ts'
 import { publishChains } from '../src/chain/published.ts'
 import { defineJob } from '../src/definition.ts'
 import { createHost } from '../src/host/host.ts'
@@ -195,6 +196,52 @@ for (const [what, now, starts] of later)
     assert.equal(day.startsOf('N'), ['00:00', ...starts])
     await host.stop()
   })
+
+const lateCode: [what: string, now: (A: RunOptions, E: RunOptions) => ChainDefinition[]][] = [
+  ['another predecessor', (A) => [chain('A', A), chain('E', on(workdays, { at: '06:00', missed: 'skip' }))]],
+  ['a predecessor that is not active', (A, E) => [chain('A', { ...A, calendar: saturdays }), chain('E', E)]],
+  ['a predecessor that is given up', (A, E) => [chain('A', { ...A, name: 'other', calendar: saturdays }), chain('E', E)]],
+]
+for (const [what, now] of lateCode)
+  rules(`C4 a plan that was made ahead, and is told late, is as if code had said so when its date began: ${what}`, async () => {
+    const A = on(workdays, { at: '05:00', missed: 'skip' })
+    const E = on(workdays, { after: ['A'], withoutPredecessorsAt: '06:00', missed: 'skip' })
+    const X = chain('X', on(workdays, { at: '12:00' }))
+    const day = await chainDay({ chains: [X, chain('A', A), chain('E', E)] })
+    await day.client.plan('2026-11-25').remove('X')
+    await day.until('20:00')
+    await day.host.stop()
+    await day.until('10:00', '2026-11-25')
+    const before = day.startsOf('E').length
+    const host = await day.start([X, ...now(A, E)])
+    await day.until('12:30', '2026-11-25')
+    assert.is(day.startsOf('E').filter((at) => at.endsWith('2026-11-25')).length, 0, `${before}`)
+    assert.match((await host.client.plan('2026-11-25').show()).rows.find(({ chain }) => chain === 'E')!.words, /skipped/)
+    await host.stop()
+  })
+
+rules('C4 a plan that was made ahead is shown, and changed, as code says now', async () => {
+  const X = chain('X', on(workdays, { at: '12:00' }))
+  const day = await chainDay({ chains: [X] })
+  const plan = day.client.plan('2026-11-25')
+  await plan.deactivate('X')
+  const other = await day.start([chain('X', on(workdays, { at: '13:00' })), chain('N', on(workdays, { at: '00:00' }))])
+  await day.until('12:00')
+  const times = async () => (await plan.show()).rows.map(({ chain, state, startAt }) => [chain, state, startAt])
+  assert.equal(
+    (await times()).map(([name, state]) => `${name} ${state}`),
+    ['X deactivated', 'N waiting'],
+  )
+  assert.match((await day.client.chain('N').run('2026-11-25/main').why()).conditions[0]!.message, /starts at 00:00/)
+  await plan.remove('N')
+  await day.until('12:00', '2026-11-25')
+  assert.equal(
+    day.startsOf('N').filter((at) => at.endsWith('2026-11-25')),
+    [],
+  )
+  await other.stop()
+  await day.host.stop()
+})
 
 rules('C12 a plan that was made ahead, and for whose whole date nobody was up, is told and made up for', async () => {
   const old = chain('N', on(workdays, { at: '00:00' }))

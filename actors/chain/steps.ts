@@ -62,13 +62,22 @@ export const fresh = (steps: Steps): Progress =>
 const finished = ({ state }: Step): boolean => state === 'succeeded' || state === 'failed' || state === 'cancelled' || state === 'skipped'
 const underWay = ({ state }: Step): boolean => state === 'preparing' || state === 'running'
 export const isComplete = (progress: Progress): boolean => Object.values(progress).every(finished)
-export const isSuccess = (progress: Progress): boolean => Object.values(progress).every(({ state }) => state === 'succeeded')
+/** And none of them had what was mended since. */
+export const isSuccess = (steps: Steps, progress: Progress): boolean =>
+  Object.values(progress).every(({ state }) => state === 'succeeded') && !stale(steps, progress).length
+/** Those that ran before a group that they are after was mended by hand. */
+const stale = (steps: Steps, progress: Progress): string[] =>
+  Object.keys(steps).filter((name) => steps[name]!.after.some((other) => progress[other]!.mended))
 
 /** `step load failed: paper jam; step post was cancelled`. If what failed was mended by hand since, what is left to run is all there is to say. */
-export function whatFailed(progress: Progress): string {
+export function whatFailed(steps: Steps, progress: Progress): string {
   const words: { [S in Step['state']]?: string } = { failed: 'failed', cancelled: 'was cancelled', skipped: 'has not run' }
   const left = Object.entries(progress).filter(([, { state }]) => words[state])
   const failed = left.filter(([, { state }]) => state !== 'skipped')
+  if (!left.length)
+    return stale(steps, progress)
+      .map((name) => `step ${name} ran before what it is after was run again by hand`)
+      .join('; ')
   return (failed.length ? failed : left)
     .map(([name, { state, error }]) => `step ${name} ${words[state]}${error ? `: ${error}` : ''}`)
     .join('; ')
@@ -178,7 +187,8 @@ export function groupEnded(chain: Address, steps: Steps, before: Progress, of: A
   // Its output was run again by hand: what is behind it runs when the chain is restarted.
   if (state === 'succeeded' && (step.state === 'failed' || step.state === 'cancelled')) {
     const { error: _, ...rest } = step
-    return { progress: { ...before, [name]: { ...rest, state, mended: true } }, out: [] }
+    const begun = Object.keys(steps).some((one) => steps[one]!.after.includes(name) && before[one]!.state !== 'waiting')
+    return { progress: { ...before, [name]: { ...rest, state, ...(begun && { mended: true as const }) } }, out: [] }
   }
   return jobEnded(chain, steps, before, { key: name, round: step.round, state, error })
 }

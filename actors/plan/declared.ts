@@ -14,7 +14,8 @@ export function declared(plan: Plan, chains: Declared, at: number): Outcome {
   const isNew = !Object.keys(plan.runs).length
   const kept = new Set<string>()
   for (;;) {
-    const next = asCode(plan, chains, kept, at)
+    // What was made ahead is as if code had said it when its date began.
+    const next = asCode(plan, chains, kept, plan.ahead ? Math.min(at, plan.from) : at)
     const issue = graphOfPlan(next)
     if (!issue) return done({ ...next, ahead: at < plan.from ? true : undefined })
     const conflict = inConflict(plan, issue).filter((chain) => chains[chain] && !kept.has(chain))
@@ -37,19 +38,20 @@ function asCode(plan: Plan, chains: Declared, kept: ReadonlySet<string>, at: num
           const before = plan.runs[keyOf(chain, run)]
           return before ? [beside(before, facts)] : []
         })
-      : runs.map((said) => byCode(rest, chain, said, at)),
+      : runs.map((said) => byCode(rest, chain, said, at, runsNamed(plan, chain))),
   )
   return withRuns(rest, said)
 }
 
-/** What code says no more leaves the plan, unless it has started, was changed by hand, or is kept: then the difference is shown. */
+/** What code says no more leaves the plan, unless it has started, was changed by hand, or is kept, or was when code said so before: then the difference is shown. */
 function leftByCode(plan: Plan, chains: Declared, kept: ReadonlySet<string>, at: number): Plan {
   const runs: Record<string, PlannedRun> = {}
   const left = new Set<string>()
   for (const [key, run] of Object.entries(plan.runs)) {
     const isSaid = chains[run.chain]?.some((said) => said.run === run.run) ?? true
     if (isSaid) runs[key] = run
-    else if (isByHand(run) || run.instance || run.rounds > 0 || kept.has(run.chain)) runs[key] = { ...run, inCode: 'none' }
+    else if (isByHand(run) || run.instance || run.rounds > 0 || kept.has(run.chain) || run.inCode === 'none')
+      runs[key] = { ...run, inCode: 'none' }
     else if (run.inactive === undefined && !run.out) left.add(run.chain)
   }
   // What that allows is not late.
@@ -60,13 +62,14 @@ function leftByCode(plan: Plan, chains: Declared, kept: ReadonlySet<string>, at:
 const isByHand = ({ byHand, out, released }: PlannedRun): boolean => !!(byHand || out || released)
 
 /** What has started goes on as it began. */
-function byCode(plan: Plan, chain: string, { run, ...facts }: Said, at: number): PlannedRun {
+function byCode(plan: Plan, chain: string, { run, ...facts }: Said, at: number, others: readonly PlannedRun[]): PlannedRun {
   const before = plan.runs[keyOf(chain, run)]
   if (!before) {
     const isNew = !Object.keys(plan.runs).length
-    return { chain, run, ...facts, rounds: 0, ...(!isNew && { addedAt: at }), ...outWithIts(runsNamed(plan, chain), at) }
+    return { chain, run, ...facts, rounds: 0, ...(!isNew && { addedAt: at }), ...outWithIts(others, at) }
   }
-  return before.byHand || hasBegun(before) ? beside(before, facts) : restated(before, facts, at)
+  const wins = before.byHand || hasBegun(before) || (before.released && facts.inactive !== undefined)
+  return wins ? beside(before, facts) : restated(before, facts, at)
 }
 
 /** A run that is new comes into no chain that was taken out by hand, nor beside what `add` says is all of it. */

@@ -2,7 +2,7 @@ import type { Address } from '../../src/address.ts'
 import { clockTime } from '../../src/calendar/dates.ts'
 import type { Condition } from '../actor.ts'
 import { factsOf } from './facts.ts'
-import { type Standing, standings, startsAnew } from './standing.ts'
+import { inTime, type Standing, standings, startsAnew } from './standing.ts'
 import { instanceId, isUntold, keyOf, type Plan, type PlannedRun, type RunFacts, type RunKey, runsByChain, runsOfAll } from './state.ts'
 
 /** A run of a chain in the plan of a date: as data, and in words. */
@@ -39,7 +39,7 @@ export function show(plan: Plan, at: number): PlanRow[] {
     if (state === 'failed' || state === 'cancelled' || waitsFor.some((on) => stuck.has(on))) stuck.add(key)
   return Object.entries(plan.runs).map(([key, run]) => {
     const before = runsOfAll(runsOf, run.after).map((one) => one.run)
-    const here: Here = { plan, all, stuck, run, standing: all.get(key)!, before }
+    const here: Here = { at, plan, all, stuck, run, standing: all.get(key)!, before }
     const { state, counts, startAt } = here.standing
     // Of one that starts anew what was is over.
     const instance = startsAnew(run) ? undefined : run.instance
@@ -68,6 +68,7 @@ export function show(plan: Plan, at: number): PlanRow[] {
 }
 
 interface Here {
+  at: number
   plan: Plan
   all: ReadonlyMap<RunKey, Standing>
   stuck: ReadonlySet<RunKey>
@@ -101,7 +102,7 @@ function whyOf(here: Here): Condition[] {
     case 'waiting':
       return standing.waitsFor.length ? [...standing.waitsFor.map((on) => whyAfter(here, on)), ...notBefore(here)] : [startTime(here)]
     case 'due':
-      return isUntold(plan, standing.startAt!) ? [untold] : []
+      return isUntold(plan, run, standing.startAt!) ? [{ ...untold, ...(here.at - plan.from > inTime && { stuck: true as const }) }] : []
     default:
       return []
   }

@@ -114,5 +114,6 @@ export function withRuns(plan: Plan, runs: readonly PlannedRun[]): Plan {
 export const planOf = (of: Pick<Plan, 'zone' | 'date' | 'from' | 'ahead'>, runs: readonly PlannedRun[]): Plan =>
   withRuns({ zone: of.zone, date: of.date, from: of.from, ...(of.ahead && { ahead: of.ahead }), runs: {} }, runs)
 
-/** Its time has come, or will, and what code says of the date is not known yet. What was released before that waits for no date. */
-export const isUntold = ({ ahead, from }: Plan, startAt: number): boolean => ahead === true && startAt >= from
+/** Its time has come, or will, and what code says of the date is not known yet. Whom an operator starts now waits for no such word. */
+export const isUntold = ({ ahead, from }: Plan, { released }: PlannedRun, startAt: number): boolean =>
+  ahead === true && startAt >= from && !released?.now

@@ -51,9 +51,9 @@ function settle(plan: Plan, at: number, before: readonly Decision[]): Step {
   const decisions = [...before]
   const runs: PlannedRun[] = []
   for (const [key, { state, startAt, timed }] of standings(plan, at)) {
-    if ((state !== 'due' && state !== 'missed') || isUntold(plan, startAt!)) continue
-    if (runs.length === mostAtOnce) break
     const run = plan.runs[key]!
+    if ((state !== 'due' && state !== 'missed') || isUntold(plan, run, startAt!)) continue
+    if (runs.length === mostAtOnce) break
     const late = at - startAt!
     if (state === 'missed') {
       runs.push({ ...run, instance: { state: 'skipped', endedAt: at, late } })
@@ -72,9 +72,12 @@ function settle(plan: Plan, at: number, before: readonly Decision[]): Step {
 /** When the plan must be looked at again: the next start that only waits for its time; `at`: there is more to start now. */
 export function nextAt(plan: Plan, at: number): number | undefined {
   let next: number | undefined
-  for (const { state, startAt } of standings(plan, at).values())
-    if (startAt !== undefined && !isUntold(plan, startAt))
-      next = Math.min(next ?? Number.POSITIVE_INFINITY, state === 'waiting' ? startAt : at)
+  const sooner = (time: number) => (next = Math.min(next ?? Number.POSITIVE_INFINITY, time))
+  for (const [key, { state, startAt }] of standings(plan, at)) {
+    if (startAt === undefined) continue
+    if (!isUntold(plan, plan.runs[key]!, startAt)) sooner(state === 'waiting' ? startAt : at)
+    else if (at < plan.from) sooner(plan.from)
+  }
   return next
 }
 

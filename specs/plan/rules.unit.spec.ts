@@ -265,6 +265,35 @@ for (const [missed, log] of [
     const decision = d.decisions.find(({ key }) => key === 'late/main')!
     assert.is('late' in decision && decision.late, 20 * 60_000)
   })
+C4('what is kept beside code stays kept, also when one run of it has begun and code says the same again', () => {
+  const A = chain('A', on(workdays, { name: 'x', at: '04:00' }), on(workdays, { name: 'y', at: '20:00' }))
+  const d = day([A, chain('X', on(workdays, { at: '12:00' }))], monday)
+  d.change({ type: 'link', target: 'X', after: ['A'] })
+  d.until('02:00')
+  d.change({ type: 'declare', chains: { A: [] } })
+  d.until('10:00')
+  d.change({ type: 'declare', chains: { A: [] } })
+  d.until('24:00')
+  assert.equal([d.starts('A/y'), d.starts('X')], [['20:00'], ['20:10']])
+})
+C4('a run that code brings in the place of another comes into the plan, though one beside it was removed by hand', () => {
+  const E = chain('E', on(workdays, { name: 'x', at: '12:00' }), on(workdays, { name: 'y', at: '13:00' }))
+  const d = day([E], monday)
+  const said = factsOf(d, 'E')
+  d.change({ type: 'remove', target: 'E/x' })
+  d.change({ type: 'declare', chains: { E: [said[0]!, { ...said[1]!, run: 'main' }] } })
+  d.until('24:00')
+  assert.equal([d.starts('E'), d.starts('E/x'), d.starts('E/y')], [['13:00'], [], []])
+})
+C4('what was released by hand stays in the plan, though code says that it is not active', () => {
+  const d = day(six, monday)
+  d.until('12:00')
+  d.change({ type: 'release', target: 'G' })
+  d.change({ type: 'declare', chains: { G: factsOf(d, 'G', { inactive: 'it is a holiday' }) } })
+  d.until('24:00')
+  assert.equal(d.starts('G'), ['20:00'])
+  assert.is(d.row('G').differs.length, 1)
+})
 for (const [what, before] of [
   ['it is new', undefined],
   ['it was inactive before', on(saturdays, { after: ['B'], withoutPredecessorsAt: '10:00', missed: 'skip' })],

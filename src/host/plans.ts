@@ -4,7 +4,7 @@ import { unpack } from '../../actors/plan/packed.ts'
 import { type PlanRow, show } from '../../actors/plan/show.ts'
 import type { Plan } from '../../actors/plan/state.ts'
 import { step } from '../../actors/plan/step.ts'
-import type { PlanContext } from '../../actors/plan.ts'
+import { type PlanContext, saidBy } from '../../actors/plan.ts'
 import type { Address } from '../address.ts'
 import { type DateText, dateAt, isDate } from '../calendar/dates.ts'
 import type { Clock } from '../clock.ts'
@@ -84,11 +84,19 @@ export function planQuestions({ store, clock, contracts, send }: Parts) {
     return unpack(packed)
   }
 
+  /** One that was made before its date, as it would be if it began now. */
+  function asTold(stored: Plan): Plan {
+    const { zone, date, ahead } = stored
+    const chains = contracts.chains.all
+    if (!ahead || date < dateAt(clock.now(), zone) || !zonesOf(chains).includes(zone)) return stored
+    return step(stored, { type: 'declare', chains: saidBy(makeOf(resolvePlan(chains, zone, date), chains)) }, clock.now()).plan
+  }
+
   /** A page of it: `after` is the number of rows that were shown. */
   async function showPlan(asked: PlanAsked & { after?: string }) {
     const { zone, date, address } = which(asked)
     const stored = await present(address)
-    const all = show(stored ?? planned({ zone, date, address }), clock.now())
+    const all = show(stored ? asTold(stored) : planned({ zone, date, address }), clock.now())
     const from = Number(asked.after ?? 0)
     const rows = fitting(all.slice(from))
     const next = from + rows.length
@@ -103,9 +111,11 @@ export function planQuestions({ store, clock, contracts, send }: Parts) {
     const asked = check(planAsked, given, 'request') as PlanAsked & { change?: Asked }
     const { zone, date, address } = which(asked)
     const change = asked.change && (await settled(address, asked.change))
-    if (!(await present(address))) {
+    const stored = await present(address)
+    // One that was made ahead learns first what code says now.
+    if (!stored || asTold(stored) !== stored) {
       const plan = planned({ zone, date, address })
-      const { refused } = change ? step(plan, change, clock.now()) : {}
+      const { refused } = change ? step(stored ? asTold(stored) : plan, change, clock.now()) : {}
       const answer = refused
         ? { ok: false as const, error: refused }
         : await send({ to: address, event: makeOf(plan, contracts.chains.all) })
@@ -123,15 +133,17 @@ export function planQuestions({ store, clock, contracts, send }: Parts) {
 
   /** What the run of a plan waits for that has not been started: there is no such chain yet. */
   async function waiting(run: Address): Promise<{ state: string; conditions: Condition[] } | undefined> {
-    const [, name, date] = /^chain:([^/]+)\/([^/]+)\/[^/]+$/.exec(run) ?? []
+    const [, date] = /^chain:[^/]+\/([^/]+)\/[^/]+$/.exec(run) ?? []
     if (!isDate(date)) return undefined
-    for (const zone of zonesOf(contracts.chains.all.filter((chain) => chain.name === name))) {
+    const rows: PlanRow[] = []
+    for (const zone of zonesOf(contracts.chains.all)) {
       const stored = await present(planAddress(zone, date))
       const plan = stored ?? (date < dateAt(clock.now(), zone) ? undefined : planned({ zone, date, address: planAddress(zone, date) }))
-      const row = plan && show(plan, clock.now()).find(({ id }) => `chain:${id}` === run)
-      if (row) return { state: row.state, conditions: [...row.why] }
+      const row = plan && show(asTold(plan), clock.now()).find(({ id }) => `chain:${id}` === run)
+      if (row) rows.push(row)
     }
-    return undefined
+    const [first] = rows.sort((a, b) => Number(b.inPlan) - Number(a.inPlan))
+    return first && { state: first.state, conditions: rows.filter(({ inPlan }) => inPlan || !first.inPlan).flatMap(({ why }) => why) }
   }
 
   return { verbs: { plan: showPlan, changePlan }, waiting }
