@@ -84,12 +84,16 @@ export function planQuestions({ store, clock, contracts, send }: Parts) {
     return unpack(packed)
   }
 
-  /** One that was made before its date, as it would be if it began now. */
+  /** One that was made before its date, as it would be if it began now; as it is stored, where this host cannot settle a calendar. */
   function asTold(stored: Plan): Plan {
     const { zone, date, ahead } = stored
     const chains = contracts.chains.all
     if (!ahead || date < dateAt(clock.now(), zone) || !zonesOf(chains).includes(zone)) return stored
-    return step(stored, { type: 'declare', chains: saidBy(makeOf(resolvePlan(chains, zone, date), chains)) }, clock.now()).plan
+    try {
+      return step(stored, { type: 'declare', chains: saidBy(makeOf(resolvePlan(chains, zone, date), chains)) }, clock.now()).plan
+    } catch {
+      return stored
+    }
   }
 
   /** A page of it: `after` is the number of rows that were shown. */
