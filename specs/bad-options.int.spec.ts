@@ -104,7 +104,7 @@ const calls: Record<string, [field: string, call: () => unknown][]> = {
           .next(),
     ],
     [
-      'sutck',
+      'query.sutck',
       () =>
         host.client
           .find(odd({ sutck: true }))

@@ -225,7 +225,7 @@ export function createClient({ bus, clock, name, onClose }: ClientParts): Client
   }
 
   async function* find(query: Find): AsyncGenerator<View> {
-    if (query !== undefined) checkFields(query, ['type', 'state', 'prefix', 'group', 'labels', 'status', 'stuck'], '', 'query')
+    if (query !== undefined) checkFields(query, ['type', 'state', 'prefix', 'group', 'labels', 'status', 'stuck'], 'query')
     for (let after: string | undefined; ; ) {
       const page = await ask<{ views: View[]; after?: string }>('find', { query, after, limit: pageOfViews })
       yield* page.views
