@@ -7,23 +7,19 @@ export const isNewRound = ({ context: { member }, event }: Args) => event.type =
 export const because = ({ endedAs, error, cancelReason }: Pick<JobContext, 'endedAs' | 'error' | 'cancelReason'>): string | undefined =>
   (endedAs === 'cancelled' ? cancelReason : endedAs === 'succeeded' ? undefined : error?.message)?.slice(0, 200)
 
-export const end = ({ context }: Args) => {
-  const { member, endedAs, output } = context
-  return (
-    member && {
-      to: member.group,
-      event: {
-        type: 'ended',
-        key: member.key,
-        index: member.index,
-        round: member.round,
-        state: endedAs,
-        error: because(context),
-        ...(member.wanted && { output }),
-      },
-    }
-  )
-}
+export const end = ({ context, context: { member, endedAs, output } }: Args) =>
+  member && {
+    to: member.group,
+    event: {
+      type: 'ended',
+      key: member.key,
+      index: member.index,
+      round: member.round,
+      state: endedAs,
+      error: because(context),
+      ...(member.wanted && { output }),
+    },
+  }
 
 export const conflict = ({ context }: Args) => ({
   code: 'CONFLICT',

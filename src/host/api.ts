@@ -116,8 +116,8 @@ export function serveApi({ bus, store, clock, actors, plans }: Parts) {
     get: async (request) => ({ view: await viewOf(store, await load(request), true) }),
     async why(request) {
       const [doc] = await store.load([checkAddress(request.address)])
-      const { state, conditions } = (!doc && (await plans?.waiting(request.address))) || {}
-      if (!doc && state) return { state, conditions }
+      const waiting = doc ? undefined : await plans?.waiting(request.address)
+      if (waiting) return { ...waiting }
       if (!doc) throw missing(request.address)
       return { state: doc.state, conditions: [...whyOf(doc), ...(await circleOf(store, doc, whyOf))] }
     },

@@ -1,5 +1,5 @@
 import type { Condition } from '../../actors/actor.ts'
-import type { Change } from '../../actors/plan/changes.ts'
+import { type Change, changed } from '../../actors/plan/changes.ts'
 import { unpack } from '../../actors/plan/packed.ts'
 import { type PlanRow, show } from '../../actors/plan/show.ts'
 import type { Plan } from '../../actors/plan/state.ts'
@@ -90,7 +90,8 @@ export function planQuestions({ store, clock, contracts, send }: Parts) {
     const chains = contracts.chains.all
     if (!ahead || date < dateAt(clock.now(), zone) || !zonesOf(chains).includes(zone)) return stored
     try {
-      return step(stored, { type: 'declare', chains: saidBy(makeOf(resolvePlan(chains, zone, date), chains)) }, clock.now()).plan
+      const told = changed(stored, { type: 'declare', chains: saidBy(makeOf(resolvePlan(chains, zone, date), chains)) }, clock.now())
+      return told.refused ? stored : told.plan
     } catch {
       return stored
     }
@@ -117,9 +118,10 @@ export function planQuestions({ store, clock, contracts, send }: Parts) {
     const change = asked.change && (await settled(address, asked.change))
     const stored = await present(address)
     // One that was made ahead learns first what code says now.
-    if (!stored || asTold(stored) !== stored) {
+    const told = stored && asTold(stored)
+    if (!told || told !== stored) {
       const plan = planned({ zone, date, address })
-      const { refused } = change ? step(stored ? asTold(stored) : plan, change, clock.now()) : {}
+      const { refused } = change ? step(told ?? plan, change, clock.now()) : {}
       const answer = refused
         ? { ok: false as const, error: refused }
         : await send({ to: address, event: makeOf(plan, contracts.chains.all) })

@@ -14,7 +14,11 @@ export function sparingLog(log: (line: string) => void, clock: Clock): (line: st
     const what = line.replace(/partition \d+/, 'partition')
     const before = said.get(what)
     if (before && now - before.at < span) return void before.held++
-    for (const [other, { at }] of said) if (now - at >= span) said.delete(other)
+    // The oldest come first.
+    for (const [other, { at }] of said) {
+      if (now - at < span) break
+      said.delete(other)
+    }
     said.set(what, { at: now, held: 0 })
     log(before?.held ? `${line} (and ${before.held} times since ${new Date(before.at).toISOString()})` : line)
   }

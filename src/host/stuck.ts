@@ -17,8 +17,8 @@ const slice = 500
 const slicesAtOnce = 10
 
 /**
- * What is stuck is told by the machines, and by the circles in which jobs wait for one another, not by an index: a bounded part of all that has not ended is looked through for one answer. Nothing
- * is counted while nobody asks.
+ * What is stuck is told by the machines, and by the circles in which jobs wait for one another, not by an index: a bounded part of all that has not
+ * ended is looked through for one answer. Nothing is counted while nobody asks.
  */
 export function stuckOnes({ store, clock, actors }: { store: Store; clock: Clock; actors: ReadonlyMap<string, ActorType> }) {
   const why = (doc: ActorDocument): Condition[] => actors.get(doc.type)?.why(doc.snapshot, clock.now()) ?? []

@@ -248,8 +248,8 @@ export const chains: readonly Mutation[] = [
   off(
     'C4 a date to come is made by the first change to it',
     'src/host/plans.ts',
-    'if (!stored || asTold',
-    'if (false && asTold',
+    'if (!told || told !== stored) {',
+    'if (false) {',
     './plans.int: a date to come is changed',
   ),
   off('G7 a chain goes with its steps', 'actors/chain.ts', '  hasMembers: true,', '', './chains.int: retention takes a chain'),

@@ -162,7 +162,7 @@ export const plans: readonly Mutation[] = [
   off(
     'C4 what is refused makes no plan',
     'src/host/plans.ts',
-    'change ? step(stored ? asTold(stored) : plan, change, clock.now()) : {}',
+    'change ? step(told ?? plan, change, clock.now()) : {}',
     'change ? {} as { refused?: undefined } : {}',
     './plans.int: C4 a change that is refused makes no plan',
   ),
