@@ -2,6 +2,8 @@ import { assign, setup } from 'xstate'
 import { type Address, rootOf } from '../src/address.ts'
 import type { ActorEvent } from '../src/envelope.ts'
 import type { ActorType, Condition } from './actor.ts'
+import { askPlan, cannotStart, conflict, failure, isTaken, noCancel, notAgain, refuseRetry } from './chain/answers.ts'
+import type { Args, ChainContext, ChainEvent, Of } from './chain/context.ts'
 import {
   addressOf,
   advance,
@@ -12,48 +14,15 @@ import {
   isSuccess,
   jobEnded,
   type Moved,
-  type Progress,
+  rerun,
   restart,
   type Send,
-  type StepEnd,
   type Steps,
-  whatFailed,
 } from './chain/steps.ts'
 import { canonical, type Payload } from './job.ts'
 
-export interface ChainContext {
-  self: Address
-  /** Who started it, and as what: told how each round ended. Absent: started by hand, by a schedule or an event. */
-  plan?: { address: Address; key: string }
-  round: number
-  /** What it was started with, by hand or by a schedule. */
-  input?: Payload
-  steps: Steps
-  progress: Progress
-  cancelled: boolean
-  /** Why, if that was said. */
-  cancelReason?: string
-  /** Only what answers for its id is left, since then. */
-  removedAt?: number
-  /** Effects of the present transition; empty in every stored snapshot. */
-  out: Send[]
-}
-
-type ChainEvent = { at: number; self: Address } & (
-  | { type: 'start'; plan?: Address; key?: string; round?: number; steps?: Steps; input?: Payload }
-  /** As its code declares them; nothing: no service has declared it. */
-  | { type: 'steps'; body?: Steps }
-  /** Where it failed: by whoever knows it. In a plan, the plan decides. */
-  | { type: 'restart' }
-  | ({ type: 'ended' } & StepEnd)
-  | { type: 'predecessorEnded'; of: Address; state: string; error?: string }
-  /** An operator wants one of its jobs to run again. */
-  | { type: 'retry'; key: string }
-  /** `plan`: of the plan that takes it out. */
-  | { type: 'cancel'; reason?: string; plan?: Address }
-)
-type Args = { context: ChainContext; event: ChainEvent }
-type Of<T extends ChainEvent['type']> = Extract<ChainEvent, { type: T }>
+export { failure } from './chain/answers.ts'
+export type { ChainContext } from './chain/context.ts'
 
 const moved = (f: (args: Args) => Moved | undefined) => (args: Args) => {
   const result = f(args)
@@ -102,9 +71,12 @@ const chainSetup = setup({
     }),
     noteEnd: assign(moved(({ context: { self, steps, progress }, event }) => jobEnded(self, steps, progress, event as Of<'ended'>))),
     noteGroup: assign(
+      moved(({ context: { self, steps, progress }, event }) => groupEnded(self, steps, progress, event as Of<'predecessorEnded'>)),
+    ),
+    noteRerun: assign(
       moved(({ context: { self, steps, progress }, event }) => {
-        const { of, state, error } = event as Of<'predecessorEnded'>
-        return groupEnded(self, steps, progress, of, state, error)
+        const { of, round } = event as Of<'retryOutput'>
+        return rerun(self, steps, progress, of, round)
       }),
     ),
     noteCancel: assign(({ event }) => ({ cancelReason: (event as Of<'cancel'>).reason })),
@@ -119,12 +91,6 @@ const chainSetup = setup({
 })
 
 const emit = [{ type: 'emit', params: ({ context }: Args) => ({ effects: context.out }) }, 'clear'] as const
-
-/** Why it has failed. */
-export const failure = ({ self, steps, progress, removedAt }: ChainContext): string => {
-  if (removedAt !== undefined) return 'its steps were removed by retention'
-  return Object.keys(steps).length ? whatFailed(steps, progress) : `no service has declared a chain ${rootOf(self)}`
-}
 
 /** The plan learns of the end of each round. */
 const tellPlan =
@@ -144,30 +110,6 @@ const goOn = { target: 'running', actions: ['restart', ...emit] } as const
 /** It failed because nobody had declared it. */
 const begin = { target: 'loading', actions: ['noteRound', ...load] } as const
 
-const conflict = ({ context: { self } }: Args) => ({ code: 'CONFLICT', message: `${self} was started with another input. Use another id.` })
-const notAgain = ({ context: { self, removedAt } }: Args) => ({
-  code: 'NOT_ALLOWED',
-  message:
-    removedAt === undefined
-      ? `${self} has not failed, and was not cancelled: only that can be restarted`
-      : `${self} was removed on ${new Date(removedAt).toISOString()}: only its id is kept`,
-})
-const noCancel = ({ context: { self } }: Args) => ({ code: 'NOT_ALLOWED', message: `cancel is not possible: ${self} has ended.` })
-const askPlan = ({ context: { plan } }: Args) => ({
-  to: plan!.address,
-  event: { type: 'restart', target: plan!.key },
-  answers: true as const,
-})
-/** Its plan would wait for ever for the end of what cannot go on. */
-const cannotStart = ({ event }: Args) => {
-  const { plan, key, round } = event as Of<'start'>
-  return { to: plan!, event: { type: 'ended', key, round, state: 'failed', error: 'it was removed by retention' } }
-}
-/** Two plans, or a plan and somebody's hand, may mean the same instance: it is of the first, and the other is told. */
-const isTaken = ({ event }: Args) => {
-  const { plan, key, round } = event as Of<'start'>
-  return { to: plan!, event: { type: 'ended', key, round, state: 'failed', taken: true } }
-}
 /** What it is started with again must be the same. */
 const ofAnother = { guard: 'isOfAnotherPlan', actions: { type: 'send', params: isTaken } } as const
 const startedAgain = [
@@ -186,19 +128,6 @@ const again = {
     begin,
   ],
 } as const
-
-/** Its steps go on together: one alone would leave what is behind it as it was. */
-const refuseRetry = ({ context, event }: Args) => {
-  const { key } = event as Of<'retry'>
-  const terms = context.steps[key]
-  return (
-    terms && {
-      to: addressOf(context.self, key, context.progress[key]!, terms),
-      event: { type: 'notAgain', code: 'NOT_ALLOWED', message: `it is a step of ${context.self}: restart that` },
-      answers: true as const,
-    }
-  )
-}
 
 /**
  * One instance of a chain: its steps, each when those that it is after have ended.
@@ -224,6 +153,7 @@ const chainMachine = chainSetup.createMachine({
     cancel: [{ guard: 'isOfPlan' }, { actions: { type: 'reject', params: noCancel } }],
     steps: {},
     retry: { actions: { type: 'send', params: refuseRetry } },
+    retryOutput: { actions: ['noteRerun', ...emit] },
   },
   states: {
     new: {

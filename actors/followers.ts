@@ -12,6 +12,8 @@ export const isChain = (follower: Address): boolean => follower.startsWith('chai
 export interface Followed {
   self: Address
   followers?: readonly Address[]
+  /** Of a group: +1 each time that its output ran again by hand. */
+  outputRound?: number
 }
 
 /** One more; undefined: there are too many. */
@@ -20,13 +22,13 @@ export function withFollower({ followers = [] }: Followed, follower: Address): r
   return followers.length < mostFollowers ? [...followers, follower] : undefined
 }
 
-const tell = (to: Address, of: Address, state: string, error?: string) => ({
+const tell = (to: Address, { self, outputRound }: Followed, state: string, error?: string) => ({
   type: 'send' as const,
-  params: { to, event: { type: 'predecessorEnded', of, state, ...(error && { error }) } },
+  params: { to, event: { type: 'predecessorEnded', of: self, state, ...(error && { error }), ...(outputRound && { round: outputRound }) } },
 })
 
 /** `error`: why it did not succeed. */
-export const tellFollowers = ({ self, followers = [] }: Followed, state: string, error?: string) => ({
-  effects: followers.map((to) => tell(to, self, state, error)),
+export const tellFollowers = (of: Followed, state: string, error?: string) => ({
+  effects: (of.followers ?? []).map((to) => tell(to, of, state, error)),
 })
-export const tellFollower = (self: Address, follower: Address, state: string, error?: string) => tell(follower, self, state, error).params
+export const tellFollower = (of: Followed, follower: Address, state: string, error?: string) => tell(follower, of, state, error).params

@@ -2,7 +2,7 @@ import type { ActorType } from './actor.ts'
 import { isChain, tellFollower, tellFollowers, tooManyFollowers } from './followers.ts'
 import { type Args, type GroupContext, type Of, outputKey } from './group/context.ts'
 import { failure } from './group/failure.ts'
-import { makeOutput, outputAgain } from './group/output.ts'
+import { askChain, makeOutput, outputAgain } from './group/output.ts'
 import { closed, conflict, otherOptions, removed, tooLate, unknownYet } from './group/refusals.ts'
 import { groupSetup } from './group/setup.ts'
 import { tombstoneOf } from './group/tombstone.ts'
@@ -15,9 +15,12 @@ export { failure } from './group/failure.ts'
 /** Hands what the steps put out to the host. */
 const emit = [{ type: 'emit', params: ({ context }: Args) => ({ effects: context.out }) }, 'clear'] as const
 
-/** An operator's retry of an output that ended without success: the group waits for it again. */
+/** An operator's retry of an output that ended without success: the group waits for it again. As a step it asks its chain first. */
 const outputRetried = {
-  retry: { guard: 'retriesOutput', target: 'output', actions: ['renewOutput', { type: 'send', params: outputAgain }] },
+  retry: [
+    { guard: 'asksChain', actions: { type: 'send', params: askChain } },
+    { guard: 'retriesOutput', target: 'output', actions: ['renewOutput', { type: 'send', params: outputAgain }] },
+  ],
 } as const
 
 const whyNot = (context: GroupContext, as: string) =>
@@ -32,14 +35,14 @@ const ended = (as: string, on = {}) =>
           'noteChain',
           {
             type: 'send',
-            params: ({ context, event }: Args) => tellFollower(context.self, (event as Of<'follow'>).follower, as, whyNot(context, as)),
+            params: ({ context, event }: Args) => tellFollower(context, (event as Of<'follow'>).follower, as, whyNot(context, as)),
           },
         ],
       },
       ...on,
     },
   }) as const
-const tellTooMany = ({ context, event }: Args) => tellFollower(context.self, (event as Of<'follow'>).follower, tooManyFollowers)
+const tellTooMany = ({ context, event }: Args) => tellFollower(context, (event as Of<'follow'>).follower, tooManyFollowers)
 
 /**
  * Members that finish together, and one output when all have.

@@ -32,9 +32,8 @@ const submitted = [
   { target: '#ready', actions: accept },
 ] as const
 
-const tellLate = ({ context, event }: Args) =>
-  tellFollower(context.self, (event as Of<'follow'>).follower, context.endedAs!, because(context))
-const tellTooMany = ({ context, event }: Args) => tellFollower(context.self, (event as Of<'follow'>).follower, tooManyFollowers)
+const tellLate = ({ context, event }: Args) => tellFollower(context, (event as Of<'follow'>).follower, context.endedAs!, because(context))
+const tellTooMany = ({ context, event }: Args) => tellFollower(context, (event as Of<'follow'>).follower, tooManyFollowers)
 
 /**
  * One piece of work.

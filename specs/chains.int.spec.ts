@@ -451,6 +451,62 @@ chains('restarted when nothing is left to do it has succeeded, and ended, at tha
   await d.host.stop()
 })
 
+/** A group that fails until its output is run again, which takes a minute then. */
+async function outputAgain() {
+  const d = await deployment([report])
+  let broken = true
+  d.behave(async (job) => {
+    if (job !== 'bind') return
+    if (broken) throw new TerminalError('out of paper')
+    await d.clock.sleep('1m')
+  })
+  const run = await d.client.chain(report).start({ of: 'May' }, { id: 'may' })
+  await d.ended(run)
+  const printed = () => d.ran.filter((line) => line.startsWith('print ')).length
+  return { ...d, run, printed, repair: () => (broken = false), destroy: () => (broken = true) }
+}
+
+chains('restarted while the output of its group runs again by hand: that is waited for, and no other group is made', async () => {
+  const d = await outputAgain()
+  d.repair()
+  await d.client.deadLetters.redrive('job:report/may/print/output')
+  await d.clock.advance('10s')
+  assert.is((await d.run.view()).error!.message, 'step print failed: its output failed: out of paper (run again by hand, not ended yet)')
+  await d.run.restart()
+  await d.clock.advance('10s')
+  assert.equal((await d.run.view()).steps, { load: 'succeeded', post: 'succeeded', print: 'running', mail: 'waiting' })
+  assert.is((await d.ended(d.run)).state, 'succeeded')
+  assert.equal([d.printed(), d.said], [3, ['report/may: 3 pages, 3 posted, of May']])
+  await d.host.stop()
+})
+
+chains(
+  'an output that is run again by hand and fails again: its chain has failed as before, and a restart makes the group anew',
+  async () => {
+    const d = await outputAgain()
+    await d.client.deadLetters.redrive('job:report/may/print/output')
+    await d.clock.advance('10s')
+    assert.is((await d.run.view()).error!.message, 'step print failed: its output failed: out of paper')
+    d.repair()
+    await d.run.restart()
+    assert.is((await d.ended(d.run)).state, 'succeeded')
+    assert.is(d.printed(), 6)
+    await d.host.stop()
+  },
+)
+
+chains('an output of a group that a restart has made anew is not run again by hand: it would be printed twice', async () => {
+  const d = await outputAgain()
+  d.repair()
+  await d.run.restart()
+  const why = 'chain:report/may was restarted since: its step print is group:report/may/2/print now'
+  await refused('NOT_ALLOWED', new RegExp(`^${why}$`), () => d.client.deadLetters.redrive('job:report/may/print/output'))
+  await refused('NOT_ALLOWED', new RegExp(`^${why}$`), () => d.client.job('report/may/print/output').retry())
+  assert.is((await d.ended(d.run)).state, 'succeeded')
+  assert.is(d.said.length, 1)
+  await d.host.stop()
+})
+
 /** What is behind its group runs however that ended. */
 const news = defineChain({
   name: 'news',

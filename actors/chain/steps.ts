@@ -1,6 +1,8 @@
 import type { Address } from '../../src/address.ts'
 import type { ActorEvent } from '../../src/envelope.ts'
+import { outputKey } from '../group/context.ts'
 import type { Payload, Terms } from '../job.ts'
+import { jobOf } from '../members.ts'
 
 /** What a chain does: a graph of jobs and groups, in an order in which each comes behind those that it is after. */
 export type Steps = Readonly<Record<string, StepTerms>>
@@ -41,7 +43,9 @@ export interface Step {
   readonly made?: true
   /** Why it failed, or was cancelled, as far as it was said. */
   readonly error?: string
-  /** A group whose output failed, and was run again by hand: what ran behind it did not get what there is now. */
+  /** A group whose output failed, and is run again by hand: as which round. What is heard of an earlier one does not count. */
+  readonly rerun?: number
+  /** One whose output succeeded so: what ran behind it did not get what there is now. */
   readonly mended?: true
   /** A group: the job that submits it has failed. It was told to cancel, and is waited for. */
   readonly abandoned?: true
@@ -49,7 +53,7 @@ export interface Step {
 
 export interface Send {
   type: 'send'
-  params: { to: Address; event: ActorEvent }
+  params: { to: Address; event: ActorEvent; answers?: true }
 }
 export interface Moved {
   progress: Progress
@@ -60,6 +64,7 @@ export const fresh = (steps: Steps): Progress =>
   Object.fromEntries(Object.keys(steps).map((name) => [name, { state: 'waiting', round: 0, nth: 1 } as const]))
 
 const finished = ({ state }: Step): boolean => state === 'succeeded' || state === 'failed' || state === 'cancelled' || state === 'skipped'
+const hasEnded = ({ state }: Step): boolean => state === 'failed' || state === 'cancelled'
 const underWay = ({ state }: Step): boolean => state === 'preparing' || state === 'running'
 export const isComplete = (progress: Progress): boolean => Object.values(progress).every(finished)
 /** And none of them had what was mended since. */
@@ -79,7 +84,10 @@ export function whatFailed(steps: Steps, progress: Progress): string {
       .map((name) => `step ${name} ran before what it is after was run again by hand`)
       .join('; ')
   return (failed.length ? failed : left)
-    .map(([name, { state, error }]) => `step ${name} ${words[state]}${error ? `: ${error}` : ''}`)
+    .map(([name, { state, error, rerun }]) => {
+      const now = rerun ? ' (run again by hand, not ended yet)' : ''
+      return `step ${name} ${words[state]}${error ? `: ${error}` : ''}${now}`
+    })
     .join('; ')
 }
 
@@ -179,21 +187,52 @@ function abandon(chain: Address, steps: Steps, before: Progress, name: string, s
   }
 }
 
+export interface GroupEnd {
+  of: Address
+  state: string
+  error?: string
+  /** Of its output: +1 each time that it ran again by hand. */
+  round?: number
+}
+
 /** The same of a group, by its address. */
-export function groupEnded(chain: Address, steps: Steps, before: Progress, of: Address, state: string, error?: string): Moved | undefined {
+export function groupEnded(chain: Address, steps: Steps, before: Progress, { of, state, error, round = 0 }: GroupEnd): Moved | undefined {
   const name = Object.keys(steps).find((one) => 'group' in steps[one]!.work && addressOf(chain, one, before[one]!, steps[one]!) === of)
   if (name === undefined) return undefined
-  const step = before[name]!
+  const { rerun, ...step } = before[name]!
+  if (rerun !== undefined && round < rerun) return undefined
+  if (rerun === undefined || !hasEnded(step))
+    return jobEnded(chain, steps, { ...before, [name]: step }, { key: name, round: step.round, state, error })
   // Its output was run again by hand: what is behind it runs when the chain is restarted.
-  if (state === 'succeeded' && (step.state === 'failed' || step.state === 'cancelled')) {
-    const { error: _, ...rest } = step
-    const begun = Object.keys(steps).some((one) => steps[one]!.after.includes(name) && before[one]!.state !== 'waiting')
-    return { progress: { ...before, [name]: { ...rest, state, ...(begun && { mended: true as const }) } }, out: [] }
-  }
-  return jobEnded(chain, steps, before, { key: name, round: step.round, state, error })
+  const { error: _, ...rest } = step
+  const mended =
+    state === 'succeeded' && Object.keys(steps).some((one) => steps[one]!.after.includes(name) && before[one]!.state !== 'waiting')
+  const ended: Step = { ...rest, state: endOf(state), ...(error && { error }), ...(mended && { mended }) }
+  return { progress: { ...before, [name]: ended }, out: [] }
+}
+
+const stepOf = (group: Address): string => group.slice(group.lastIndexOf('/') + 1)
+/**
+ * An operator wants the output of a group to run again. The chain is asked, for it alone knows whether a restart has put another group in its place: then
+ * the same would be put out twice. Of a rerun that it has allowed it waits for the end, also if it is restarted meanwhile.
+ */
+export function rerun(chain: Address, steps: Steps, before: Progress, of: Address, round: number): Moved {
+  const name = stepOf(of)
+  const step = before[name]
+  const now = step && addressOf(chain, name, step, steps[name]!)
+  if (now !== of) return { progress: before, out: [notAgain(chain, of, now)] }
+  const event = { type: 'retry', key: outputKey, index: -1, round, allowed: true }
+  const progress = hasEnded(step!) ? { ...before, [name]: { ...step!, rerun: round + 1 } } : before
+  return { progress, out: [{ type: 'send', params: { to: of, event, answers: true } }] }
+}
+function notAgain(chain: Address, of: Address, now: Address | undefined): Send {
+  const message = `${chain} was restarted since: its step ${stepOf(of)} is ${now ?? 'gone'}${now ? ' now' : ''}`
+  return { type: 'send', params: { to: jobOf(of, outputKey), event: { type: 'notAgain', code: 'NOT_ALLOWED', message }, answers: true } }
 }
 
 const endOf = (state: string): Step['state'] => (state === 'succeeded' || state === 'cancelled' ? state : 'failed')
+
+const cancel = (to: Address, reason: string): Send => ({ type: 'send', params: { to, event: { type: 'cancel', reason } } })
 
 /** Everything under way is told; what has not begun never will. */
 export function cancelAll(chain: Address, steps: Steps, before: Progress, because?: string): Moved {
@@ -203,36 +242,35 @@ export function cancelAll(chain: Address, steps: Steps, before: Progress, becaus
   for (const [name, step] of Object.entries(before)) {
     progress[name] = step.state === 'waiting' ? { ...step, state: 'skipped' } : step
     const making = step.state === 'preparing'
-    if (underWay(step))
-      out.push({
-        type: 'send',
-        params: { to: addressOf(chain, name, step, steps[name]!, making), event: { type: 'cancel', reason } },
-      })
+    if (underWay(step) || step.rerun) out.push(cancel(addressOf(chain, name, step, steps[name]!, making), reason))
   }
   return { progress, out }
 }
 
 /**
  * What did not succeed runs again, and all that comes behind it. The job that failed, or was cancelled, is the same job, with the same idempotency key; what
- * had run behind it (`all-finished`), and a group, is a new one.
+ * had run behind it (`all-finished`), and a group, is a new one, unless its output runs again already.
  */
 export function restart(chain: Address, steps: Steps, before: Progress): Moved {
   const progress: Record<string, Step> = {}
   const out: Send[] = []
   for (const [name, terms] of Object.entries(steps)) {
-    const { mended, ...step } = before[name]!
+    const { mended, rerun, ...step } = before[name]!
     const behind = terms.after.some(
       (other) => progress[other]!.state === 'waiting' || progress[other]!.state === 'running' || before[other]!.mended,
     )
     const sameJob = 'job' in terms.work && (!terms.work.maker || step.made) && !step.refused
+    const { error: _, ...rest } = step
     if (step.state === 'succeeded' && !behind) progress[name] = step
-    else if ((step.state === 'failed' || step.state === 'cancelled') && !behind && sameJob) {
-      const { error: _, ...rest } = step
+    else if (rerun !== undefined && !behind) progress[name] = { ...rest, rerun, state: 'running' }
+    else if (hasEnded(step) && !behind && sameJob) {
       progress[name] = { ...rest, state: 'running', round: step.round + 1 }
       out.push({ type: 'send', params: { to: addressOf(chain, name, step, terms), event: { type: 'again', round: step.round + 1 } } })
-    } else
+    } else {
+      if (rerun) out.push(cancel(addressOf(chain, name, step, terms), `${chain} was restarted, and makes it anew`))
       progress[name] =
         step.state === 'skipped' ? { ...step, state: 'waiting' } : { state: 'waiting', round: step.round + 1, nth: step.nth + 1 }
+    }
   }
   const moved = advance(chain, steps, progress)
   return { progress: moved.progress, out: [...out, ...moved.out] }

@@ -48,7 +48,8 @@ export type GroupEvent = { at: number; self: Address } & (
   | { type: 'seal' }
   | { type: 'cancel'; reason?: string }
   | { type: 'ended'; key: string; index?: number; round: number; state: string; error?: string }
-  | ({ type: 'retry' } & Retry)
+  /** `allowed`: by the chain of which it is a step. */
+  | ({ type: 'retry'; allowed?: true } & Retry)
   | { type: 'follow'; follower: Address }
   | { type: 'page'; for: string; first: number; body: Body }
 )

@@ -1,3 +1,4 @@
+import { isChain } from '../followers.ts'
 import type { GroupFacts } from '../job.ts'
 import { again, jobOf } from '../members.ts'
 import { type Args, type GroupContext, outputKey } from './context.ts'
@@ -17,6 +18,12 @@ export function makeOutput({ context }: Args) {
   const { job, input, terms } = context.output!
   const member = { group: context.self, key: outputKey, index: -1, round: 0 }
   return { to: jobOf(context.self, outputKey), event: { type: 'submit', job, input, terms, member, group: facts(context) } }
+}
+
+/** Its chain may have made another group in its place. */
+export function askChain({ context: { self, followers, outputRound } }: Args) {
+  const chain = followers?.find(isChain)
+  return chain && { to: chain, event: { type: 'retryOutput', of: self, round: outputRound }, answers: true as const }
 }
 
 export const outputAgain = ({ context }: Args) => again(jobOf(context.self, outputKey), context.outputRound).params

@@ -16,6 +16,12 @@ const step =
     const result = f(args)
     return result ? { members: result.members, out: [...out, ...result.out] } : { members, out }
   }
+const retriesOutput = ({ context, event }: Args) =>
+  event.type === 'retry' &&
+  event.key === outputKey &&
+  !!context.outputEnded &&
+  context.removedAt === undefined &&
+  (event.round ?? context.outputRound) === context.outputRound
 const failedOf = ({ members }: Pick<GroupContext, 'members'>): number => members.counts.failed
 
 /** What the chart of a group (group.ts) names: its guards, its delays, and what its actions change. */
@@ -44,12 +50,8 @@ export const groupSetup = setup({
     outputSucceeded: (args) => isOutput(args) && (args.event as Of<'ended'>).state === 'succeeded',
     outputCancelled: (args) => isOutput(args) && (args.event as Of<'ended'>).state === 'cancelled',
     ofOutput: ({ event }) => event.type === 'retry' && event.key === outputKey,
-    retriesOutput: ({ context, event }) =>
-      event.type === 'retry' &&
-      event.key === outputKey &&
-      !!context.outputEnded &&
-      context.removedAt === undefined &&
-      (event.round ?? context.outputRound) === context.outputRound,
+    retriesOutput,
+    asksChain: (args) => retriesOutput(args) && !(args.event as Of<'retry'>).allowed && !!args.context.followers?.some(isChain),
     sealed: ({ context }) => context.sealed,
     tooManyFollow: ({ context, event }) => event.type === 'follow' && !withFollower(context, event.follower),
     hasSealTime: ({ context }) => context.sealAt !== undefined,
@@ -57,7 +59,7 @@ export const groupSetup = setup({
   actions: {
     // for the host: see ActorType
     emit: (_, _params: { effects: Effect[] }) => {},
-    send: (_, _params: { to: Address; event: ActorEvent; answers?: true }) => {},
+    send: (_, _params: { to: Address; event: ActorEvent; answers?: true } | undefined) => {},
     reject: (_, _params: { code: string; message: string }) => {},
 
     accept: assign(({ event }) => {

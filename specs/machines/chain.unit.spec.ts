@@ -272,6 +272,49 @@ chains('a group is a step: a job submits it, it is followed, and its end is the 
   c.send({ type: 'predecessorEnded', of: 'group:E/2026-11-23/main/print', state: 'failed' })
   assert.equal(c.take(), ['submit job:…/mail'])
 })
+chains('an output that is run again by hand: the end of it counts, not one of before that is heard again', () => {
+  const of = 'group:E/2026-11-23/main/print'
+  const failed = { type: 'predecessorEnded', of, state: 'failed', error: 'its output failed: no paper' }
+  const c = actor({ print: prints })
+  c.start()
+  c.end('print/input')
+  c.send(failed)
+  c.take()
+  c.send({ type: 'retryOutput', of, round: 0 })
+  assert.equal(c.sent[0]!.event, { type: 'retry', key: 'output', index: -1, round: 0, allowed: true })
+  assert.equal(c.take(), ['retry group:…/print'])
+  c.send(failed)
+  c.start(2)
+  c.send(failed)
+  assert.equal([c.state, c.take()], ['running', []], 'it runs, and there is no other group')
+  c.send({ ...failed, round: 1 })
+  assert.is(c.state, 'failed')
+  c.start(3)
+  c.send({ type: 'retryOutput', of, round: 1 })
+  assert.equal(c.take(), [told, 'submit job:…/2/input/print', 'notAgain job:…/print/output'], 'the group was made anew')
+})
+chains('an output that is run again by hand is cancelled with its chain, or where a restart needs the group anew', () => {
+  const of = 'group:E/2026-11-23/main/print'
+  const again = () => {
+    const c = actor({ load: job('load'), print: { ...prints, after: ['load'], when: 'all-finished' }, audit: job('audit') })
+    c.start()
+    c.end('load', 'failed')
+    c.end('print/input')
+    c.send({ type: 'predecessorEnded', of, state: 'failed' })
+    c.send({ type: 'retryOutput', of, round: 0 })
+    c.take()
+    return c
+  }
+  const c = again()
+  c.send({ type: 'cancel' })
+  assert.equal(c.take(), ['cancel group:…/print', 'cancel job:…/audit'])
+  const d = again()
+  d.end('audit')
+  d.start(2)
+  assert.equal(d.take(), [told, 'again job:…/load', 'cancel group:…/print'])
+  d.end('load')
+  assert.equal(d.take(), ['submit job:…/2/input/print'])
+})
 chains('what was submitted of a group by a job that failed is cancelled, and a restart makes another', () => {
   const c = actor({ print: prints })
   c.start()

@@ -28,8 +28,8 @@ export const chains: readonly Mutation[] = [
   off(
     'C9 a group that succeeds late is not made again',
     'actors/chain/steps.ts',
-    "if (state === 'succeeded' && (step.state === 'failed'",
-    "if (!chain && (step.state === 'failed'",
+    'if (rerun === undefined || !hasEnded(step))',
+    'if (chain)',
     './chains.int: a group whose output was run again',
   ),
   off(
@@ -132,6 +132,29 @@ export const chains: readonly Mutation[] = [
     './chains.int: what had run behind',
   ),
   off(
+    'C2 what runs again by hand is waited for by a restart',
+    'actors/chain/steps.ts',
+    'else if (rerun !== undefined && !behind)',
+    'else if (!chain)',
+    './chains.int: restarted while the output',
+    'machines/chain.unit: an output that is run again by hand: the end',
+  ),
+  off(
+    'C2 what is heard again of an output does not end its rerun',
+    'actors/chain/steps.ts',
+    'if (rerun !== undefined && round < rerun) return undefined',
+    '',
+    './chains.int: restarted while the output',
+    'machines/chain.unit: an output that is run again by hand: the end',
+  ),
+  off(
+    'C2 an output that a restart has replaced is not run again',
+    'actors/group.ts',
+    "{ guard: 'asksChain', actions: { type: 'send', params: askChain } },",
+    '',
+    './chains.int: an output of a group that a restart',
+  ),
+  off(
     'C9 a repeated start of the same round changes nothing',
     'actors/chain.ts',
     '(event.round ?? 1) > context.round && context.removedAt',
@@ -148,7 +171,7 @@ export const chains: readonly Mutation[] = [
   off(
     'C2 a step that was cancelled is restarted as the same job',
     'actors/chain/steps.ts',
-    "(step.state === 'failed' || step.state === 'cancelled') && !behind",
+    'hasEnded(step) && !behind',
     "step.state === 'failed' && !behind",
     './chains.int: a step that was cancelled while it ran',
     'machines/chain.unit: cancelled: what runs is told',

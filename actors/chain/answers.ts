@@ -1,0 +1,49 @@
+import { rootOf } from '../../src/address.ts'
+import type { Args, ChainContext, Of } from './context.ts'
+import { addressOf, whatFailed } from './steps.ts'
+
+/** Why it has failed. */
+export const failure = ({ self, steps, progress, removedAt }: ChainContext): string => {
+  if (removedAt !== undefined) return 'its steps were removed by retention'
+  return Object.keys(steps).length ? whatFailed(steps, progress) : `no service has declared a chain ${rootOf(self)}`
+}
+
+export const conflict = ({ context: { self } }: Args) => ({
+  code: 'CONFLICT',
+  message: `${self} was started with another input. Use another id.`,
+})
+export const notAgain = ({ context: { self, removedAt } }: Args) => ({
+  code: 'NOT_ALLOWED',
+  message:
+    removedAt === undefined
+      ? `${self} has not failed, and was not cancelled: only that can be restarted`
+      : `${self} was removed on ${new Date(removedAt).toISOString()}: only its id is kept`,
+})
+export const noCancel = ({ context: { self } }: Args) => ({ code: 'NOT_ALLOWED', message: `cancel is not possible: ${self} has ended.` })
+export const askPlan = ({ context: { plan } }: Args) => ({
+  to: plan!.address,
+  event: { type: 'restart', target: plan!.key },
+  answers: true as const,
+})
+/** Its plan would wait for ever for the end of what cannot go on. */
+export const cannotStart = ({ event }: Args) => {
+  const { plan, key, round } = event as Of<'start'>
+  return { to: plan!, event: { type: 'ended', key, round, state: 'failed', error: 'it was removed by retention' } }
+}
+/** Two plans, or a plan and somebody's hand, may mean the same instance: it is of the first, and the other is told. */
+export const isTaken = ({ event }: Args) => {
+  const { plan, key, round } = event as Of<'start'>
+  return { to: plan!, event: { type: 'ended', key, round, state: 'failed', taken: true } }
+}
+/** Its steps go on together: one alone would leave what is behind it as it was. */
+export const refuseRetry = ({ context, event }: Args) => {
+  const { key } = event as Of<'retry'>
+  const terms = context.steps[key]
+  return (
+    terms && {
+      to: addressOf(context.self, key, context.progress[key]!, terms),
+      event: { type: 'notAgain', code: 'NOT_ALLOWED', message: `it is a step of ${context.self}: restart that` },
+      answers: true as const,
+    }
+  )
+}
