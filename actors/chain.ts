@@ -2,7 +2,7 @@ import { assign, setup } from 'xstate'
 import { type Address, rootOf } from '../src/address.ts'
 import type { ActorEvent } from '../src/envelope.ts'
 import type { ActorType, Condition } from './actor.ts'
-import { askPlan, cannotStart, conflict, failure, isTaken, noCancel, notAgain, refuseRetry } from './chain/answers.ts'
+import { askPlan, cannotStart, conflict, failure, isTaken, noCancel, notAgain, notStarted, refuseRetry } from './chain/answers.ts'
 import type { Args, ChainContext, ChainEvent, Of } from './chain/context.ts'
 import {
   addressOf,
@@ -115,7 +115,13 @@ const ofAnother = { guard: 'isOfAnotherPlan', actions: { type: 'send', params: i
 const startedAgain = [
   ofAnother,
   { guard: 'isStartOfRemoved', actions: { type: 'send', params: cannotStart } },
-  { guard: 'isOther', actions: { type: 'reject', params: conflict } },
+  {
+    guard: 'isOther',
+    actions: [
+      { type: 'reject', params: conflict },
+      { type: 'send', params: notStarted },
+    ],
+  },
   {},
 ] as const
 const again = {

@@ -61,13 +61,11 @@ export const jobMachine = jobSetup.createMachine({
     submit: [
       { guard: 'sameContent' },
       {
-        guard: 'fromGroup',
         actions: [
           { type: 'reject', params: conflict },
           { type: 'send', params: refusedEnd },
         ],
       },
-      { actions: { type: 'reject', params: conflict } },
     ],
     claim: { actions: { type: 'refuse', params: ({ event }) => ({ dispatch: event.dispatch }) } },
     result: { actions: 'superseded' },

@@ -2,7 +2,7 @@ import { assign, setup } from 'xstate'
 import { type Address, addressOf, idOf } from '../src/address.ts'
 import { latestTime, nextTime, type Schedule } from '../src/calendar/schedule.ts'
 import type { ActorEvent } from '../src/envelope.ts'
-import type { ActorType } from './actor.ts'
+import type { ActorType, Condition } from './actor.ts'
 import { canonical, type Payload, type Terms } from './job.ts'
 import { inTime } from './plan/standing.ts'
 
@@ -29,12 +29,14 @@ export interface ScheduleContext {
   /** What it started last, and the time that was meant. */
   last?: { at?: number; started: Address; late?: number }
   started: number
+  /** The latest that did not start: its id was taken. */
+  refused?: { of: Address; at: number; error: string }
   /** Its topic, if it waits for an event. */
   topic?: Address
   /** Its topic does not tell it, for this reason. */
   notTaken?: string
   /** Effects of the present transition; empty in every stored snapshot. */
-  out: { type: 'send'; params: { to: Address; event: ActorEvent } }[]
+  out: { type: 'send'; params: { to: Address; event: ActorEvent; answers?: true } }[]
 }
 
 type ScheduleEvent = { at: number; self: Address; facts: Times } & (
@@ -45,6 +47,8 @@ type ScheduleEvent = { at: number; self: Address; facts: Times } & (
   | { type: 'trigger'; id: string }
   /** From its topic. */
   | { type: 'occurred'; topic: Address; id: string; data: Payload }
+  /** From what it was to start. */
+  | { type: 'notStarted'; of: Address; error: string }
   /** From its topic: it will not be told. */
   | { type: 'notTaken'; topic: Address; reason: string }
 )
@@ -72,10 +76,11 @@ function start(context: ScheduleContext, { starts }: ScheduleTerms, name: string
   if ('chain' in starts)
     return {
       to: addressOf('chain', `${starts.chain}/${id}/${/^\d{8}T\d{6}(\d{3})?Z$/.test(name) ? name : `_${name}`}`),
-      event: { type: 'start', input: starts.input ?? given ?? { value: null } },
+      event: { type: 'start', input: starts.input ?? given ?? { value: null }, schedule: context.self },
     }
   const { job, terms, input } = starts
-  return { to: addressOf('job', `${id}/${name}`), event: { type: 'submit', job, terms, input: input ?? given ?? { value: null } } }
+  const event = { type: 'submit', job, terms, input: input ?? given ?? { value: null }, schedule: context.self }
+  return { to: addressOf('job', `${id}/${name}`), event }
 }
 const nameOf = (at: number): string =>
   new Date(at)
@@ -83,9 +88,15 @@ const nameOf = (at: number): string =>
     .replace(/\.000Z$/, 'Z')
     .replace(/[-:.]/g, '')
 
+/** Who asked for it by hand is answered by what is started. */
 function begun(context: ScheduleContext, name: string, given?: Payload, meant?: { at: number; late?: number }): Partial<ScheduleContext> {
-  const params = start(context, termsOf(context)!, name, given)
-  return { out: [...context.out, { type: 'send', params }], started: context.started + 1, last: { started: params.to, ...meant } }
+  const params = { ...start(context, termsOf(context)!, name, given), answers: true as const }
+  return {
+    out: [...context.out, { type: 'send', params }],
+    started: context.started + 1,
+    last: { started: params.to, ...meant },
+    refused: undefined,
+  }
 }
 
 const scheduleSetup = setup({
@@ -120,6 +131,10 @@ const scheduleSetup = setup({
       return begun(context, id, data)
     }),
     leave: assign(({ context }) => ({ ...leftTopic(context), notTaken: undefined, code: undefined, set: undefined, next: undefined })),
+    noteRefused: assign(({ event }) => {
+      const { of, at, error } = event as Of<'notStarted'>
+      return { refused: { of, at, error } }
+    }),
     noteNotTaken: assign(({ event }) => ({ notTaken: (event as Of<'notTaken'>).reason })),
     clear: assign({ out: [] }),
   },
@@ -174,6 +189,7 @@ const scheduleMachine = scheduleSetup.createMachine({
   id: 'schedule',
   context: { self: '', started: 0, out: [] },
   initial: 'new',
+  on: { notStarted: { actions: 'noteRefused' } },
   states: {
     new: {
       on: {
@@ -242,16 +258,22 @@ export const schedule: ActorType = {
   },
   view: ({ value }) => ({ state: value as string, final: false }),
   why: ({ value, context }) => {
-    const { next, topic, notTaken, self } = context as ScheduleContext
-    if (value === 'paused') return [{ code: 'PAUSED', message: `${self} is paused: it starts nothing until it is resumed`, stuck: true }]
-    if (value !== 'active') return []
-    if (notTaken !== undefined)
-      return [
-        { code: 'EVENT_FULL', message: `${topic} does not tell it: ${notTaken}. Set it again when there is room`, on: topic, stuck: true },
-      ]
-    if (topic !== undefined) return [{ code: 'EVENT', message: `waits for ${idOf(topic)} to occur`, on: topic }]
-    return next === undefined
-      ? [{ code: 'NO_TIME', message: 'it has no time to come', stuck: true }]
-      : [{ code: 'START_TIME', message: `starts at ${new Date(next).toISOString()}`, until: next }]
+    const { refused } = context as ScheduleContext
+    const conditions = waitsFor(value, context as ScheduleContext)
+    if (!refused || value === 'removed') return conditions
+    const message = `did not start at ${new Date(refused.at).toISOString()}: ${refused.error}`
+    return [...conditions, { code: 'NOT_STARTED', message, on: refused.of }]
   },
+}
+
+function waitsFor(value: unknown, { next, topic, notTaken, self }: ScheduleContext): Condition[] {
+  if (value === 'paused') return [{ code: 'PAUSED', message: `${self} is paused: it starts nothing until it is resumed`, stuck: true }]
+  if (value !== 'active') return []
+  if (notTaken !== undefined) {
+    const message = `${topic} does not tell it: ${notTaken}. Set it again when there is room`
+    return [{ code: 'EVENT_FULL', message, on: topic, stuck: true }]
+  }
+  if (topic !== undefined) return [{ code: 'EVENT', message: `waits for ${idOf(topic)} to occur`, on: topic }]
+  if (next === undefined) return [{ code: 'NO_TIME', message: 'it has no time to come', stuck: true }]
+  return [{ code: 'START_TIME', message: `starts at ${new Date(next).toISOString()}`, until: next }]
 }

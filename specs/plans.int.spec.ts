@@ -243,22 +243,25 @@ rules('C4 a plan that was made ahead is shown, and changed, as code says now', a
   await day.host.stop()
 })
 
-rules('C12 a plan that was made ahead, and for whose whole date nobody was up, is told and made up for', async () => {
-  const old = chain('N', on(workdays, { at: '00:00' }))
-  const day = await chainDay({ chains: [old] })
-  await day.client.plan('2026-11-24').release('N')
-  await day.until('12:00')
-  await day.host.stop()
-  await day.until('10:00', '2026-11-25')
-  const host = await day.start([old])
-  await day.until('12:00', '2026-11-25')
-  assert.equal(day.startsOf('N'), ['00:00', '10:00 on 2026-11-25', '10:00 on 2026-11-25'])
-  assert.equal(
-    (await host.client.plan('2026-11-24').show()).rows.map(({ state }) => state),
-    ['succeeded'],
-  )
-  await host.stop()
-})
+for (const back of ['2026-11-25', '2027-02-03', '2027-11-24'])
+  rules(`C12 a plan that was made ahead, and for whose whole date nobody was up, is told and made up for: on ${back}`, async () => {
+    const old = chain('N', on(workdays, { at: '00:00' }))
+    const day = await chainDay({ chains: [old] })
+    await day.client.plan('2026-11-24').release('N')
+    await day.until('12:00')
+    await day.host.stop()
+    await day.clock.advanceTo(`${back}T10:00:00+01:00`)
+    const host = await day.start([old])
+    await day.until('12:00', back)
+    const days = back === '2026-11-25' ? 2 : 7 // its own, and the workdays of a week
+    assert.equal(day.startsOf('N'), ['00:00', ...Array(days).fill(`10:00 on ${back}`)])
+    assert.is(day.said.filter((line) => line.includes('no plans in Europe/Zurich for dates before')).length, days > 2 ? 1 : 0)
+    assert.equal(
+      (await host.client.plan('2026-11-24').show()).rows.map(({ state }) => state),
+      ['succeeded'],
+    )
+    await host.stop()
+  })
 
 rules('C4 what a program asks of a plan is checked before anything of it is made', async () => {
   const day = await chainDay()

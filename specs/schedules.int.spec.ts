@@ -217,6 +217,36 @@ test('a chain whose input does not fit never starts by the clock, and fails by a
   await host.stop()
 })
 
+test('a start whose id other work has is not lost without a word: who triggered it is refused, and why tells it until the next', async () => {
+  const { clock, host, client, ran } = await deployment({
+    hourly: { every: '1h', starts: note.with({ text: 'h' }) },
+    file: { on: 'arrived', starts: file },
+  })
+  await clock.advance('1s')
+  await client.submit(note, { text: 'mine' }, { id: 'hourly/20261123T000000Z' })
+  await client.submit(note, { text: 'mine' }, { id: 'hourly/now' })
+  await clock.advance('61m')
+  const conditions = async (id: string) =>
+    (await client.schedule(id).why()).conditions.map(({ code, message, on }) => `${code} ${message} (${on})`)
+  const taken = (id: string) => `job:${id} exists with other content (it is a note). Use another id, or the same definition and input.`
+  assert.equal(await conditions('hourly'), [
+    'START_TIME starts at 2026-11-23T01:00:00.000Z (undefined)',
+    `NOT_STARTED did not start at 2026-11-23T00:00:00.000Z: ${taken('hourly/20261123T000000Z')} (job:hourly/20261123T000000Z)`,
+  ])
+  await refused('CONFLICT', /^job:hourly\/now exists with other content/, () => client.schedule('hourly').trigger({ id: 'now' }))
+  assert.is((await conditions('hourly')).length, 2)
+  await clock.advance('1h')
+  assert.is((await conditions('hourly')).length, 1)
+  await client.schedule('file').set({ on: 'arrived', starts: { chain: file, input: { name: 'first' } } })
+  await client.schedule('file').trigger({ id: 'a' })
+  await client.schedule('file').unset()
+  await client.raise('arrived', { name: 'other' }, { id: 'a' })
+  await clock.advance('1s')
+  assert.match((await conditions('file'))[1]!, /^NOT_STARTED .* chain:file\/file\/_a was started with another input/)
+  assert.is(ran.filter((line) => line.includes('file/_a')).length, 1)
+  await host.stop()
+})
+
 test('paused it starts nothing and makes up for nothing; triggered it starts at once; removed code does not bring it back', async () => {
   const { clock, host, client, ran, up } = await deployment({ hourly: { every: '1h', starts: note.with({ text: 'h' }) } })
   const hourly = client.schedule('hourly')

@@ -25,6 +25,13 @@ export const askPlan = ({ context: { plan } }: Args) => ({
   event: { type: 'restart', target: plan!.key },
   answers: true as const,
 })
+/** Its schedule must not take it for started. */
+export const notStarted = (args: Args) => {
+  const { schedule, self } = args.event as Of<'start'>
+  return schedule === undefined
+    ? undefined
+    : { to: schedule, event: { type: 'notStarted', of: self, error: conflict(args).message.slice(0, 200) } }
+}
 /** Its plan would wait for ever for the end of what cannot go on. */
 export const cannotStart = ({ event }: Args) => {
   const { plan, key, round } = event as Of<'start'>

@@ -21,7 +21,7 @@ export interface ChainContext {
 }
 
 export type ChainEvent = { at: number; self: Address } & (
-  | { type: 'start'; plan?: Address; key?: string; round?: number; steps?: Steps; input?: Payload }
+  | { type: 'start'; plan?: Address; key?: string; round?: number; steps?: Steps; input?: Payload; schedule?: Address }
   /** As its code declares them; nothing: no service has declared it. */
   | { type: 'steps'; body?: Steps }
   /** Where it failed: by whoever knows it. In a plan, the plan decides. */

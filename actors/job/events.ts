@@ -11,6 +11,8 @@ export interface JobSubmit extends ActorEvent {
   input: Payload
   terms: Terms
   member?: Membership
+  /** The schedule that starts it: told if the id is taken. */
+  schedule?: Address
   /** A member that may start only when its group says so. */
   window?: boolean
   group?: GroupFacts

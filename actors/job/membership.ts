@@ -28,10 +28,14 @@ export const conflict = ({ context }: Args) => ({
     : `${context.self} was waited for and never submitted: it was given up. Use another id.`,
 })
 
-/** The id is taken by other work: its group must not wait for it for ever. */
+/** The id is taken by other work: its group must not wait for it for ever, and its schedule must not take it for started. */
 export const refusedEnd = (args: Args) => {
-  const { group, key, index, round } = (args.event as Of<'submit'>).member!
-  return { to: group, event: { type: 'ended', key, index, round, state: 'refused', error: conflict(args).message.slice(0, 200) } }
+  const { self, member, schedule } = args.event as Of<'submit'>
+  const error = conflict(args).message.slice(0, 200)
+  if (schedule) return { to: schedule, event: { type: 'notStarted', of: self, error } }
+  if (member?.index === undefined) return undefined
+  const { group, key, index, round } = member
+  return { to: group, event: { type: 'ended', key, index, round, state: 'refused', error } }
 }
 
 /** Whoever asked is answered by what the group says. */

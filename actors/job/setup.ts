@@ -37,7 +37,6 @@ export const jobSetup = setup({
     waitsForTime: ({ event }) => event.type === 'submit' && event.startAt !== undefined && event.startAt > event.at,
     waitsForWindow: ({ event }) => event.type === 'submit' && !!event.window,
     sameContent: ({ context, event }) => event.type === 'submit' && context.content === contentOf(event.job, event.input),
-    fromGroup: ({ event }) => event.type === 'submit' && event.member?.index !== undefined,
     joins: ({ context, event }) =>
       event.type === 'submit' &&
       event.member?.index !== undefined &&

@@ -11,8 +11,9 @@ import type { Partition } from './partition.ts'
 
 /** Dates that nobody was up for are made when somebody is, so many at most. */
 const mostDays = 7
-/** And for so long it is known that there was a plan before them. */
-const lookBack = 30
+/** Plans of so many days are looked at each time; those of a year and more, if nobody has told one of these: nobody was up. */
+const lately = 30
+const lookBack = 400
 /** What is published together is looked at together, ms. */
 const together = 50
 
@@ -45,18 +46,26 @@ export function createPlanner(partition: Partition) {
   }
 
   const ifMade = async (zone: string, today: DateText): Promise<DateText[]> => {
-    const { known, untold } = await plansOf(zone, [...pastOf(today), today])
+    const { known, untold } = await plansOf(zone, today)
     return untold.includes(today) || !known.has(today) ? untold : [...untold, today]
   }
 
-  const pastOf = (today: DateText): DateText[] => Array.from({ length: lookBack }, (_, i) => addDays(today, i - lookBack))
-
-  /** `untold`: made before their date began; they have not been told yet what code says of it. */
-  async function plansOf(zone: string, dates: readonly DateText[]): Promise<{ known: ReadonlySet<DateText>; untold: DateText[] }> {
-    const docs = new Map((await store.load(dates.map((date) => planAddress(zone, date)))).map((doc) => [doc._id, doc]))
-    const known = dates.filter((date) => docs.has(planAddress(zone, date)))
-    const untold = known.filter((date) => (docs.get(planAddress(zone, date))!.snapshot.context as PlanContext).packed?.ahead)
-    return { known: new Set(known), untold }
+  /** Of today and before, in order. `untold`: made before their date began; they have not been told yet what code says of it. */
+  async function plansOf(zone: string, today: DateText): Promise<{ known: ReadonlySet<DateText>; untold: DateText[] }> {
+    const known = new Set<DateText>()
+    const told = new Set<DateText>()
+    const dates = Array.from({ length: lookBack }, (_, i) => addDays(today, i + 1 - lookBack))
+    // Whoever has told one of them has told those before it as well.
+    for (const some of [dates.slice(-lately), dates.slice(0, -lately)]) {
+      if (told.size) break
+      const docs = new Map((await store.load(some.map((date) => planAddress(zone, date)))).map((doc) => [doc._id, doc]))
+      for (const date of some) {
+        const doc = docs.get(planAddress(zone, date))
+        if (doc) known.add(date)
+        if (doc && !(doc.snapshot.context as PlanContext).packed?.ahead) told.add(date)
+      }
+    }
+    return { known, untold: dates.filter((date) => known.has(date) && !told.has(date)) }
   }
 
   /** Another service may have published what this one cannot settle, or a circle at the same time as others: that is said, and stops nothing else. */
@@ -74,16 +83,16 @@ export function createPlanner(partition: Partition) {
 
   /** Dates behind the first plan that have none, or have not been told, in order: one that was made in advance says nothing of those before it. Without a plan there is only today. */
   async function missing(zone: string, today: DateText): Promise<DateText[]> {
-    const past = pastOf(today)
-    const { known, untold } = await plansOf(zone, past)
-    const since = past.findIndex((date) => known.has(date))
-    const missed = since < 0 ? [] : past.slice(since).filter((date) => !known.has(date))
-    const dates = missed.filter((date) => date >= past.at(-mostDays)!)
+    const { known, untold } = await plansOf(zone, today)
+    const first = [...known].sort()[0] ?? today
+    const missed: DateText[] = []
+    for (let date = first; date < today; date = addDays(date, 1)) if (!known.has(date)) missed.push(date)
+    const dates = missed.filter((date) => date >= addDays(today, -mostDays))
     if (dates.length && missed.includes(addDays(dates[0]!, -1)))
       partition.warn(
         `no plans in ${zone} for dates before ${dates[0]}: no host was up, and they are made for ${mostDays} days back at most`,
       )
-    return [...[...untold, ...dates].sort(), today]
+    return [...new Set([...untold, ...dates].sort()).add(today)]
   }
 
   function wakeAt(at: number): void {

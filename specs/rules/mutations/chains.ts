@@ -155,6 +155,13 @@ export const chains: readonly Mutation[] = [
     './chains.int: an output of a group that a restart',
   ),
   off(
+    'C4 a schedule learns that what it starts was refused',
+    'actors/job/membership.ts',
+    'if (schedule) return',
+    'if (false as boolean) return',
+    './schedules.int: a start whose id other work has',
+  ),
+  off(
     'C9 a repeated start of the same round changes nothing',
     'actors/chain.ts',
     '(event.round ?? 1) > context.round && context.removedAt',
