@@ -243,7 +243,7 @@ export const chains: readonly Mutation[] = [
   off(
     'C12 what was made ahead and not told is told late',
     'src/host/planner.ts',
-    'return [...[...untold, ...dates].sort(), today]',
+    'return [...new Set([...untold, ...dates].sort()).add(today)]',
     'return [...dates, today]',
     './plans.int: C12 a plan that was made ahead, and for whose whole date',
   ),
@@ -257,7 +257,7 @@ export const chains: readonly Mutation[] = [
   off(
     'C12 dates that nobody was up for are made',
     'src/host/planner.ts',
-    'return [...[...untold, ...dates].sort(), today]',
+    'return [...new Set([...untold, ...dates].sort()).add(today)]',
     'return [...untold, today]',
     './plans.int: all hosts are down over dates',
   ),

@@ -134,16 +134,16 @@ export const plans: readonly Mutation[] = [
   off(
     'C12 a plan in advance does not hide the dates before it',
     'src/host/planner.ts',
-    'const since = past.findIndex(',
-    'const since = past.findLastIndex(',
+    '[...known].sort()[0] ?? today',
+    '[...known].sort().at(-1) ?? today',
     './plans.int: a plan that was made in advance',
   ),
   off(
     'C12 it is known for long that there was a plan',
     'src/host/planner.ts',
-    'const lookBack = 30',
-    'const lookBack = 7',
-    './plans.int: all hosts are down until 2026-12-05',
+    'dates.slice(0, -lately)]',
+    '[]]',
+    './plans.int: C12 a plan that was made ahead, and for whose whole date nobody was up, is told and made up for: on 2027-02-03',
   ),
   off(
     'C4 what was replaced by hand stays removed',
