@@ -10,6 +10,7 @@ export function restated(
   at: number,
 ): PlannedRun {
   const wasIn = !out && before.inactive === undefined
+  const leaves = wasIn && (facts.inactive !== undefined || (hasTime(before) && !hasTime(facts)))
   const relinked = wasIn && !sameNames(before.after, facts.after)
   return {
     chain,
@@ -19,13 +20,14 @@ export function restated(
     released,
     addedAt: before.inactive !== undefined && facts.inactive === undefined ? at : addedAt,
     linkedAt: relinked ? at : linkedAt,
-    leftAt: facts.inactive === undefined ? undefined : wasIn ? at : (leftAt ?? out?.since),
+    leftAt: leaves ? at : facts.inactive !== undefined ? (leftAt ?? out?.since) : wasIn ? leftAt : undefined,
     byHand,
     rounds,
     instance,
   }
 }
 
+const hasTime = ({ at, withoutPredecessorsAt }: RunFacts): boolean => (withoutPredecessorsAt ?? at) !== undefined
 const sameNames = (a: readonly string[], b: readonly string[]): boolean => a.length === b.length && a.every((one) => b.includes(one))
 
 export const factsOf = ({ after, at, withoutPredecessorsAt, missed, inactive }: RunFacts): RunFacts => ({

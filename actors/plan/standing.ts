@@ -106,7 +106,10 @@ function standingOf({ from }: Plan, run: PlannedRun, at: number, predecessors: r
   const byTime = predecessors.some(({ standing }) => !standing.counts && standing.timed && standing.since === allowed)
   if (waitsFor.length) return { state: 'waiting', counts: true, since: 0, waitsFor }
   const time = left.length ? run.at : (run.withoutPredecessorsAt ?? run.at)
-  if (!left.length && time === undefined) return notIn('no-time', allowed, byTime)
+  if (!left.length && time === undefined) {
+    const since = Math.max(allowed, leftAt)
+    return notIn('no-time', since, byTime && since === allowed)
+  }
   return starting(run, at, { time, allowed, byTime })
 }
 

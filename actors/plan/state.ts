@@ -40,7 +40,7 @@ export interface PlannedRun extends RunFacts {
   readonly addedAt?: number
   /** When its `after` was changed while it was in the plan. */
   readonly linkedAt?: number
-  /** When a change made it inactive while it was in the plan. */
+  /** When a change made it inactive while it was in the plan, or took its own time from it. */
   readonly leftAt?: number
   /** An operator's word on it, which wins for this date: all that the plan has of its chain, or what it comes after. */
   readonly byHand?: 'added' | 'linked'

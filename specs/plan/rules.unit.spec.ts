@@ -732,6 +732,16 @@ C6('E starts though it says that a missed time is skipped: it was not its time t
   d.change({ type: 'remove', target: 'B' })
   assert.equal(d.starts('E'), ['17:45'])
 })
+for (const type of ['add', 'declare'] as const)
+  C6(`so it is where B is left without a time of its own, by ${type}`, () => {
+    const d = day(six_and(chain('E', on(workdays, { after: ['B'], withoutPredecessorsAt: '16:00', missed: 'skip' }))), monday)
+    const timeless = { ...factsOf(d, 'B')[0]!, at: undefined }
+    const code = { type: 'declare', chains: { B: [timeless] } } as const
+    d.until('17:45')
+    d.change(type === 'declare' ? code : { type, chain: 'B', runs: [timeless] })
+    d.change(code)
+    assert.equal([d.row('B').state, d.starts('E')], ['no-time', ['17:45']])
+  })
 C5.run()
 C6.run()
 

@@ -132,6 +132,14 @@ export const plans: readonly Mutation[] = [
     './plans.int: C12 what another plan has started',
   ),
   off(
+    'C6 what is left without a time of its own leaves the plan then',
+    'actors/plan/facts.ts',
+    '(hasTime(before) && !hasTime(facts))',
+    'false',
+    'plan/rules.unit: so it is where B is left without a time of its own, by add',
+    'plan/rules.unit: so it is where B is left without a time of its own, by declare',
+  ),
+  off(
     'C12 a plan in advance does not hide the dates before it',
     'src/host/planner.ts',
     '[...known].sort()[0] ?? today',
