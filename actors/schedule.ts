@@ -54,7 +54,8 @@ type ScheduleEvent = { at: number; self: Address; facts: Times } & (
 )
 /** What its times are, as known when the event was decided: recorded with it, so that a replay needs no time zones. */
 interface Times {
-  due?: number
+  /** Those that have passed: all that are in time yet, else the latest. */
+  due?: readonly number[]
   next?: number
 }
 type Args = { context: ScheduleContext; event: ScheduleEvent }
@@ -118,12 +119,14 @@ const scheduleSetup = setup({
     note: assign(({ context, event }) => ({ ...topicOf({ ...after({ context, event }), self: event.self }), next: event.facts.next })),
     noteNext: assign(({ event }) => ({ next: event.facts.next })),
     run: assign(({ context, event }) => {
-      const { at, facts } = event
-      const { due, next } = facts
-      const late = due === undefined ? 0 : at - due
-      const missed = late > inTime
-      if (due === undefined || (missed && termsOf(context)!.missed === 'skip')) return { next }
-      return { ...begun(context, nameOf(due), undefined, { at: due, ...(missed && { late }) }), next }
+      const { due = [], next } = event.facts
+      let moved: Partial<ScheduleContext> = {}
+      for (const at of due) {
+        const late = event.at - at
+        if (late > inTime && termsOf(context)!.missed === 'skip') continue
+        moved = begun({ ...context, ...moved }, nameOf(at), undefined, { at, ...(late > inTime && { late }) })
+      }
+      return { ...moved, next }
     }),
     trigger: assign(({ context, event }) => begun(context, (event as Of<'trigger'>).id)),
     occur: assign(({ context, event }) => {
@@ -240,6 +243,14 @@ const scheduleMachine = scheduleSetup.createMachine({
   },
 })
 
+/** Somebody has to take over from a host that died: its times start late, and all of them. Of those that nobody was up for it is the latest. */
+function dueOf(when: Schedule, first: number, at: number): readonly number[] {
+  const due: number[] = []
+  for (let time = nextTime(when, Math.max(first, at - inTime) - 1); time !== undefined && time <= at; time = nextTime(when, time))
+    due.push(time)
+  return due.length ? due : [latestTime(when, first - 1, at)!]
+}
+
 export const schedule: ActorType = {
   name: 'schedule',
   version: 1,
@@ -250,9 +261,10 @@ export const schedule: ActorType = {
   facts(snapshot, event, at): Times {
     const before = (snapshot?.context ?? { started: 0, self: event.self, out: [] }) as ScheduleContext
     const was = termsOf(before)?.when
+    const isDue = was && !('on' in was) && before.next !== undefined && before.next <= at
     const when = termsOf(after({ context: before, event: event as never }))?.when
     return {
-      ...(was && !('on' in was) && before.next !== undefined && before.next <= at && { due: latestTime(was, before.next - 1, at) }),
+      ...(isDue && { due: dueOf(was, before.next!, at) }),
       ...(when && !('on' in when) && { next: nextTime(when, at) }),
     }
   },

@@ -286,6 +286,8 @@ rules('C4 what a program asks of a plan is checked before anything of it is made
     [{ type: 'add', chain: 'B', runs: [] }, /^VALIDATION request.change.runs/],
   ]
   for (const [change, message, more] of bad) assert.match(await ask(change, more), message)
+  const { error } = (await outside.bus.request('api.changePlan', { date, change: bad.at(-1)![0] }, 5000)) as { error: { issues: unknown } }
+  assert.match(JSON.stringify(error.issues), /^\[\{"path":\["request","change","runs"\]/)
   assert.is((await day.client.plan(date).show()).made, false)
   assert.is(await ask({ type: 'remove', target: 'B' }), 'ok')
   assert.is((await day.client.plan(date, { zone: 'Europe-Zurich' }).show()).zone, 'Europe/Zurich')

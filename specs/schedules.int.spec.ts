@@ -107,6 +107,25 @@ for (const missed of ['run', 'skip'] as const)
     await second.stop()
   })
 
+for (const missed of ['run', 'skip'] as const)
+  test(`times while a host takes over from another are all started, up to a minute late; after a longer time: ${missed}`, async () => {
+    const often = { every: '10s', starts: note.with({ text: 'often' }), missed }
+    const { clock, host, ran, up } = await deployment({ often })
+    await clock.advance('15s')
+    await host.stop()
+    await clock.advance('40s')
+    const second = await up()
+    await clock.advance('1s')
+    const started = () => ran.splice(0).map((line) => /T(\d{6})Z/.exec(line)![1])
+    assert.equal(started(), ['230010', '230020', '230030', '230040', '230050'])
+    await second.stop()
+    await clock.advance('10m')
+    const third = await up()
+    await clock.advance('1s')
+    assert.equal(started(), ['231000', '231010', '231020', '231030', '231040', '231050'])
+    await third.stop()
+  })
+
 test('what is declared hears of what is raised as soon as its host is up; what was set otherwise leaves an event that is not its own', async () => {
   const clock = virtualClock('2026-11-23T00:00:00+01:00')
   const world = embedded(':memory:', { partitions: 16 })

@@ -45,7 +45,9 @@ export class ValidationError extends StellwerkError {
 
 /** One field does not fit. `field`: its path, joined by dots. */
 export const invalid = (field: string, message: string): ValidationError =>
-  new ValidationError(`${field}: ${message}`, [{ path: field.split('.'), message }])
+  new ValidationError(`${field}: ${message}`, [
+    { path: field.split('.').map((name) => (/^\d+$/.test(name) ? Number(name) : name)), message },
+  ])
 
 /** Any value as it may stand in a message: what is no JSON, too. */
 export function quoted(value: unknown): string {

@@ -9,7 +9,7 @@ import type { Bus } from '../bus/port.ts'
 import type { Clock } from '../clock.ts'
 import { check } from '../definition.ts'
 import type { ActorDocument, HistoryEntry } from '../document.ts'
-import { isStellwerkError, NotFoundError } from '../errors.ts'
+import { isStellwerkError, NotFoundError, UnavailableError } from '../errors.ts'
 import { readPayload } from '../payload.ts'
 import type { Query, Store } from '../store/port.ts'
 import { answerSize, fitting } from './answer-size.ts'
@@ -19,6 +19,7 @@ import { letterQuestions } from './dead-letters/questions.ts'
 import { entriesOf, historyPages } from './history.ts'
 import type { PlanQuestions } from './plans.ts'
 import { reach } from './reach.ts'
+import { refused } from './replies.ts'
 import { stuckOnes } from './stuck.ts'
 
 /** What can be known of an actor from outside. */
@@ -60,7 +61,7 @@ export interface View {
   members?: { total: number; succeeded: number; failed: number; cancelled: number }
 }
 
-type Reply = { ok: true; [field: string]: unknown } | { ok: false; error: { code: string; message: string } }
+type Reply = { ok: true; [field: string]: unknown } | ReturnType<typeof refused>
 /** What is looked for. `stuck`: only what waits for an operator, as its `why` says: no time and no other actor ends it. */
 export interface Find extends Query {
   stuck?: true
@@ -153,8 +154,7 @@ export function serveApi({ bus, store, clock, actors, plans }: Parts) {
       try {
         return { ok: true, ...(await whileReached(answer(check(requested, request ?? {}, 'request') as Request))) }
       } catch (error) {
-        const code = isStellwerkError(error) ? error.code : 'UNAVAILABLE'
-        return { ok: false, error: { code, message: error instanceof Error ? error.message : String(error) } }
+        return refused(isStellwerkError(error) ? error : new UnavailableError(error instanceof Error ? error.message : String(error)))
       }
     }
     return [bus.serve(`api.${verb}`, reply, 'api'), bus.serve(`everyone.${verb}`, reply)]

@@ -3,9 +3,9 @@ import type { Bus } from '../bus/port.ts'
 import type { Clock } from '../clock.ts'
 import { commandTypes } from '../command.ts'
 import type { Envelope } from '../envelope.ts'
-import { invalid, isStellwerkError } from '../errors.ts'
+import { invalid } from '../errors.ts'
 import { type Contracts, fromOutside, learnNames } from './door.ts'
-import type { Refusal, Reply } from './replies.ts'
+import { type Refusal, type Reply, refused } from './replies.ts'
 
 /** How long a request waits for its outcome. */
 const waits = 10_000
@@ -76,10 +76,4 @@ function checkType(type: string, body: unknown): unknown {
   if (given === undefined || given === type) return body
   const message = `this is the request for "${type}"; leave the type out, or ask another`
   throw Object.assign(new Error(`type: ${message}`), { code: 'VALIDATION', issues: [{ path: ['type'], message }] })
-}
-
-export function refused(error: unknown): Extract<Answer, { ok: false }> {
-  const { code, message, issues } = error as Refusal
-  const known = isStellwerkError(error) || typeof code === 'string'
-  return { ok: false, error: { code: known ? code : 'UNAVAILABLE', message, ...(issues ? { issues } : {}) } }
 }

@@ -2,12 +2,20 @@ import type { Bus } from '../bus/port.ts'
 import type { Outcome } from '../decide.ts'
 import type { ActorDocument } from '../document.ts'
 import type { Envelope } from '../envelope.ts'
+import { isStellwerkError } from '../errors.ts'
 
 export interface Refusal {
   code: string
   message: string
   /** Each field that is wrong. */
   issues?: unknown
+}
+
+/** As whoever asked is answered. */
+export function refused(error: unknown): { ok: false; error: Refusal } {
+  const { code, message, issues } = error as Refusal
+  const known = isStellwerkError(error) || typeof code === 'string'
+  return { ok: false, error: { code: known ? code : 'UNAVAILABLE', message, ...(issues ? { issues } : {}) } }
 }
 
 /** Answer to a command, or to a result: its outcome is committed. */

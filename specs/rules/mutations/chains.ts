@@ -314,10 +314,17 @@ export const chains: readonly Mutation[] = [
   ),
   off('C4 a chain may have any name', 'actors/plan.ts', 'Object.create(null)', '{}', 'machines/plan.unit: a chain may be called'),
   off(
+    'C4 while a host takes over no time of a schedule is left out',
+    'actors/schedule.ts',
+    'return due.length ? due :',
+    'return due.length ? due.slice(-1) :',
+    './schedules.int: times while a host takes over',
+  ),
+  off(
     'C4 each time of a schedule has one id',
     'actors/schedule.ts',
-    'begun(context, nameOf(due), undefined',
-    'begun(context, nameOf(at), undefined',
+    '}, nameOf(at), undefined',
+    '}, nameOf(event.at), undefined',
     './schedules.int: times that were missed',
   ),
   off(

@@ -111,8 +111,8 @@ export const plans: readonly Mutation[] = [
   off(
     'C3 no time of its own: it stays out',
     standing,
-    "if (!left.length && time === undefined) return notIn('no-time', allowed, byTime)",
-    '',
+    'if (!left.length && time === undefined) {',
+    'if (false as boolean) {',
     `${rules}: all four removed`,
   ),
   off('C3 both: not before its time', standing, 'left.length ? run.at : (', 'left.length ? undefined : (', `${rules}: a workday runs`),

@@ -5,9 +5,9 @@ import type { ActorEvent, Envelope } from '../../envelope.ts'
 import { invalid, NotAllowedError } from '../../errors.ts'
 import { parseLetterId } from '../../letters.ts'
 import type { Store } from '../../store/port.ts'
-import { type Answer, refused } from '../command-api.ts'
+import type { Answer } from '../command-api.ts'
 import { type Contracts, fromOutside, learnNames } from '../door.ts'
-import type { Refusal } from '../replies.ts'
+import { type Refusal, refused } from '../replies.ts'
 import { deadJob, keptLetter, letterQuestions } from './questions.ts'
 
 /** What became of the dead letters that were named, or of one page of those that match. */
