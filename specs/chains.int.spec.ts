@@ -413,6 +413,21 @@ chains('what a maker makes is refused where JSON would lose it', async () => {
   await d.host.stop()
 })
 
+chains('a function that answers the same generator again fails its step: the group would be empty', async () => {
+  const once = (function* () {
+    yield print.with({ row: 'a' }, { key: 'a' })
+  })()
+  const d = await deployment([defineChain({ name: 'once', steps: { print: step({ members: () => once }) } })])
+  const first = await d.client.chain('once').start(undefined, { id: 'first' })
+  assert.is((await d.ended(first)).state, 'succeeded')
+  const second = await d.client.chain('once').start(undefined, { id: 'second' })
+  const { state, error } = await d.ended(second)
+  assert.is(state, 'failed')
+  assert.match(error!.message, /members: the same generator was answered before, and can be read only once/)
+  assert.is(d.ran.length, 1)
+  await d.host.stop()
+})
+
 chains('a group whose output was run again by hand has succeeded: a restart goes on behind it, and makes no other', async () => {
   const d = await deployment([report])
   let broken = true
@@ -682,6 +697,14 @@ for (const [what, message, make] of [
     'members that can be read once',
     /^steps.a.members: could be read only once/,
     () => one(step({ members: [print.with({ row: 'a' }, { key: 'a' })].values() })),
+  ],
+  [
+    'members with one iterator for all',
+    /^steps.a.members: could be read only once/,
+    () => {
+      const once = [print.with({ row: 'a' }, { key: 'a' })].values()
+      return one(step({ members: { [Symbol.iterator]: () => once } }))
+    },
   ],
   ['a stream of members', /^steps.a.members: could be read only once/, () => one(step({ members: (async function* () {})() as never }))],
   ['a group with a number as a member', /^steps.a.members.0: is no member/, () => one(step({ members: [5 as never] }))],

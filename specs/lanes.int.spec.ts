@@ -354,6 +354,18 @@ after('begins when all have succeeded, whichever order they come in, groups too'
   assert.equal(orderOf(world).slice(-2), ['last', 'at-once'])
 })
 
+after('of a long row each tells its neighbour and the first reason', async () => {
+  const world = virtualWorld({ partitions: 8 })
+  await world.host()
+  const name = (i: number) => `row-of-reports-of-the-whole-month-${i}`
+  await world.client.submit(once, { fails: 1 }, { id: name(0) })
+  for (let i = 1; i < 12; i++) await world.client.submit(work, {}, { id: name(i), after: [`job:${name(i - 1)}`] })
+  await world.until('the last is cancelled', async () => (await stateOf(world, name(11))) === 'cancelled')
+  const { cancelReason } = (await world.doc(`job:${name(11)}`)).snapshot.context as JobContext
+  const is = (i: number, how: string) => `job:${name(i)}, after which it was to begin, is ${how}: `
+  assert.ok(cancelReason!.startsWith(`${is(10, 'cancelled')}${is(0, 'failed')}`), cancelReason)
+})
+
 after(
   'cancelled when one of them ends otherwise, which is told; not with all-finished; an operator may start it all the same',
   async () => {

@@ -3,9 +3,12 @@ import type { Args, Of } from './events.ts'
 
 export const isNewRound = ({ context: { member }, event }: Args) => event.type === 'again' && !!member && event.round > member.round
 
+/** Of a row of jobs, each after the one before: what those in between say is left out, and the first reason stays. */
+const between = /^(?:\S+, after which it was to begin, is cancelled: )+(?=\S+, after which it was to begin, )/
+
 /** Why it did not succeed, as far as it was said. */
 export const because = ({ endedAs, error, cancelReason }: Pick<JobContext, 'endedAs' | 'error' | 'cancelReason'>): string | undefined =>
-  (endedAs === 'cancelled' ? cancelReason : endedAs === 'succeeded' ? undefined : error?.message)?.slice(0, 200)
+  (endedAs === 'cancelled' ? cancelReason : endedAs === 'succeeded' ? undefined : error?.message)?.replace(between, '').slice(0, 200)
 
 export const end = ({ context, context: { member, endedAs, output } }: Args) =>
   member && {

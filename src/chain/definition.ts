@@ -124,8 +124,11 @@ const notStep = 'is no step. Make it with step(job.with(…)) or step({ members,
 const isObject = (value: unknown): value is object => typeof value === 'object' && value !== null
 
 /** A generator, or a stream: the second run of its chain would find nothing in it. */
-const isReadOnce = (members: Iterable<unknown>): boolean =>
-  !(Symbol.iterator in members) || (members[Symbol.iterator]() as unknown) === members
+export function isReadOnce(members: Iterable<unknown> | AsyncIterable<unknown>): boolean {
+  if (!(Symbol.iterator in members)) return true
+  const [first, second] = [members[Symbol.iterator](), members[Symbol.iterator]()]
+  return first === second
+}
 
 function checkGroup(group: GroupStep, at: string): void {
   checkFields(group, ['members', 'output', 'when', 'onMemberFailure', 'concurrency'], at)

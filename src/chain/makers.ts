@@ -3,7 +3,9 @@ import { asJson } from '../as-json.ts'
 import { isDate } from '../calendar/dates.ts'
 import type { Client } from '../client.ts'
 import { checkInput, defineJob, type Handler } from '../definition.ts'
-import type { ChainDefinition, Made } from './definition.ts'
+import { TerminalError } from '../errors.ts'
+import { isIterable } from '../fields.ts'
+import { type ChainDefinition, isReadOnce, type Made } from './definition.ts'
 import type { ChainFacts, Outputs } from './step.ts'
 
 /** What a chain tells its maker. */
@@ -33,9 +35,19 @@ async function run(client: Asking, { input }: ChainDefinition, made: Made, { cha
     outputs[name] = await (address.startsWith('group:') ? client.group(idOf(address)) : client.job(idOf(address))).result()
   if ('make' in made) return asJson(await made.make(...([outputs, facts] as never[])), 'input').value
   const { members, ...rest } = made.group
-  const all = typeof members === 'function' ? await members(outputs, facts) : members
+  const all = typeof members === 'function' ? fresh(await members(outputs, facts)) : members
   await client.submitGroup({ ...rest, id: idOf(group!), members: all })
   return null
+}
+
+/** Generators and streams that functions have answered: such a one is empty the second time, and its group would be. */
+const answered = new WeakSet<object>()
+function fresh<T extends Iterable<unknown> | AsyncIterable<unknown>>(members: T): T {
+  if (!isIterable(members) || !isReadOnce(members)) return members
+  if (answered.has(members))
+    throw new TerminalError('members: the same generator was answered before, and can be read only once. Make a new one in each call.')
+  answered.add(members)
+  return members
 }
 
 export function factsOf(chain: Address, input: unknown): ChainFacts {
