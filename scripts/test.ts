@@ -15,6 +15,8 @@ const { values, positionals } = parseArgs({
 const ci = process.env.CI === 'true'
 /** What hangs must not take the whole run with it: no spec takes half as long. */
 const longest = 10 * 60_000
+/** One that has failed may have left a host up. */
+const leaving = 30_000
 
 const kinds = values.kind ? [values.kind] : ['unit', 'int', 'e2e']
 const files: string[] = []
@@ -109,12 +111,22 @@ function run(file: string): Promise<{ code: number; output: string }> {
   return new Promise((done) => {
     const child = spawn(process.execPath, ['--import', 'tsx', file], { env, stdio: ['ignore', 'pipe', 'pipe'] })
     let output = ''
-    child.stdout.on('data', (data) => (output += data))
-    child.stderr.on('data', (data) => (output += data))
-    const hangs = setTimeout(() => {
-      output += `\n   FAIL   ${file}\n    has not ended in ${longest / 60_000} minutes\n`
-      child.kill('SIGKILL')
-    }, longest)
+    const endAfter = (ms: number, why: string) =>
+      setTimeout(() => {
+        output += `\n   FAIL   ${file}\n    ${why}\n`
+        child.kill('SIGKILL')
+      }, ms)
+    let hangs = endAfter(longest, `has not ended in ${longest / 60_000} minutes`)
+    let said = false
+    const hear = (data: Buffer) => {
+      output += data
+      if (said || !/^ {2}Duration: /m.test(output)) return
+      said = true
+      clearTimeout(hangs)
+      hangs = endAfter(leaving, `has not ended ${leaving / 1000} s after its last spec: something is open still`)
+    }
+    child.stdout.on('data', hear)
+    child.stderr.on('data', hear)
     child.on('close', (code) => {
       clearTimeout(hangs)
       done({ code: code ?? 1, output })
