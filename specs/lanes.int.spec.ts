@@ -221,6 +221,26 @@ pools('those who ask again and again starve nobody of their priority: who asks a
   await world.until('nobody has a place', async () => (await places(world, 'pool:printers')).length === 0)
 })
 
+pools('a drain that somebody ends by a resume is told so', async () => {
+  const world = virtualWorld({ partitions: 4 })
+  await world.host({ pools: { printers: { printer: 1 } } })
+  const pool = world.client.pool('printers')
+  await world.client.submit(placed, { ms: 1000 }, { id: 'j' })
+  await world.until('it runs', () => world.starts.length === 1)
+  const drained = pool.drain().then(
+    () => 'drained',
+    ({ code, message }) => `${code} ${message}`,
+  )
+  await world.until('it is paused', async () => (await world.doc('pool:printers')).state === 'paused')
+  await pool.resume()
+  let said: string | undefined
+  void drained.then((words) => {
+    said = words
+  })
+  await world.until('it is told', () => said !== undefined)
+  assert.is(said, 'NOT_ALLOWED pool:printers was resumed before it was drained')
+})
+
 pools('resized, paused, drained and resumed while it runs; a need above the capacity is refused at submit', async () => {
   const world = virtualWorld({ partitions: 4 })
   await world.host({ pools: { printers: { printer: 1 } } })

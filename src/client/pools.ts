@@ -2,7 +2,7 @@ import type { Needs } from '../../actors/gate.ts'
 import { type Address, addressOf } from '../address.ts'
 import { isName } from '../definition.ts'
 import type { ActorEvent } from '../envelope.ts'
-import { invalid, quoted } from '../errors.ts'
+import { invalid, NotAllowedError, quoted } from '../errors.ts'
 import { optionsOf } from '../fields.ts'
 import type { View } from '../host/api.ts'
 import { capacityIssue } from '../pools.ts'
@@ -16,7 +16,7 @@ export interface PoolHandle extends Omit<ActorHandle, 'cancel'> {
   /** No job gets a place until `resume`. */
   pause(): Promise<void>
   resume(): Promise<void>
-  /** Pauses, and resolves when no job has a place any more. */
+  /** Pauses, and resolves when no job has a place any more. A `resume` before that ends it with NOT_ALLOWED. */
   drain(options?: WaitOptions): Promise<View>
 }
 
@@ -43,7 +43,9 @@ export const pools =
       async drain(options) {
         const { signal } = optionsOf(options, ['signal'])
         await pause(signal)
-        return parts.ends.reaches(address, ({ state }) => state === 'drained', options)
+        const view = await parts.ends.reaches(address, ({ state }) => state !== 'paused', options)
+        if (view.state !== 'drained') throw new NotAllowedError(`${address} was resumed before it was drained`)
+        return view
       },
     }
   }
