@@ -89,9 +89,8 @@ const nameOf = (at: number): string =>
     .replace(/\.000Z$/, 'Z')
     .replace(/[-:.]/g, '')
 
-/** Who asked for it by hand is answered by what is started. */
 function begun(context: ScheduleContext, name: string, given?: Payload, meant?: { at: number; late?: number }): Partial<ScheduleContext> {
-  const params = { ...start(context, termsOf(context)!, name, given), answers: true as const }
+  const params = start(context, termsOf(context)!, name, given)
   return {
     out: [...context.out, { type: 'send', params }],
     started: context.started + 1,
@@ -99,6 +98,12 @@ function begun(context: ScheduleContext, name: string, given?: Payload, meant?: 
     refused: undefined,
   }
 }
+
+/** Who asked for it by hand is answered by what is started. */
+const answering = ({ out, ...moved }: Partial<ScheduleContext>): Partial<ScheduleContext> => ({
+  ...moved,
+  out: out!.map(({ type, params }) => ({ type, params: { ...params, answers: true } })),
+})
 
 const scheduleSetup = setup({
   types: { context: {} as ScheduleContext, events: {} as ScheduleEvent },
@@ -128,7 +133,7 @@ const scheduleSetup = setup({
       }
       return { ...moved, next }
     }),
-    trigger: assign(({ context, event }) => begun(context, (event as Of<'trigger'>).id)),
+    trigger: assign(({ context, event }) => answering(begun(context, (event as Of<'trigger'>).id))),
     occur: assign(({ context, event }) => {
       const { id, data } = event as Of<'occurred'>
       return begun(context, id, data)

@@ -413,6 +413,19 @@ chains('what a maker makes is refused where JSON would lose it', async () => {
   await d.host.stop()
 })
 
+chains('members that never come fail their step', async () => {
+  const waits = defineChain({ name: 'waits', steps: { print: step({ members: () => new Promise<never>(() => {}) }) } })
+  const d = await deployment([waits])
+  const run = await d.client.chain('waits').start(undefined, { id: 'x' })
+  await d.clock.advance('31m')
+  const { state, error } = await run.view()
+  assert.is(state, 'failed')
+  assert.match(error!.message, /step print failed: its members were not made: .*10m|600/)
+  const stopped = d.host.stop()
+  await d.clock.advance('2m')
+  await stopped
+})
+
 chains('a function that answers the same generator again fails its step: the group would be empty', async () => {
   const once = (function* () {
     yield print.with({ row: 'a' }, { key: 'a' })
@@ -715,7 +728,7 @@ for (const [what, message, make] of [
   ],
   [
     'a group with a member that has no key',
-    /^steps.a.members.0: is no member/,
+    /^steps.a.members.0.key: undefined is not an id/,
     () => one(step({ members: [print.with({ row: 'a' }) as never] })),
   ],
   [
@@ -725,6 +738,39 @@ for (const [what, message, make] of [
   ],
   ['a group that runs none', /^steps.a.concurrency: /, () => one(step({ members: [], concurrency: 0 }))],
   ['nothing', /^chain: must be an object/, () => defineChain(undefined as never)],
+  ...([{}, { name: 'w' }, { name: 7, terms: {} }, { name: 'a b', terms: {} }] as never[]).map(
+    (definition): [string, RegExp, () => unknown] => [
+      `a step with ${JSON.stringify(definition)} as its job`,
+      /^steps.a: is no step/,
+      () => one(step({ definition, input: {} })),
+    ],
+  ),
+  [
+    'a group with such a member',
+    /^steps.a.members.0: is no member/,
+    () => one(step({ members: [{ definition: {}, input: {}, key: 'a' } as never] })),
+  ],
+  [
+    'a group with such an output',
+    /^steps.a.output: must be a job/,
+    () => one(step({ members: [], output: { definition: {}, input: {} } as never })),
+  ],
+  ['a group with text as members', /^steps.a.members: must be members/, () => one(step({ members: 'abc' as never }))],
+  [
+    'a key of two segments',
+    /^steps.a.members.0.key: "a\/b" cannot be a key/,
+    () => one(step({ members: [print.with({ row: 'a' }, { key: 'a/b' })] })),
+  ],
+  [
+    'the same key twice',
+    /^steps.a.members.1.key: "a" is the key of another member/,
+    () => one(step({ members: ['x', 'y'].map((row) => print.with({ row }, { key: 'a' })) })),
+  ],
+  [
+    'an input of a member that does not fit',
+    /^steps.a.members.0.input: row: /,
+    () => one(step({ members: [print.with({ row: 5 } as never, { key: 'a' })] })),
+  ],
   ['a step that is null', /^steps.a: is no step/, () => one(null)],
   ['a step that does a number', /^steps.a: is no step/, () => one({ work: 5 })],
   ['after a number', /^steps.a.after: must be an array of names/, () => one(step(load.with({}), { after: [5 as never] }))],

@@ -6,6 +6,7 @@ export function asJson(input: unknown, field: string): { value: unknown; length:
   if (input === undefined) return { value: undefined, length: 0 }
   try {
     const text = JSON.stringify(input)
+    if (text === undefined) throw invalid(field, `${quoted(input)} cannot be written as JSON: it would be lost`)
     const value = JSON.parse(text)
     if (!isTooDeep(value)) return { value: kept(input, value, field), length: text.length }
   } catch (error) {

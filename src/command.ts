@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { maxIdLength } from './address.ts'
+import { checkId, maxIdLength } from './address.ts'
 import { address, common, grammar, segment } from './command/common.ts'
 import {
   chainRestart,
@@ -14,7 +14,7 @@ import {
 } from './command/plans.ts'
 import { raise, schedulePause, scheduleRemove, scheduleResume, scheduleSet, scheduleUnset, trigger } from './command/schedules.ts'
 import { longest, ms } from './duration.ts'
-import { ValidationError } from './errors.ts'
+import { refuse, ValidationError } from './errors.ts'
 
 /**
  * Commands as any program may publish them to `<namespace>.command.<root>`: one, or an array of them. With an `id` a command is
@@ -68,6 +68,12 @@ const members = z.array(z.strictObject({ key, ...named })).max(mostMembers, {
 /** Last segments that are taken. */
 export const isReserved = (to: string) => /\/(output|onEnd-\d+)$/.test(to)
 export const reservedId = 'an id cannot end with "/output" or "/onEnd-1": that is the output of a group, or the onEnd of a job'
+
+/** Throws a ValidationError if it cannot be the key of a member. */
+export function checkKey(key: unknown, field: string): asserts key is string {
+  const id = checkId(key, field)
+  if (id.includes('/') || isReserved(`/${id}`)) refuse(field, `"${id}" cannot be a key: one segment, and neither "output" nor "onEnd-1".`)
+}
 
 const either = address('(job|group)', 'an address job:<id> or group:<id>')
 const toCancel = address('(job|group|chain)', 'an address job:<id>, group:<id> or chain:<id>')

@@ -4,8 +4,8 @@ import type { Steps, StepTerms } from '../../actors/chain/steps.ts'
 import { defaultTerms } from '../../actors/job.ts'
 import { graphIssue, inOrder, inWords } from '../../actors/plan/graph.ts'
 import { asJson } from '../as-json.ts'
-import { groupSubmit } from '../command.ts'
-import { check, checkSchema } from '../definition.ts'
+import { checkKey, groupSubmit } from '../command.ts'
+import { check, checkSchema, isName, type JobDefinition, type MemberOf, type WithInput } from '../definition.ts'
 import { refuse } from '../errors.ts'
 import { checkChoice, checkFields, isIterable } from '../fields.ts'
 import { type ChainTerms, chainTerms, type RunOptions } from '../plan/runs.ts'
@@ -42,8 +42,8 @@ export interface ChainDefinition<I = unknown> {
 }
 export type Made = { make(...given: never[]): unknown } | { group: GroupStep }
 
-/** Makers only look and compute. */
-const makerTerms = { ...defaultTerms, attempts: 3 }
+/** Makers only look and compute: one that has not answered in ten minutes never will. */
+const makerTerms = { ...defaultTerms, attempts: 3, timeout: 600_000 }
 /**
  * The job that makes the input of a step. Its name says what the step is like: during a deploy, old code makes no inputs for instances that new code has
  * begun, nor the other way round, where the steps they come after, or what they are, differ.
@@ -108,17 +108,22 @@ function termsOf(chain: string, name: string, { work, after = [], when = 'all-su
     return { ...graph, work: { group: true, maker: maker({ group: work }, '') } }
   }
   const { definition } = work
-  if (!definition) refuse(`steps.${name}`, notStep)
   if (typeof definition === 'string')
     refuse(`steps.${name}`, 'needs the definition of its job, not its name: a chain says how its jobs are run')
+  if (!isJob(definition)) refuse(`steps.${name}`, notStep)
   const job = { job: definition.name, terms: definition.terms }
   if ('make' in work) return { ...graph, work: { ...job, maker: maker({ make: work.make }, definition.name) } }
-  const { value } = asJson(work.input, `steps.${name}.input`)
-  const parsed = definition.input?.safeParse(value)
-  if (parsed && !parsed.success)
-    refuse(`steps.${name}.input`, parsed.error.issues.map(({ path, message }) => `${path.join('.')}: ${message}`).join('; '))
-  return { ...graph, work: { ...job, input: { value: value ?? null } } }
+  return { ...graph, work: { ...job, input: { value: inputOf(definition, work.input, `steps.${name}.input`) ?? null } } }
 }
+
+/** What is known already is checked now, not in the night in which it runs. */
+function inputOf(definition: Pick<JobDefinition, 'input'>, input: unknown, field: string): unknown {
+  const { value } = asJson(input, field)
+  const parsed = definition.input?.safeParse(value)
+  if (parsed && !parsed.success) refuse(field, parsed.error.issues.map(({ path, message }) => `${path.join('.')}: ${message}`).join('; '))
+  return value
+}
+const isJob = (given: unknown): given is JobDefinition => isObject(given) && 'terms' in given && 'name' in given && isName(given.name)
 
 const notStep = 'is no step. Make it with step(job.with(…)) or step({ members, output }).'
 const isObject = (value: unknown): value is object => typeof value === 'object' && value !== null
@@ -133,16 +138,31 @@ export function isReadOnce(members: Iterable<unknown> | AsyncIterable<unknown>):
 function checkGroup(group: GroupStep, at: string): void {
   checkFields(group, ['members', 'output', 'when', 'onMemberFailure', 'concurrency'], at)
   const { members, output, when, onMemberFailure, concurrency } = group
-  if (typeof members !== 'function' && !isIterable(members)) refuse(`${at}.members`, 'must be members, or a function that makes them')
+  if (typeof members !== 'function' && !(isObject(members) && isIterable(members)))
+    refuse(`${at}.members`, 'must be members, or a function that makes them')
   if (typeof members !== 'function' && isReadOnce(members))
     refuse(`${at}.members`, 'could be read only once, and a chain runs again and again. Give an array, or a function that makes them.')
-  if (Array.isArray(members))
-    for (const [i, member] of members.entries())
-      if (!member?.definition || typeof member.key !== 'string')
-        refuse(`${at}.members.${i}`, 'is no member. Make it with job.with(input, { key })')
-  if (output !== undefined && (!isObject(output) || !output.definition || 'make' in output))
-    refuse(`${at}.output`, 'must be a job with its input: job.with(…)')
+  if (Array.isArray(members)) checkMembers(members, `${at}.members`)
+  if (output !== undefined) checkWork(output, `${at}.output`, 'must be a job with its input: job.with(…)')
   check(groupSubmit.shape.when, when, `${at}.when`)
   check(groupSubmit.shape.onMemberFailure, onMemberFailure, `${at}.onMemberFailure`)
   check(groupSubmit.shape.concurrency, concurrency, `${at}.concurrency`)
+}
+
+function checkMembers(members: readonly MemberOf[], at: string): void {
+  const keys = new Set<string>()
+  for (const [i, member] of members.entries()) {
+    checkWork(member, `${at}.${i}`, 'is no member. Make it with job.with(input, { key })')
+    checkKey(member.key, `${at}.${i}.key`)
+    if (keys.has(member.key)) refuse(`${at}.${i}.key`, `"${member.key}" is the key of another member`)
+    keys.add(member.key)
+  }
+}
+
+/** A job with its input, or one by its name, of which others know more. */
+function checkWork(given: WithInput, at: string, words: string): void {
+  if (!isObject(given) || 'make' in given) refuse(at, words)
+  const { definition, input } = given
+  if (typeof definition === 'string' ? !isName(definition) : !isJob(definition)) refuse(at, words)
+  inputOf(typeof definition === 'string' ? {} : definition, input, `${at}.input`)
 }

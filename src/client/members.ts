@@ -1,6 +1,6 @@
 import type { Member } from '../../actors/members.ts'
 import { type Address, checkId, idOf } from '../address.ts'
-import { isReserved } from '../command.ts'
+import { checkKey } from '../command.ts'
 import type { MemberOf } from '../definition.ts'
 import type { ActorEvent } from '../envelope.ts'
 import { IncompleteError, invalid } from '../errors.ts'
@@ -25,10 +25,8 @@ export function memberSending(prepare: Prepare, command: (to: Address, event: Ac
   async function memberOf(to: Address, member: MemberOf): Promise<Member> {
     checkFields(member, ['definition', 'input', 'key'], 'members')
     const { definition, input, key } = member
-    checkId(key, 'members.key')
+    checkKey(key, 'members.key')
     checkId(`${idOf(to)}/${key}`, `members.key: its address has the group's id in it`)
-    if (key.includes('/') || isReserved(`/${key}`))
-      throw invalid('members.key', `"${key}" cannot be a key: one segment, and neither "output" nor "onEnd-1".`)
     return { key, ...(await prepare(definition, input, `members.${key}`)) }
   }
 
