@@ -23,6 +23,15 @@ const outputRetried = {
   ],
 } as const
 
+/** Its chain would take what this makes for what it has asked for. */
+const notOfChain = {
+  guard: 'followsOther',
+  actions: {
+    type: 'send',
+    params: (args: Args) => tellFollower(args.context, (args.event as Of<'follow'>).follower, 'refused', otherOptions(args).message),
+  },
+} as const
+
 const whyNot = (context: GroupContext, as: string) =>
   as === 'failed' || (as === 'cancelled' && context.outputEnded) ? failure(context) : context.cancelReason
 /** Jobs that were submitted after it are told, and the chain of which it is a step. */
@@ -30,15 +39,18 @@ const ended = (as: string, on = {}) =>
   ({
     entry: { type: 'emit', params: ({ context }: Args) => tellFollowers(context, as, whyNot(context, as)) },
     on: {
-      follow: {
-        actions: [
-          'noteChain',
-          {
-            type: 'send',
-            params: ({ context, event }: Args) => tellFollower(context, (event as Of<'follow'>).follower, as, whyNot(context, as)),
-          },
-        ],
-      },
+      follow: [
+        notOfChain,
+        {
+          actions: [
+            'noteChain',
+            {
+              type: 'send',
+              params: ({ context, event }: Args) => tellFollower(context, (event as Of<'follow'>).follower, as, whyNot(context, as)),
+            },
+          ],
+        },
+      ],
       ...on,
     },
   }) as const
@@ -93,7 +105,7 @@ const groupMachine = groupSetup.createMachine({
       { actions: { type: 'reject', params: tooLate } },
     ],
     seal: {},
-    follow: [{ guard: 'tooManyFollow', actions: { type: 'send', params: tellTooMany } }, { actions: 'noteFollower' }],
+    follow: [notOfChain, { guard: 'tooManyFollow', actions: { type: 'send', params: tellTooMany } }, { actions: 'noteFollower' }],
   },
   states: {
     new: {
@@ -132,7 +144,7 @@ const groupMachine = groupSetup.createMachine({
         ended: { actions: ['end', ...emit] },
         retry: { actions: ['retry', ...emit] },
         page: { actions: ['turnPage', ...emit] },
-        cancel: { actions: ['noteCancel', 'cancelRest', ...emit] },
+        cancel: [{ guard: 'cancelsOther' }, { actions: ['noteCancel', 'cancelRest', ...emit] }],
         submit: [
           { guard: 'conflicting', actions: { type: 'reject', params: conflict } },
           { guard: 'otherOptions', actions: { type: 'reject', params: otherOptions } },
@@ -168,9 +180,10 @@ const groupMachine = groupSetup.createMachine({
           { guard: 'outputCancelled', target: 'cancelled', actions: 'noteOutput' },
           { guard: 'isOutput', target: 'failed', actions: 'noteOutput' },
         ],
-        cancel: {
-          actions: { type: 'send', params: ({ context }: Args) => ({ to: jobOf(context.self, outputKey), event: { type: 'cancel' } }) },
-        },
+        cancel: [
+          { guard: 'cancelsOther' },
+          { actions: { type: 'send', params: ({ context }: Args) => ({ to: jobOf(context.self, outputKey), event: { type: 'cancel' } }) } },
+        ],
       },
     },
     succeeded: ended('succeeded'),

@@ -413,6 +413,31 @@ chains('what a maker makes is refused where JSON would lose it', async () => {
   await d.host.stop()
 })
 
+for (const when of ['has ended', 'runs'] as const)
+  chains(`a group of somebody else that has the id of a step, and ${when}, is neither taken nor cancelled`, async () => {
+    const d = await deployment([news])
+    let going = when === 'runs'
+    d.behave(async (_, ctx) => {
+      while (going && ctx.id === 'news/x/print/other') await d.clock.sleep('1s')
+    })
+    const members = [print.with({ row: 'o' }, { key: 'other' })]
+    const other = await d.client.submitGroup({ id: 'news/x/print', members, output: bind.with({}) })
+    await d.clock.advance('1s')
+    const run = await d.client.chain(news).start(undefined, { id: 'x' })
+    const view = await d.ended(run)
+    assert.equal(view.steps, { print: 'failed', mail: 'succeeded' })
+    assert.match(view.error!.message, /step print failed: its members were not made: group:news\/x\/print exists with other options/)
+    assert.is((await other.view()).state, when === 'runs' ? 'open' : 'succeeded')
+    going = false
+    await d.clock.advance('2s')
+    assert.is((await other.view()).state, 'succeeded')
+    await run.restart()
+    assert.equal((await d.ended(run)).steps, { print: 'succeeded', mail: 'succeeded' })
+    assert.equal(d.ran.filter((line) => line.startsWith('bind')).sort(), ['bind news/x/2/print/output', 'bind news/x/print/output'])
+    assert.equal(d.said, ['no pages', '1 pages'])
+    await d.host.stop()
+  })
+
 chains('members that never come fail their step', async () => {
   const waits = defineChain({ name: 'waits', steps: { print: step({ members: () => new Promise<never>(() => {}) }) } })
   const d = await deployment([waits])

@@ -203,7 +203,8 @@ export function createClient({ bus, clock, name, onClose }: ClientParts): Client
     return Promise.all(submits)
   }
 
-  async function submitGroup(given: GroupSubmitOptions): Promise<GroupHandle> {
+  /** `chain`: of which it is a step, as makers say. */
+  async function submitGroup(given: GroupSubmitOptions, chain?: Address): Promise<GroupHandle> {
     checkFields(given, groupFields, '', 'group')
     const { id = randomId(), members, output, seal = true, sealBy, ...rest } = given
     checkChoice(seal, [true, false], 'seal')
@@ -219,6 +220,7 @@ export function createClient({ bus, clock, name, onClose }: ClientParts): Client
       ...rest,
       output: output && (await prepare(output.definition, output.input, 'output')),
       sealBy: sealBy === undefined ? undefined : ms(sealBy, 'sealBy'),
+      chain,
     }
     await sendMembers(address, members, seal, (first) => ({ type: 'submit', options, members: first }))
     return group(id, { known: true })

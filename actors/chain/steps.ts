@@ -1,4 +1,4 @@
-import type { Address } from '../../src/address.ts'
+import { type Address, typeOf } from '../../src/address.ts'
 import type { ActorEvent } from '../../src/envelope.ts'
 import { outputKey } from '../group/context.ts'
 import type { Payload, Terms } from '../job.ts'
@@ -45,6 +45,8 @@ export interface Step {
   readonly error?: string
   /** A group whose output failed, and is run again by hand: as which round. What is heard of an earlier one does not count. */
   readonly rerun?: number
+  /** It ends that first, and is then made anew: what it comes after runs again. */
+  readonly anew?: true
   /** One whose output succeeded so: what ran behind it did not get what there is now. */
   readonly mended?: true
   /** A group: the job that submits it has failed. It was told to cancel, and is waited for. */
@@ -154,6 +156,7 @@ export function jobEnded(chain: Address, steps: Steps, before: Progress, { key, 
   const name = making ? key.slice(0, -'/input'.length) : key
   const step = before[name]
   if (!step || step.round !== round || step.state !== (making ? 'preparing' : 'running')) return undefined
+  if (step.anew) return advance(chain, steps, { ...before, [name]: renewed(step) })
   // A group that was given up says that it was cancelled: what its members were to be made of had failed.
   const because = step.abandoned && state !== 'succeeded' ? step.error : error
   const ended: Step = { ...step, ...(because && { error: because }), ...(state === 'refused' && { refused: true as const }) }
@@ -180,10 +183,7 @@ function abandon(chain: Address, steps: Steps, before: Progress, name: string, s
   const abandoned: Step = { ...step, state: 'running', ...(state !== 'cancelled' && { abandoned: true }) }
   return {
     progress: { ...before, [name]: abandoned },
-    out: [
-      { type: 'follow', follower: chain },
-      { type: 'cancel', reason: step.error },
-    ].map((event) => ({ type: 'send', params: { to, event } })),
+    out: [{ type: 'send', params: { to, event: { type: 'follow', follower: chain } } }, cancel(chain, to, step.error!)],
   }
 }
 
@@ -232,7 +232,13 @@ function notAgain(chain: Address, of: Address, now: Address | undefined): Send {
 
 const endOf = (state: string): Step['state'] => (state === 'succeeded' || state === 'cancelled' ? state : 'failed')
 
-const cancel = (to: Address, reason: string): Send => ({ type: 'send', params: { to, event: { type: 'cancel', reason } } })
+const renewed = ({ round, nth }: Step): Step => ({ state: 'waiting', round: round + 1, nth: nth + 1 })
+
+/** A group tells by the chain whether it is meant. */
+const cancel = (chain: Address, to: Address, reason: string): Send => ({
+  type: 'send',
+  params: { to, event: { type: 'cancel', reason, ...(typeOf(to) === 'group' && { chain }) } },
+})
 
 /** Everything under way is told; what has not begun never will. */
 export function cancelAll(chain: Address, steps: Steps, before: Progress, because?: string): Moved {
@@ -242,14 +248,14 @@ export function cancelAll(chain: Address, steps: Steps, before: Progress, becaus
   for (const [name, step] of Object.entries(before)) {
     progress[name] = step.state === 'waiting' ? { ...step, state: 'skipped' } : step
     const making = step.state === 'preparing'
-    if (underWay(step) || step.rerun) out.push(cancel(addressOf(chain, name, step, steps[name]!, making), reason))
+    if (underWay(step) || step.rerun) out.push(cancel(chain, addressOf(chain, name, step, steps[name]!, making), reason))
   }
   return { progress, out }
 }
 
 /**
  * What did not succeed runs again, and all that comes behind it. The job that failed, or was cancelled, is the same job, with the same idempotency key; what
- * had run behind it (`all-finished`), and a group, is a new one, unless its output runs again already.
+ * had run behind it (`all-finished`), and a group, is a new one. An output that runs again already is waited for, by which the group is mended, or made anew then.
  */
 export function restart(chain: Address, steps: Steps, before: Progress): Moved {
   const progress: Record<string, Step> = {}
@@ -262,15 +268,13 @@ export function restart(chain: Address, steps: Steps, before: Progress): Moved {
     const sameJob = 'job' in terms.work && (!terms.work.maker || step.made) && !step.refused
     const { error: _, ...rest } = step
     if (step.state === 'succeeded' && !behind) progress[name] = step
-    else if (rerun !== undefined && !behind) progress[name] = { ...rest, rerun, state: 'running' }
-    else if (hasEnded(step) && !behind && sameJob) {
+    else if (rerun !== undefined) {
+      progress[name] = { ...rest, rerun, state: 'running', ...(behind && { anew: true as const }) }
+      if (behind) out.push(cancel(chain, addressOf(chain, name, step, terms), `${chain} was restarted, and makes it anew`))
+    } else if (hasEnded(step) && !behind && sameJob) {
       progress[name] = { ...rest, state: 'running', round: step.round + 1 }
       out.push({ type: 'send', params: { to: addressOf(chain, name, step, terms), event: { type: 'again', round: step.round + 1 } } })
-    } else {
-      if (rerun) out.push(cancel(addressOf(chain, name, step, terms), `${chain} was restarted, and makes it anew`))
-      progress[name] =
-        step.state === 'skipped' ? { ...step, state: 'waiting' } : { state: 'waiting', round: step.round + 1, nth: step.nth + 1 }
-    }
+    } else progress[name] = step.state === 'skipped' ? { ...step, state: 'waiting' } : renewed(step)
   }
   const moved = advance(chain, steps, progress)
   return { progress: moved.progress, out: [...out, ...moved.out] }

@@ -11,6 +11,8 @@ export interface GroupContext {
   onMemberFailure: 'continue' | 'cancel-rest'
   output?: { job: string; input: Payload; terms: Terms }
   labels?: Record<string, string>
+  /** Of which it is a step. Another chain, though its step has this id, neither waits for it nor cancels it. */
+  chain?: Address
   sealAt?: number
   sealed: boolean
   cancelled: boolean
@@ -40,13 +42,16 @@ export interface GroupOptions {
   /** ms from the submit to the seal that comes by itself. */
   sealBy?: number
   labels?: Record<string, string>
+  /** Of which it is a step. */
+  chain?: Address
 }
 
 export type GroupEvent = { at: number; self: Address } & (
   | { type: 'submit'; options: GroupOptions; members: Member[]; seal?: boolean; known?: Record<string, unknown> }
   | { type: 'add'; members: Member[]; seal?: boolean; known?: Record<string, unknown> }
   | { type: 'seal' }
-  | { type: 'cancel'; reason?: string }
+  /** `chain`: of the chain that takes it for its step. */
+  | { type: 'cancel'; reason?: string; chain?: Address }
   | { type: 'ended'; key: string; index?: number; round: number; state: string; error?: string }
   /** `allowed`: by the chain of which it is a step. */
   | ({ type: 'retry'; allowed?: true } & Retry)

@@ -22,6 +22,8 @@ const retriesOutput = ({ context, event }: Args) =>
   !!context.outputEnded &&
   context.removedAt === undefined &&
   (event.round ?? context.outputRound) === context.outputRound
+/** The id of a step was taken by a group that is not of its chain. */
+const isOthers = ({ content, chain }: GroupContext, of: Address | undefined): boolean => of !== undefined && content !== '' && chain !== of
 const failedOf = ({ members }: Pick<GroupContext, 'members'>): number => members.counts.failed
 
 /** What the chart of a group (group.ts) names: its guards, its delays, and what its actions change. */
@@ -53,6 +55,8 @@ export const groupSetup = setup({
     retriesOutput,
     asksChain: (args) => retriesOutput(args) && !(args.event as Of<'retry'>).allowed && !!args.context.followers?.some(isChain),
     sealed: ({ context }) => context.sealed,
+    followsOther: ({ context, event }) => event.type === 'follow' && isChain(event.follower) && isOthers(context, event.follower),
+    cancelsOther: ({ context, event }) => event.type === 'cancel' && isOthers(context, event.chain),
     tooManyFollow: ({ context, event }) => event.type === 'follow' && !withFollower(context, event.follower),
     hasSealTime: ({ context }) => context.sealAt !== undefined,
   },
@@ -71,6 +75,7 @@ export const groupSetup = setup({
         onMemberFailure: options.onMemberFailure ?? 'continue',
         output: options.output,
         labels: options.labels,
+        chain: options.chain,
         sealAt: options.sealBy === undefined ? undefined : at + options.sealBy,
         members: noMembers(options.concurrency),
         early: undefined,

@@ -5,10 +5,10 @@ import type { GroupContext } from './context.ts'
 
 /** What is left of a group when retention has removed it: the same submit is still the same group, and how it ended is known. */
 export function tombstoneOf(snapshot: Snapshot, at: number): Snapshot {
-  const { self, content, when, onMemberFailure, cancelled, cancelReason, firstFailed, members, outputEnded, outputRound } =
+  const { self, content, when, onMemberFailure, cancelled, cancelReason, firstFailed, members, outputEnded, outputRound, chain } =
     snapshot.context as GroupContext
   const context: GroupContext = {
-    ...{ self, when, onMemberFailure, cancelled, cancelReason, firstFailed, outputEnded, outputRound },
+    ...{ self, when, onMemberFailure, cancelled, cancelReason, firstFailed, outputEnded, outputRound, chain },
     content: shortened(content),
     sealed: true,
     members: { ...noMembers(), total: members.total, counts: members.counts },

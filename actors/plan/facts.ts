@@ -5,13 +5,18 @@ export type Said = { readonly run: string } & RunFacts
 
 /** The same run with other facts. */
 export function restated(
-  { chain, run, out, released, addedAt, linkedAt, leftAt, byHand, rounds, instance, ...before }: PlannedRun,
+  { chain, run, out, released, addedAt, linkedAt, changedAt, byHand, rounds, instance, ...before }: PlannedRun,
   facts: RunFacts,
   at: number,
 ): PlannedRun {
   const wasIn = !out && before.inactive === undefined
-  const leaves = wasIn && (facts.inactive !== undefined || (hasTime(before) && !hasTime(facts)))
   const relinked = wasIn && !sameNames(before.after, facts.after)
+  const isOther = relinked || before.at !== facts.at || before.withoutPredecessorsAt !== facts.withoutPredecessorsAt
+  function lastChange(): number | undefined {
+    if (wasIn) return isOther || facts.inactive !== undefined ? at : changedAt
+    if (facts.inactive === undefined) return undefined
+    return before.inactive === undefined ? out?.since : changedAt
+  }
   return {
     chain,
     run,
@@ -20,14 +25,13 @@ export function restated(
     released,
     addedAt: before.inactive !== undefined && facts.inactive === undefined ? at : addedAt,
     linkedAt: relinked ? at : linkedAt,
-    leftAt: leaves ? at : facts.inactive !== undefined ? (leftAt ?? out?.since) : wasIn ? leftAt : undefined,
+    changedAt: lastChange(),
     byHand,
     rounds,
     instance,
   }
 }
 
-const hasTime = ({ at, withoutPredecessorsAt }: RunFacts): boolean => (withoutPredecessorsAt ?? at) !== undefined
 const sameNames = (a: readonly string[], b: readonly string[]): boolean => a.length === b.length && a.every((one) => b.includes(one))
 
 export const factsOf = ({ after, at, withoutPredecessorsAt, missed, inactive }: RunFacts): RunFacts => ({

@@ -26,7 +26,7 @@ type PackedRun = [
   instance: [state: number, rounds: number, startedAt: number | null, endedAt: number | null] | 0,
   rest?: Rest,
 ]
-interface Rest extends Pick<PlannedRun, 'out' | 'released' | 'addedAt' | 'linkedAt' | 'leftAt' | 'byHand' | 'inCode'> {
+interface Rest extends Pick<PlannedRun, 'out' | 'released' | 'addedAt' | 'linkedAt' | 'changedAt' | 'byHand' | 'inCode'> {
   /** Place of the reason among the names. */
   inactive?: number
   removed?: true
@@ -71,7 +71,7 @@ export function pack({ zone, date, from, ahead, runs }: Plan): Packed {
 }
 
 function restOf(
-  { out, released, addedAt, linkedAt, leftAt, byHand, inCode, inactive, instance, rounds }: PlannedRun,
+  { out, released, addedAt, linkedAt, changedAt, byHand, inCode, inactive, instance, rounds }: PlannedRun,
   place: (name: string) => number,
 ): Rest | undefined {
   const rest: Rest = {
@@ -79,7 +79,7 @@ function restOf(
     ...(released && { released }),
     ...(addedAt !== undefined && { addedAt }),
     ...(linkedAt !== undefined && { linkedAt }),
-    ...(leftAt !== undefined && { leftAt }),
+    ...(changedAt !== undefined && { changedAt }),
     ...(byHand && { byHand }),
     ...(inCode && { inCode }),
     ...(inactive !== undefined && { inactive: place(inactive) }),

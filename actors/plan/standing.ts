@@ -89,10 +89,10 @@ const notIn = (state: Standing['state'], since: number, timed?: boolean): Standi
 })
 
 function standingOf({ from }: Plan, run: PlannedRun, at: number, predecessors: readonly Predecessor[]): Standing {
-  const { inactive, leftAt = 0, out, instance } = run
-  if (inactive !== undefined) return notIn('inactive', leftAt)
+  const { inactive, changedAt = 0, out, instance } = run
+  if (inactive !== undefined) return notIn('inactive', changedAt)
   if (out) return notIn(out.as, out.since)
-  if (instance && !startsAnew(run)) return begun(instance)
+  if (instance && !startsAnew(run)) return begun(run, instance)
 
   const released = releasedStart(run)
   if (released) return starting(run, at, released)
@@ -107,7 +107,7 @@ function standingOf({ from }: Plan, run: PlannedRun, at: number, predecessors: r
   if (waitsFor.length) return { state: 'waiting', counts: true, since: 0, waitsFor }
   const time = left.length ? run.at : (run.withoutPredecessorsAt ?? run.at)
   if (!left.length && time === undefined) {
-    const since = Math.max(allowed, leftAt)
+    const since = Math.max(allowed, changedAt)
     return notIn('no-time', since, byTime && since === allowed)
   }
   return starting(run, at, { time, allowed, byTime })
@@ -117,9 +117,13 @@ function standingOf({ from }: Plan, run: PlannedRun, at: number, predecessors: r
 export const startsAnew = ({ instance, out, inactive }: PlannedRun): boolean =>
   !out && inactive === undefined && instance?.removed === true && (instance.state === 'cancelled' || instance.state === 'failed')
 
-function begun({ state, endedAt = 0, late = 0 }: NonNullable<PlannedRun['instance']>): Standing {
-  // What was skipped is not run on this date: nobody waits for it, from its own time on, for which nobody was up.
-  return state === 'skipped' ? notIn(state, endedAt - late, true) : { state, counts: true, since: endedAt, waitsFor: none }
+function begun(run: PlannedRun, { state, endedAt = 0, late = 0 }: NonNullable<PlannedRun['instance']>): Standing {
+  return state === 'skipped' ? skipped(run, state, endedAt - late) : { state, counts: true, since: endedAt, waitsFor: none }
+}
+/** It is not run on this date. Nobody waits for it, from its own time on, for which nobody was up; or since it was given a time that had passed. */
+function skipped({ changedAt = 0, addedAt = 0 }: PlannedRun, state: 'skipped' | 'missed', time: number): Standing {
+  const since = Math.max(time, changedAt, addedAt)
+  return notIn(state, since, since === time)
 }
 
 interface Start {
@@ -134,7 +138,7 @@ interface Start {
 const releasedStart = ({ released, at }: PlannedRun): Start | undefined =>
   released && { time: released.now ? undefined : at, allowed: released.since }
 
-function starting({ missed, rounds }: PlannedRun, at: number, { time = 0, allowed, byTime }: Start): Standing {
+function starting(run: PlannedRun, at: number, { time = 0, allowed, byTime }: Start): Standing {
   const startAt = Math.max(time, allowed)
   const start = {
     counts: true,
@@ -144,7 +148,7 @@ function starting({ missed, rounds }: PlannedRun, at: number, { time = 0, allowe
     ...((startAt === time && time > 0) || byTime ? { timed: true as const } : {}),
   }
   if (startAt > at) return { state: 'waiting', ...start }
-  if (start.timed && missed === 'skip' && rounds === 0 && at - startAt > inTime)
-    return { ...start, state: 'missed', counts: false, since: startAt }
+  if (start.timed && run.missed === 'skip' && run.rounds === 0 && at - startAt > inTime)
+    return { ...skipped(run, 'missed', startAt), startAt }
   return { state: 'due', ...start }
 }

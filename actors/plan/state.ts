@@ -40,8 +40,8 @@ export interface PlannedRun extends RunFacts {
   readonly addedAt?: number
   /** When its `after` was changed while it was in the plan. */
   readonly linkedAt?: number
-  /** When a change made it inactive while it was in the plan, or took its own time from it. */
-  readonly leftAt?: number
+  /** When it was last changed while it was in the plan: its calendar, times or `after`. If that took it out of the plan, it left then. */
+  readonly changedAt?: number
   /** An operator's word on it, which wins for this date: all that the plan has of its chain, or what it comes after. */
   readonly byHand?: 'added' | 'linked'
   /** What code says of it, where that is something else; `none`: code does not know it. */

@@ -313,6 +313,8 @@ chains('an output that is run again by hand is cancelled with its chain, or wher
   d.start(2)
   assert.equal(d.take(), [told, 'again job:…/load', 'cancel group:…/print'])
   d.end('load')
+  assert.equal(d.take(), [], 'two of them would be at work at once')
+  d.send({ type: 'predecessorEnded', of, state: 'cancelled', round: 1 })
   assert.equal(d.take(), ['submit job:…/2/input/print'])
 })
 chains('what was submitted of a group by a job that failed is cancelled, and a restart makes another', () => {

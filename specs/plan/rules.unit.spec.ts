@@ -4,6 +4,7 @@ import type { Change } from '../../actors/plan/changes.ts'
 import { show } from '../../actors/plan/show.ts'
 import { nextAt, step } from '../../actors/plan/step.ts'
 import { defineCalendar } from '../../src/calendar/calendar.ts'
+import { instantOf } from '../../src/calendar/dates.ts'
 import { resolvePlan } from '../../src/plan/resolve.ts'
 import { chainTerms, checkChains } from '../../src/plan/runs.ts'
 import { chain, type Day, day, monday, on, saturday, saturdays, six, six_and, workdays, zone } from './day.ts'
@@ -741,6 +742,27 @@ for (const type of ['add', 'declare'] as const)
     d.change(type === 'declare' ? code : { type, chain: 'B', runs: [timeless] })
     d.change(code)
     assert.equal([d.row('B').state, d.starts('E')], ['no-time', ['17:45']])
+  })
+for (const type of ['add', 'declare', 'link'] as const)
+  C6(`so it is where M is left without those that it was after, by ${type}`, () => {
+    const A = chain('A', on(workdays, { at: '21:00' }))
+    const M = chain('M', on(workdays, { after: ['A'] }))
+    const d = day([A, M, chain('E', on(workdays, { after: ['M'], withoutPredecessorsAt: '04:30', missed: 'skip' }))], monday)
+    d.until('08:11')
+    const alone = { ...factsOf(d, 'M')[0]!, after: [] }
+    if (type === 'add') d.change({ type, chain: 'M', runs: [alone] })
+    else d.change(type === 'link' ? { type, target: 'M', after: [] } : { type, chains: { M: [alone] } })
+    assert.equal([d.row('M').state, d.starts('E')], ['no-time', ['08:11']])
+  })
+for (const type of ['add', 'declare'] as const)
+  C6(`so it is where B is given a time that has passed, and is skipped for it, by ${type}`, () => {
+    const after = { after: ['B'], withoutPredecessorsAt: '10:00' } as const
+    const d = day(six_and(chain('E', on(workdays, { ...after, missed: 'skip' }))), monday)
+    d.until('14:00')
+    const facts = { ...factsOf(d, 'B')[0]!, at: instantOf(monday, '09:00', zone), missed: 'skip' as const }
+    d.change(type === 'declare' ? { type, chains: { B: [facts] } } : { type, chain: 'B', runs: [facts] })
+    assert.equal([d.row('B').state, d.starts('E')], ['skipped', ['14:00']])
+    assert.is(d.plan.runs['E/main']!.instance!.late, undefined)
   })
 C5.run()
 C6.run()

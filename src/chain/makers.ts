@@ -1,7 +1,7 @@
 import { type Address, idOf, rootOf } from '../address.ts'
 import { asJson } from '../as-json.ts'
 import { isDate } from '../calendar/dates.ts'
-import type { Client } from '../client.ts'
+import type { Client, GroupSubmitOptions } from '../client.ts'
 import { checkInput, defineJob, type Handler } from '../definition.ts'
 import { TerminalError } from '../errors.ts'
 import { isIterable } from '../fields.ts'
@@ -17,7 +17,10 @@ interface MakerInput {
   group?: Address
 }
 
-type Asking = Pick<Client, 'job' | 'group' | 'submitGroup' | 'actor'>
+type Asking = Pick<Client, 'job' | 'group' | 'actor'> & {
+  /** As that of a client. `chain`: of which it is a step; a group of the same id that is not is a conflict. */
+  submitGroup(options: GroupSubmitOptions, chain: Address): Promise<unknown>
+}
 
 /** The handlers that make inputs of earlier outputs, and submit groups: jobs as any others, for whoever has the chain's code. */
 export function makersOf(definition: ChainDefinition, client: () => Asking): Handler[] {
@@ -36,7 +39,7 @@ async function run(client: Asking, { input }: ChainDefinition, made: Made, { cha
   if ('make' in made) return asJson(await made.make(...([outputs, facts] as never[])), 'input').value
   const { members, ...rest } = made.group
   const all = typeof members === 'function' ? fresh(await members(outputs, facts)) : members
-  await client.submitGroup({ ...rest, id: idOf(group!), members: all })
+  await client.submitGroup({ ...rest, id: idOf(group!), members: all }, chain)
   return null
 }
 

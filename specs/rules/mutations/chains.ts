@@ -35,8 +35,8 @@ export const chains: readonly Mutation[] = [
   off(
     'C9 a new job of a step has a round of its own',
     'actors/chain/steps.ts',
-    'round: step.round + 1, nth: step.nth + 1',
-    'round: step.round, nth: step.nth + 1',
+    'round: round + 1, nth: nth + 1',
+    'round, nth: nth + 1',
     'machines/chain.unit: what an earlier job',
   ),
   off(
@@ -134,8 +134,8 @@ export const chains: readonly Mutation[] = [
   off(
     'C2 what runs again by hand is waited for by a restart',
     'actors/chain/steps.ts',
-    'else if (rerun !== undefined && !behind)',
-    'else if (!chain)',
+    'else if (rerun !== undefined) {',
+    'else if (!chain) {',
     './chains.int: restarted while the output',
     'machines/chain.unit: an output that is run again by hand: the end',
   ),
@@ -160,6 +160,21 @@ export const chains: readonly Mutation[] = [
     'if (schedule) return',
     'if (false as boolean) return',
     './schedules.int: a start whose id other work has',
+  ),
+  off(
+    'C2 no group is made anew beside an output that runs still',
+    'actors/chain/steps.ts',
+    '...(behind && { anew: true as const })',
+    '',
+    'machines/chain.unit: an output that is run again by hand is cancelled with its chain',
+  ),
+  off(
+    'C2 a group of somebody else is no step',
+    'actors/group/setup.ts',
+    "content !== '' && chain !== of",
+    'false',
+    './chains.int: a group of somebody else that has the id of a step, and has ended',
+    './chains.int: a group of somebody else that has the id of a step, and runs',
   ),
   off(
     'C9 a repeated start of the same round changes nothing',

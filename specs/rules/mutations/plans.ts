@@ -72,7 +72,7 @@ export const plans: readonly Mutation[] = [
   off(
     'C1 only runs whose calendar is active',
     standing,
-    "if (inactive !== undefined) return notIn('inactive', leftAt)",
+    "if (inactive !== undefined) return notIn('inactive', changedAt)",
     '',
     `${rules}: a workday runs`,
     `${rules}: on a Sunday`,
@@ -119,7 +119,7 @@ export const plans: readonly Mutation[] = [
   off(
     'C4 a missed time is skipped',
     standing,
-    "missed === 'skip' && rounds === 0 && at - startAt > inTime",
+    "run.missed === 'skip' && run.rounds === 0 && at - startAt > inTime",
     'false',
     `${rules}: added after its time, skip`,
   ),
@@ -134,10 +134,19 @@ export const plans: readonly Mutation[] = [
   off(
     'C6 what is left without a time of its own leaves the plan then',
     'actors/plan/facts.ts',
-    '(hasTime(before) && !hasTime(facts))',
-    'false',
+    'isOther || facts.inactive',
+    'facts.inactive',
     'plan/rules.unit: so it is where B is left without a time of its own, by add',
     'plan/rules.unit: so it is where B is left without a time of its own, by declare',
+    'plan/rules.unit: so it is where M is left without those that it was after, by add',
+  ),
+  off(
+    'C6 what is skipped for a time that it was given late leaves the plan when it was given it',
+    'actors/plan/standing.ts',
+    'Math.max(time, changedAt, addedAt)',
+    'time',
+    'plan/rules.unit: so it is where B is given a time that has passed, and is skipped for it, by add',
+    'plan/rules.unit: so it is where B is given a time that has passed, and is skipped for it, by declare',
   ),
   off(
     'C12 a plan in advance does not hide the dates before it',
@@ -238,8 +247,8 @@ export const plans: readonly Mutation[] = [
   off(
     'C9 what has started does not start again',
     standing,
-    'if (instance && !startsAnew(run)) return begun(instance)',
-    "if (instance?.state === 'running') return begun(instance)",
+    'if (instance && !startsAnew(run)) return begun(run, instance)',
+    "if (instance?.state === 'running') return begun(run, instance)",
     `${rules}: remove; it ends cancelled`,
   ),
   off('C9 the end of an earlier start changes nothing', planStep, ' || run.rounds !== round', '', `${rules}: a late end`),
@@ -347,7 +356,7 @@ export const plans: readonly Mutation[] = [
   off(
     'C4 what leaves the plan by its calendar allows what follows then',
     standing,
-    "return notIn('inactive', leftAt)",
+    "return notIn('inactive', changedAt)",
     "return notIn('inactive', 0)",
     `${rules}: what leaves the plan late`,
   ),
@@ -361,8 +370,8 @@ export const plans: readonly Mutation[] = [
   off(
     'C4 what was skipped allows what follows from its own time on',
     standing,
-    'counts: false, since: startAt }',
-    'counts: false, since: at }',
+    "skipped(run, 'missed', startAt)",
+    "skipped(run, 'missed', at)",
     `${rules}: skip: what comes after one that was skipped`,
   ),
   off(

@@ -49,8 +49,8 @@ export const requirements: readonly Mutation[] = [
   off(
     'W4 a group is cancelled with its members',
     group,
-    "cancel: { actions: ['noteCancel', 'cancelRest', ...emit] }",
-    "cancel: { actions: 'noteCancel' }",
+    "{ actions: ['noteCancel', 'cancelRest', ...emit] }",
+    "{ actions: 'noteCancel' }",
     './group.int: a cancelled group: all',
   ),
 ]
