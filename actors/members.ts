@@ -180,18 +180,13 @@ export const again = (to: string, round: number, window?: true): SendEffect => (
   params: { to, event: { type: 'again', round, window }, answers: true },
 })
 
-export const notAgain = (to: string, reason: string): SendEffect => ({
+/** What an operator's retry of a job is refused with, by the group or the chain that knows why. */
+export const retryRefused = (to: string, message: string): SendEffect => ({
   type: 'send',
-  params: {
-    to,
-    event: {
-      type: 'notAgain',
-      code: 'NOT_ALLOWED',
-      message: `${to} is not run again: ${reason}. Submit the same work under another id, outside of this group or in a new one.`,
-    },
-    answers: true,
-  },
+  params: { to, event: { type: 'notAgain', code: 'NOT_ALLOWED', message }, answers: true },
 })
+export const notAgain = (to: string, reason: string): SendEffect =>
+  retryRefused(to, `${to} is not run again: ${reason}. Submit the same work under another id, outside of this group or in a new one.`)
 
 /** Cancels all that is unfinished: what is at hand at once, then page after page. */
 export function cancelRest(group: string, members: Members): Step {

@@ -1,4 +1,5 @@
 import { rootOf } from '../../src/address.ts'
+import { retryRefused } from '../members.ts'
 import type { Args, ChainContext, Of } from './context.ts'
 import { addressOf, whatFailed } from './steps.ts'
 
@@ -47,10 +48,7 @@ export const refuseRetry = ({ context, event }: Args) => {
   const { key } = event as Of<'retry'>
   const terms = context.steps[key]
   return (
-    terms && {
-      to: addressOf(context.self, key, context.progress[key]!, terms),
-      event: { type: 'notAgain', code: 'NOT_ALLOWED', message: `it is a step of ${context.self}: restart that` },
-      answers: true as const,
-    }
+    terms &&
+    retryRefused(addressOf(context.self, key, context.progress[key]!, terms), `it is a step of ${context.self}: restart that`).params
   )
 }

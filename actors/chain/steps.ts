@@ -2,7 +2,7 @@ import { type Address, typeOf } from '../../src/address.ts'
 import type { ActorEvent } from '../../src/envelope.ts'
 import { outputKey } from '../group/context.ts'
 import type { Payload, Terms } from '../job.ts'
-import { jobOf } from '../members.ts'
+import { jobOf, retryRefused } from '../members.ts'
 
 /** What a chain does: a graph of jobs and groups, in an order in which each comes behind those that it is after. */
 export type Steps = Readonly<Record<string, StepTerms>>
@@ -211,23 +211,21 @@ export function groupEnded(chain: Address, steps: Steps, before: Progress, { of,
   return { progress: { ...before, [name]: ended }, out: [] }
 }
 
-const stepOf = (group: Address): string => group.slice(group.lastIndexOf('/') + 1)
 /**
  * An operator wants the output of a group to run again. The chain is asked, for it alone knows whether a restart has put another group in its place: then
  * the same would be put out twice. Of a rerun that it has allowed it waits for the end, also if it is restarted meanwhile.
  */
 export function rerun(chain: Address, steps: Steps, before: Progress, of: Address, round: number): Moved {
-  const name = stepOf(of)
+  const name = of.slice(of.lastIndexOf('/') + 1)
   const step = before[name]
   const now = step && addressOf(chain, name, step, steps[name]!)
-  if (now !== of) return { progress: before, out: [notAgain(chain, of, now)] }
+  if (now !== of) {
+    const words = `${chain} was restarted since: its step ${name} is ${now ? `${now} now` : 'gone'}`
+    return { progress: before, out: [retryRefused(jobOf(of, outputKey), words)] }
+  }
   const event = { type: 'retry', key: outputKey, index: -1, round, allowed: true }
   const progress = hasEnded(step!) ? { ...before, [name]: { ...step!, rerun: round + 1 } } : before
   return { progress, out: [{ type: 'send', params: { to: of, event, answers: true } }] }
-}
-function notAgain(chain: Address, of: Address, now: Address | undefined): Send {
-  const message = `${chain} was restarted since: its step ${stepOf(of)} is ${now ?? 'gone'}${now ? ' now' : ''}`
-  return { type: 'send', params: { to: jobOf(of, outputKey), event: { type: 'notAgain', code: 'NOT_ALLOWED', message }, answers: true } }
 }
 
 const endOf = (state: string): Step['state'] => (state === 'succeeded' || state === 'cancelled' ? state : 'failed')
