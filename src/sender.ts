@@ -19,7 +19,7 @@ interface Call {
 }
 
 /** Most commands in one frame, and about how many characters of JSON (one alone may have more): it is one turn's work for its partition. */
-const frameCommands = 200
+const frameJobs = 100
 const frameSize = 128 * 1024
 /** The same for all frames that are published together. */
 const publishCommands = 2000
@@ -112,7 +112,7 @@ export function createSender(bus: Bus, clock: Clock, name: string) {
   }
 
   function framesOf(batch: number[]): OutgoingFrame[] {
-    const open = new Map<number, { events: Envelope[]; size: number; kept: boolean }>()
+    const open = new Map<number, { events: Envelope[]; size: number; jobs: number; kept: boolean }>()
     const frames: OutgoingFrame[] = []
     const close = (partition: number) => {
       const { events, kept } = open.get(partition)!
@@ -123,11 +123,12 @@ export function createSender(bus: Bus, clock: Clock, name: string) {
       const { envelope, ack, size } = calls.get(id)!
       const partition = partitionOf(rootOf(envelope.to), bus.partitions)
       if ((open.get(partition)?.size ?? 0) + size > frameSize && open.has(partition)) close(partition)
-      const frame = open.get(partition) ?? open.set(partition, { events: [], size: 0, kept: true }).get(partition)!
+      const frame = open.get(partition) ?? open.set(partition, { events: [], size: 0, jobs: 0, kept: true }).get(partition)!
       frame.events.push(envelope)
       frame.size += size
+      frame.jobs += (envelope.event.members as unknown[] | undefined)?.length ?? 1
       frame.kept &&= ack === 'committed'
-      if (frame.events.length >= frameCommands || frame.size >= frameSize) close(partition)
+      if (frame.jobs >= frameJobs || frame.size >= frameSize) close(partition)
     }
     for (const partition of [...open.keys()]) close(partition)
     return frames

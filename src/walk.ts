@@ -16,6 +16,7 @@ type Args = { context: unknown; event: ActorEvent }
 type Builtin = { type?: string; assignment?: unknown; event?: ActorEvent; id?: string; delay?: unknown; sendId?: string }
 
 interface Place {
+  machine: Compiled
   leaf: Node
   context: unknown
   actions: Action[]
@@ -57,14 +58,14 @@ const isPlainGuard = (guard: unknown): boolean => typeof guard !== 'function' ||
 
 export function walk(machine: AnyStateMachine, snapshot: Snapshot, event: ActorEvent): Transition {
   const leaf = leafOf(machine, snapshot.value)
-  const place: Place = { leaf, context: snapshot.context, actions: [], event, moved: false }
-  const first = select(machine, place, (node) => node.transitions.get(event.type as never) as never)
+  const place: Place = { machine: compiledOf(machine), leaf, context: snapshot.context, actions: [], event, moved: false }
+  const first = select(place, (node) => node.transitions.get(event.type as never) as never)
   if (!first) return { snapshot, actions: [], handled: false, changed: false }
-  take(machine, place, first)
+  take(place, first)
   for (;;) {
-    const next = select(machine, place, (node) => node.always as never)
+    const next = select(place, always)
     if (!next) break
-    take(machine, place, next)
+    take(place, next)
   }
   const changed = place.moved || place.actions.length > 0 || place.context !== snapshot.context
   if (!changed) return { snapshot, actions: [], handled: true, changed }
@@ -78,38 +79,29 @@ export function walk(machine: AnyStateMachine, snapshot: Snapshot, event: ActorE
 
 type Candidate = TransitionDefinition<never, never>
 
-function select(
-  machine: AnyStateMachine,
-  place: Place,
-  candidates: (node: Node) => readonly Candidate[] | undefined,
-): Candidate | undefined {
+const always = (node: Node) => node.always as never
+
+function select(place: Place, candidates: (node: Node) => readonly Candidate[] | undefined): Candidate | undefined {
   for (let node: Node | undefined = place.leaf; node; node = node.parent as Node | undefined)
-    for (const candidate of candidates(node) ?? []) if (holds(machine, candidate.guard, place)) return candidate
+    for (const candidate of candidates(node) ?? [])
+      if (candidate.guard === undefined || guardOf(place.machine, candidate)(place)) return candidate
   return undefined
 }
 
-function holds(machine: AnyStateMachine, guard: unknown, args: Args): boolean {
-  if (guard === undefined) return true
-  const { type, params } = typeof guard === 'string' ? { type: guard, params: undefined } : (guard as { type: string; params?: unknown })
-  const test = typeof guard === 'function' ? guard : machine.implementations.guards[type as never]
-  if (!test) throw new Error(`guard "${type}" is not implemented`)
-  return (test as (args: Args, params: unknown) => boolean)(args, paramsOf(params, args))
-}
-
-function take(machine: AnyStateMachine, place: Place, { target, source, reenter, actions }: Candidate): void {
+function take(place: Place, { target, source, reenter, actions }: Candidate): void {
   const to = target?.[0] as Node | undefined
   if (!to) {
-    perform(machine, place, actions)
+    perform(place, actions)
     return
   }
   const domain = domainOf(source as Node, to, reenter)
-  for (let node = place.leaf; node !== domain; node = node.parent as Node) perform(machine, place, node.exit)
-  perform(machine, place, actions)
-  for (const node of pathFrom(domain, to)) perform(machine, place, node.entry)
+  for (let node = place.leaf; node !== domain; node = node.parent as Node) perform(place, node.exit)
+  perform(place, actions)
+  for (const node of pathFrom(domain, to)) perform(place, node.entry)
   place.leaf = to
   while (place.leaf.type === 'compound') {
     place.leaf = (place.leaf.initial as unknown as { target: Node[] }).target[0]!
-    perform(machine, place, place.leaf.entry)
+    perform(place, place.leaf.entry)
   }
   place.moved = true
 }
@@ -133,30 +125,73 @@ function pathFrom(domain: Node, to: Node): Node[] {
   return path
 }
 
-function perform(machine: AnyStateMachine, place: Place, actions: readonly unknown[]): void {
-  for (const action of actions) performOne(machine, place, action)
+function perform(place: Place, actions: readonly unknown[]): void {
+  if (actions.length) for (const step of stepsOf(place.machine, actions)) step(place)
 }
 
-function performOne(machine: AnyStateMachine, place: Place, action: unknown): void {
+/** What a machine's names mean, looked up once: by its lists of actions, and by its guarded transitions. */
+interface Compiled {
+  machine: AnyStateMachine
+  steps: WeakMap<readonly unknown[], readonly Step[]>
+  guards: WeakMap<Candidate, (place: Place) => boolean>
+}
+type Step = (place: Place) => void
+
+const compiled = new WeakMap<AnyStateMachine, Compiled>()
+
+function compiledOf(machine: AnyStateMachine): Compiled {
+  let found = compiled.get(machine)
+  if (!found) compiled.set(machine, (found = { machine, steps: new WeakMap(), guards: new WeakMap() }))
+  return found
+}
+
+function stepsOf({ machine, steps }: Compiled, actions: readonly unknown[]): readonly Step[] {
+  let found = steps.get(actions)
+  if (!found) steps.set(actions, (found = actions.map((action) => stepOf(machine, action))))
+  return found
+}
+
+function stepOf(machine: AnyStateMachine, action: unknown): Step {
   const named = typeof action === 'string' ? { type: action, params: undefined } : (action as { type: string; params?: unknown })
   const known = (typeof action === 'function' ? action : machine.implementations.actions[named.type as never]) as Builtin | undefined
-  const params = typeof action === 'function' ? undefined : paramsOf(named.params, place)
+  const { type } = named
+  const params = typeof action === 'function' ? undefined : named.params
   switch (known?.type) {
-    case 'xstate.assign':
-      place.context = { ...(place.context as object), ...assigned(known.assignment, place, params) }
-      return
-    case 'xstate.raise': {
-      const delay = typeof known.delay === 'string' ? machine.implementations.delays[known.delay as never] : known.delay
-      const ms = typeof delay === 'function' ? (delay as (args: Args, params: unknown) => number)(place, params) : delay
-      place.actions.push({ type: 'xstate.raise', params: { event: known.event, id: known.id, delay: ms } })
-      return
+    case 'xstate.assign': {
+      const { assignment } = known
+      return (place) => {
+        place.context = { ...(place.context as object), ...assigned(assignment, place, paramsOf(params, place)) }
+      }
     }
-    case 'xstate.cancel':
-      place.actions.push({ type: 'xstate.cancel', params: { sendId: known.sendId } })
-      return
+    case 'xstate.raise': {
+      const { event, id } = known
+      const delay = typeof known.delay === 'string' ? machine.implementations.delays[known.delay as never] : known.delay
+      const msOf = typeof delay === 'function' ? (delay as (args: Args, params: unknown) => number) : () => delay
+      return (place) =>
+        void place.actions.push({ type: 'xstate.raise', params: { event, id, delay: msOf(place, paramsOf(params, place)) } })
+    }
+    case 'xstate.cancel': {
+      const { sendId } = known
+      return (place) => void place.actions.push({ type: 'xstate.cancel', params: { sendId } })
+    }
     default:
-      place.actions.push({ type: named.type, params })
+      return (place) => void place.actions.push({ type, params: paramsOf(params, place) })
   }
+}
+
+function guardOf({ machine, guards }: Compiled, candidate: Candidate): (place: Place) => boolean {
+  let found = guards.get(candidate)
+  if (!found) guards.set(candidate, (found = testOf(machine, candidate.guard)))
+  return found
+}
+
+function testOf(machine: AnyStateMachine, guard: unknown): (place: Place) => boolean {
+  const { type, params } = typeof guard === 'string' ? { type: guard, params: undefined } : (guard as { type: string; params?: unknown })
+  const test = (typeof guard === 'function' ? guard : machine.implementations.guards[type as never]) as
+    | ((args: Args, params: unknown) => boolean)
+    | undefined
+  if (!test) throw new Error(`guard "${type}" is not implemented`)
+  return (place) => test(place, paramsOf(params, place))
 }
 
 function assigned(assignment: unknown, args: Args, params: unknown): object {

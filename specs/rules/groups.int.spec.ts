@@ -187,7 +187,13 @@ test('Q44 what is added after the rest was cancelled does not start', async () =
   const world = rulesWorld()
   const owner = await world
     .host('h', {
-      worker: () => ({ name: 'own', reserve: () => true, release: () => {}, begin: ({ address }) => void started.push(address) }),
+      worker: () => ({
+        name: 'own',
+        reserve: () => true,
+        release: () => {},
+        handles: () => false,
+        begin: ({ address }) => void started.push(address),
+      }),
     })
     .take(0)
   const submit = { type: 'submit', options: { output, onMemberFailure: 'cancel-rest' }, members: [member('a')], seal: false }

@@ -44,5 +44,7 @@ export function workerOn(
       heart ??
       ((own) => createHeart({ ...own, now: clock.now, request: bus.request, after: (ms, then) => clock.at(clock.now() + ms, then) })),
     onNoOwner: () => {},
+    onRoom: () => {},
+    isAlone: () => false,
   })
 }

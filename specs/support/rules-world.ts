@@ -8,6 +8,7 @@ import type { Bus, FrameConsumer, FrameListener, IncomingFrame } from '../../src
 import type { Clock } from '../../src/clock.ts'
 import type { ActorDocument } from '../../src/document.ts'
 import type { Envelope } from '../../src/envelope.ts'
+import { createFlow } from '../../src/host/flow.ts'
 import { type HostParts, type OwnWorker, type Partition, takePartition } from '../../src/host/partition.ts'
 import { type RetentionOptions, retentionOf } from '../../src/host/retention.ts'
 import { memoryStore } from '../../src/store/memory.ts'
@@ -79,6 +80,7 @@ export function rulesWorld({
       actors,
       worker: faults.worker?.({ bus, clock: time }),
       contracts: { get: () => undefined, pools: { of: () => undefined }, learn: async () => {}, chains: noChains },
+      flow: createFlow(time, { hasRoom: () => undefined, isStuck: () => false }),
       counts: { turns: 0, events: 0, writes: 0, conflicts: 0, lost: 0, superseded: 0 },
       uniqueId: () => `${name}.${ids++}`,
       offerSize: () => 1,

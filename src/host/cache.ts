@@ -7,8 +7,10 @@ import type { ActorDocument } from '../document.ts'
  */
 export interface Cached {
   doc: ActorDocument
-  known: Set<number>
+  known: ReadonlySet<number>
 }
+
+const none: ReadonlySet<number> = new Set()
 
 export interface Cache {
   get(address: Address): Cached | undefined
@@ -43,16 +45,17 @@ export function createCache(limit: number): Cache {
     },
     put(doc) {
       const before = entries.get(doc._id)
-      const known = new Set<number>()
-      if (before?.known.size) for (const { n } of doc.outbox) if (before.known.has(n)) known.add(n)
-      const cached = { doc, known }
+      const kept = before?.known.size ? doc.outbox.filter(({ n }) => before.known.has(n)) : []
+      const cached = { doc, known: kept.length ? new Set(kept.map(({ n }) => n)) : none }
       entries.delete(doc._id)
       entries.set(doc._id, cached)
       return cached
     },
     evict: (address) => void entries.delete(address),
     delivered(address, n) {
-      entries.get(address)?.known.add(n)
+      const found = entries.get(address)
+      if (found?.known === none) found.known = new Set([n])
+      else (found?.known as Set<number> | undefined)?.add(n)
     },
     trim(touched) {
       for (const address of touched) if (isForgotten(entries.get(address)?.doc)) entries.delete(address)

@@ -13,9 +13,19 @@ const historyLimit = 16 * 1024
 /** Ids that go into a page together. */
 const fan = 16
 
+/** Measured where it can have become so: most documents have a few short entries. */
 const isLong = ({ history }: ActorDocument): boolean =>
-  (history.length >= 32 || history.some(({ event }) => 'members' in event || 'body' in event)) &&
-  JSON.stringify(history).length >= historyLimit
+  (history.length >= 32 || hasNewBulk(history)) && JSON.stringify(history).length >= historyLimit
+
+/** Among the entries that this write brings. */
+function hasNewBulk(history: readonly HistoryEntry[]): boolean {
+  const version = history.at(-1)?.v
+  for (let i = history.length - 1; history[i]?.v === version && i >= 0; i--) {
+    const { members, body } = history[i]!.event
+    if (members !== undefined || body !== undefined) return true
+  }
+  return false
+}
 
 /** Moves a long history into a page of its own. */
 export function spillHistory(draft: ActorDocument, uniqueId: () => string): Page[] {

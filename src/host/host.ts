@@ -21,6 +21,7 @@ import { serveCommands } from './command-api.ts'
 import { watchContracts } from './contracts.ts'
 import { serveLetters } from './dead-letters/actions.ts'
 import { createHostEvents, type OnHostEvent } from './events.ts'
+import { createFlow } from './flow.ts'
 import { createHeart } from './heart.ts'
 import { createLiveness } from './liveness.ts'
 import { createOwnership } from './ownership.ts'
@@ -144,8 +145,12 @@ export async function createHost(options: HostOptions): Promise<Host> {
       heart ??
       ((own) => createHeart({ ...own, now: clock.now, request: bus.request, after: (ms, then) => clock.at(clock.now() + ms, then) })),
     onNoOwner: (partition) => ownership.suspect(partition),
+    onRoom: () => flow.look(),
+    isAlone: () => [...liveness.hosts].length === 1,
     warn,
   })
+  // In virtual time who submits may be who moves the clock: nothing waits for a slot.
+  const flow = createFlow(clock, clock.hold ? { isStuck: () => false, hasRoom: () => undefined } : worker)
   const events = createHostEvents(log)
   const parts: HostParts = {
     bus,
@@ -154,6 +159,7 @@ export async function createHost(options: HostOptions): Promise<Host> {
     worker,
     actors: actorTypes,
     contracts: registry,
+    flow,
     counts: { turns: 0, events: 0, writes: 0, conflicts: 0, lost: 0, superseded: 0 },
     uniqueId: () => `${name}.${ids++}`,
     offerSize,

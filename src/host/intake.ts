@@ -5,6 +5,7 @@ import type { Clock } from '../clock.ts'
 import type { Envelope } from '../envelope.ts'
 import type { Page } from '../store/port.ts'
 import { type Contracts, learnNames, type Opened, openFrame } from './door.ts'
+import { type News, newsOf, type PartitionFlow } from './flow.ts'
 import type { Chore } from './housekeeping.ts'
 
 /** What a turn takes in: an event, and where it came from. */
@@ -15,6 +16,8 @@ export interface Item {
   sequence?: number
   /** Which of the events of its frame it is. */
   place?: number
+  /** Its frame may have been taken before older ones: its place in the stream says nothing of what was applied. */
+  overtook?: boolean
   /** Stream time: when the frame was taken in. */
   published?: number
   /** From a document's timer. */
@@ -43,65 +46,114 @@ export interface Collected extends Omit<Opened, 'size'> {
 const turnEvents = 1000
 /** Most that follows from the frames of one turn, in characters of JSON: it all may pass through the outbox of one actor. */
 const turnSize = 224 * 1024
-/** Frames that may wait in memory for their turn. */
-const framesAhead = 64
+/** Frames that may wait in memory for their turn, and how large they may be together. */
+const framesAhead = 256
+const sizeAhead = 4 * 1024 * 1024
 
 /**
- * What waits for the next turn of a partition, in memory only: frames of the stream in its order, and what was handed in without one.
+ * What waits for the next turn of a partition, in memory only: frames of the stream, and what was handed in without one.
  *
- *   frames ─► arrived ─► opened ─┐
- *   items ───────────────────────┴─► collected: one turn
+ *   items ───────────────────────────────────────────┐
+ *   frames ─► arrived ─► opened ─┬─ results ─────────┼─► collected: one turn
+ *                                └─ all others ─ (flow) ┘
+ *
+ * In the order of the stream; but results pass by new work that is held back. They are fenced by their run, not by their place.
  */
 export interface Intake {
-  readonly isEmpty: boolean
+  /** Nothing is to be taken now. */
+  readonly isIdle: boolean
   /** So many frames wait that no more are to be asked for. */
   readonly isFull: boolean
   add(item: Item): void
   arrive(frame: IncomingFrame): void
+  /** Makes items of what has arrived. */
+  open(): Promise<void>
   /** What the next turn takes in: as many whole frames as fit. */
-  collect(): Promise<Collected>
+  collect(): Collected
   /** What was handed in and is in no turn, to give it back. */
   takeBack(): Item[]
 }
 
-export function createIntake(here: { bus: Bus; clock: Clock; contracts: Contracts }, partition: number): Intake {
-  const { bus, clock, contracts } = here
+interface Frame extends Opened, News {
+  sequence: number
+  /** When it came, ms of the monotonic clock. */
+  came: number
+}
+
+export function createIntake(
+  here: { bus: Bus; clock: Clock; contracts: Contracts; flow: PartitionFlow; isShort(job: string): boolean },
+  partition: number,
+): Intake {
+  const { bus, clock, contracts, flow, isShort } = here
   const items: Item[] = []
   const arrived: IncomingFrame[] = []
-  const opened: (Opened & { sequence: number })[] = []
+  const results: Frame[] = []
+  const others: Frame[] = []
+  let size = 0
+  /** How many of the others are not plain. */
+  let hurried = 0
 
-  /** A job that a program names may have been published a moment ago: who is not known is asked for. */
-  async function openArrived(): Promise<void> {
-    for (const frame of arrived.splice(0)) {
-      if (frame.root !== undefined) await learnNames(contracts, frame.body)
-      const read = openFrame({ contracts, partitions: bus.partitions, now: clock.now() }, partition, frame)
-      opened.push({ sequence: frame.sequence, ...read })
-    }
+  const isFull = () => arrived.length + results.length + others.length >= framesAhead || size >= sizeAhead
+  const isHeldBack = () => others.length > 0 && !isFull() && !flow.admits(others[0]!, hurried > 0)
+
+  /** The next in the order of the stream, but for what is held back. */
+  function first(): Frame | undefined {
+    const [result] = results
+    const other = isHeldBack() ? undefined : others[0]
+    return result && other ? (result.sequence < other.sequence ? result : other) : (result ?? other)
+  }
+
+  function leave(frame: Frame): void {
+    if (frame === results[0]) return void results.shift()
+    others.shift()
+    size -= frame.size
+    if (!frame.plain) hurried--
+    flow.taken(frame.jobs)
   }
 
   return {
-    get isEmpty() {
-      return !items.length && !opened.length && !arrived.length
+    get isIdle() {
+      return !items.length && !arrived.length && !first()
     },
     get isFull() {
-      return opened.length + arrived.length >= framesAhead
+      return isFull()
     },
     add: (item) => void items.push(item),
     arrive: (frame) => void arrived.push(frame),
-    async collect() {
-      await openArrived()
+    /** A job that a program names may have been published a moment ago: who is not known is asked for. */
+    async open() {
+      for (const frame of arrived.splice(0)) {
+        if (frame.root !== undefined) await learnNames(contracts, frame.body)
+        const read = openFrame({ contracts, partitions: bus.partitions, now: clock.now() }, partition, frame)
+        const opened = { sequence: frame.sequence, came: clock.monotonic(), ...newsOf(read, isShort), ...read }
+        if (isOfResults(read)) {
+          for (const item of read.items) item.overtook = true
+          results.push(opened)
+        } else {
+          others.push(opened)
+          size += opened.size
+          if (!opened.plain) hurried++
+          flow.came(opened.jobs)
+        }
+      }
+    },
+    collect() {
       const turn: Collected = { items: items.splice(0, turnEvents), sequences: [], letters: [], refused: [] }
-      let size = 0
-      while (opened.length && (!turn.sequences.length || (turn.items.length < turnEvents && size + opened[0]!.size <= turnSize))) {
-        const frame = opened.shift()!
+      let taken = 0
+      const fits = (frame: Frame) => !turn.sequences.length || (turn.items.length < turnEvents && taken + frame.size <= turnSize)
+      for (let frame = first(); frame && fits(frame); frame = first()) {
+        leave(frame)
         turn.items.push(...frame.items)
         turn.letters.push(...frame.letters)
         turn.refused.push(...frame.refused)
         turn.sequences.push(frame.sequence)
-        size += frame.size
+        taken += frame.size
       }
       return turn
     },
     takeBack: () => items.splice(0),
   }
 }
+
+const isOfResults = ({ items, letters }: Opened): boolean =>
+  !letters.length && items.length > 0 && items.every(({ envelope }) => envelope.event.type === 'result')

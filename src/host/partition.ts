@@ -12,6 +12,7 @@ import { type Cache, createCache } from './cache.ts'
 import { type Contracts, pageOut } from './door.ts'
 import { createDueTimes } from './due-times.ts'
 import type { StateChange } from './feed.ts'
+import type { Flow } from './flow.ts'
 import { createHousekeeping } from './housekeeping.ts'
 import { type Collected, createIntake, type Item } from './intake.ts'
 import { createLeases, type Leases } from './leases.ts'
@@ -31,6 +32,8 @@ export interface OwnWorker {
   release(job: string): void
   /** `since`: when the write that granted it was sent. Like every run it begins within its lease, or is given back. */
   begin(grant: Grant, since: number): void
+  /** It has the handler of this job. */
+  handles(job: string): boolean
 }
 
 /** What all partitions of a host share. */
@@ -41,6 +44,7 @@ export interface HostParts {
   actors: ReadonlyMap<string, ActorType>
   worker?: OwnWorker
   contracts: Contracts
+  flow: Flow
   counts: Counts
   uniqueId(): string
   /** Jobs of this definition that travel together in one offer. */
@@ -103,11 +107,14 @@ export interface Partition extends HostParts {
  */
 export async function takePartition(parts: HostParts, number: number, owner: string, onLost: () => void): Promise<Partition> {
   const { bus, store, clock } = parts
-  const intake = createIntake(parts, number)
   const drains: { last: number; done: () => void }[] = []
+  const flow = parts.flow.join({ look: () => run(), isAwaited: () => drains.length > 0, queued: () => reconciler.ours })
+  const intake = createIntake({ ...parts, flow, isShort: (job) => parts.offerSize(job) > 1 }, number)
+  /** Frames that came and are not acknowledged yet, in the order of the stream; the newest that ever came. */
+  const open = new Set<number>()
+  let newest = 0
   let consumer: FrameConsumer | undefined
   let asked = false
-  let applied = 0
   let running: Promise<void> | undefined
   let stopped = false
 
@@ -127,9 +134,9 @@ export async function takePartition(parts: HostParts, number: number, owner: str
     ended: (doc) => housekeeping.ended(doc),
     acknowledge(sequences) {
       if (!sequences.length) return
-      applied = sequences.at(-1)!
+      for (const sequence of sequences) open.delete(sequence)
       consumer?.acknowledge(sequences)
-      for (const drain of drains.splice(0)) applied >= drain.last ? drain.done() : drains.push(drain)
+      for (const drain of drains.splice(0)) isApplied(drain.last) ? drain.done() : drains.push(drain)
     },
     reply: replies.add,
     sendReplies: replies.send,
@@ -148,7 +155,10 @@ export async function takePartition(parts: HostParts, number: number, owner: str
     },
     async drained() {
       const last = await bus.lastSequence(number)
-      if (last > applied) await new Promise<void>((done) => drains.push({ last, done }))
+      if (isApplied(last)) return
+      const applied = new Promise<void>((done) => drains.push({ last, done }))
+      run()
+      await applied
     },
     giveUp(error) {
       if (stopped) return
@@ -163,6 +173,7 @@ export async function takePartition(parts: HostParts, number: number, owner: str
       reconciler.stop()
       housekeeping.stop()
       planner.stop()
+      flow.leave()
       await running
       abandon(intake.takeBack())
       await consumer?.stop()
@@ -174,27 +185,37 @@ export async function takePartition(parts: HostParts, number: number, owner: str
   const housekeeping = createHousekeeping(partition)
   const planner = createPlanner(partition)
 
+  function isApplied(last: number): boolean {
+    const [oldest = Number.POSITIVE_INFINITY] = open
+    return newest >= last && oldest > last
+  }
+
   function run(): void {
-    if (running || stopped) return
+    if (running || stopped || intake.isIdle) return
     const release = clock.hold?.()
     running = turns()
       .catch((error) => partition.giveUp(error))
       .finally(() => {
         running = undefined
         release?.()
-        if (!intake.isEmpty) run()
+        if (!intake.isIdle) run()
       })
   }
 
   async function turns(): Promise<void> {
     await undefined // what arrives together is one turn; nothing waits for more
-    while (!stopped && !intake.isEmpty) {
+    while (!stopped && !intake.isIdle) {
       await parts.confirm()
-      const turn = await intake.collect()
-      await take(turn).catch((error) => {
-        abandon(turn.items)
-        throw error
-      })
+      await intake.open()
+      const turn = intake.collect()
+      if (!turn.items.length && !turn.sequences.length) continue
+      await take(turn)
+        .catch((error) => {
+          abandon(turn.items)
+          throw error
+        })
+        .finally(flow.over)
+      parts.flow.look()
       askForFrames()
     }
   }
@@ -237,6 +258,8 @@ export async function takePartition(parts: HostParts, number: number, owner: str
   function receive(frame: IncomingFrame): void {
     if (stopped) return
     asked = false
+    open.add(frame.sequence)
+    newest = frame.sequence
     intake.arrive(frame)
     askForFrames()
     run()

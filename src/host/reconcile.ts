@@ -11,10 +11,19 @@ const lookAfter = 4000
  * for while something is queued for long; an offer too many is harmless, since only one claim on a dispatch is granted.
  */
 export function createReconciler(partition: Partition) {
-  const { bus, clock } = partition
+  const { bus, clock, worker } = partition
   const queued = new Map<Address, Waiting & { since: number }>()
+  /** How many of them this host's worker has the handler of. */
+  let ours = 0
   let cancel: (() => void) | undefined
   let stopped = false
+
+  function forget(address: Address): void {
+    const waiting = queued.get(address)
+    if (!waiting) return
+    queued.delete(address)
+    if (worker?.handles(waiting.job)) ours--
+  }
 
   function arm(): void {
     cancel = clock.at(clock.now() + lookAfter, () => void look().catch(partition.giveUp))
@@ -47,10 +56,16 @@ export function createReconciler(partition: Partition) {
   }
 
   return {
+    /** Queued jobs that this host's worker has the handler of. */
+    get ours() {
+      return ours
+    },
     note({ _id: address, work }: Pick<ActorDocument, '_id' | 'work'>): void {
-      if (work?.state !== 'queued') return void queued.delete(address)
+      if (work?.state === 'queued' && queued.get(address)?.dispatch === work.dispatch) return
+      forget(address)
+      if (work?.state !== 'queued') return
       const { job, priority, dispatch } = work
-      if (queued.get(address)?.dispatch === dispatch) return
+      if (worker?.handles(job)) ours++
       queued.set(address, { address, job, priority, dispatch, since: clock.monotonic() })
       if (!cancel && !stopped) arm()
     },

@@ -14,6 +14,7 @@ import type { Children } from './children.ts'
 import { reportProgress } from './feed.ts'
 import type { Ended } from './results.ts'
 import { errorOf, outputText, readable } from './thrown.ts'
+import type { Abort } from './worker/run.ts'
 
 interface Parts {
   bus: Bus
@@ -34,14 +35,7 @@ export interface Running {
 }
 
 /** Runs one handler once. `begin`: may its handler be entered, now? `isHeard`: its job's actor has said of late that it is current. */
-export function runHandler(
-  parts: Parts,
-  handler: Handler,
-  grant: Grant,
-  abort: AbortController,
-  begin = () => true,
-  isHeard = () => true,
-): Running {
+export function runHandler(parts: Parts, handler: Handler, grant: Grant, abort: Abort, begin = () => true, isHeard = () => true): Running {
   let work: Promise<unknown> | undefined
   const ended = enter(parts, handler, grant, abort, begin, isHeard, (entered) => (work = entered))
   const over = () => {}
@@ -52,7 +46,7 @@ async function enter(
   parts: Parts,
   handler: Handler,
   grant: Grant,
-  abort: AbortController,
+  abort: Abort,
   begin: () => boolean,
   isHeard: () => boolean,
   onEnter: (work: Promise<unknown>) => void,
@@ -62,16 +56,16 @@ async function enter(
   const timed = { job: grant.job, ms: 0 }
   let entered = false
   let over = false
-  const isCurrent = () => !over && isHeard() && (abort.signal.reason as { code?: string } | undefined)?.code !== 'SUPERSEDED'
+  const isCurrent = () => !over && isHeard() && (abort.reason as { code?: string } | undefined)?.code !== 'SUPERSEDED'
   const timeout = grant.timeout === undefined ? undefined : timeLimit(parts.clock, grant, abort)
   try {
     const given = await readPayload(parts.store, grant.input)
-    abort.signal.throwIfAborted() // told to stop while a large input was being read: the handler is not entered
+    if (abort.reason) throw abort.reason // told to stop while a large input was being read: the handler is not entered
     const [input, entry] = [checkInput(handler.definition.input, given), await entryOf(parts.store, handler, grant)]
-    abort.signal.throwIfAborted()
+    if (abort.reason) throw abort.reason
     if (!begin()) return { outcome: 'unbegun' }
     entered = true
-    const work = (async () => handler.handle(input as never, contextOf(parts, grant, abort.signal, isCurrent, entry)))()
+    const work = (async () => handler.handle(input as never, contextOf(parts, grant, abort, isCurrent, entry)))()
     onEnter(work)
     const output = await (timeout ? Promise.race([work, timeout.passed]) : work)
     timed.ms = clock.monotonic() - started
@@ -82,7 +76,7 @@ async function enter(
   } catch (thrown) {
     const error = readable(thrown)
     timed.ms = clock.monotonic() - started
-    if (isShutdown(abort.signal, error)) return { outcome: 'back', ...timed }
+    if (isShutdown(abort, error)) return { outcome: 'back', ...timed }
     const code = (error as { code?: string } | undefined)?.code
     // The store was away: that is not the handler's failure, and uses no attempt.
     if (!entered && code === 'UNAVAILABLE') return { outcome: 'unbegun' }
@@ -101,8 +95,8 @@ async function enter(
 }
 
 /** The reason itself, or what an aborted call of Node.js makes of it: an AbortError that has it as its cause. */
-function isShutdown({ aborted, reason }: AbortSignal, error: unknown): boolean {
-  if (!aborted || (reason as { code?: string }).code !== 'SHUTDOWN') return false
+function isShutdown({ reason }: Abort, error: unknown): boolean {
+  if ((reason as { code?: string } | undefined)?.code !== 'SHUTDOWN') return false
   const { name, cause } = (error ?? {}) as { name?: string; cause?: unknown }
   return error === reason || (name === 'AbortError' && cause === reason)
 }
@@ -128,7 +122,7 @@ function suspendSize(suspend: object): number {
 /** Largest input or output, in characters of JSON. */
 export const maxPayload = 512 * 1024
 
-function timeLimit(clock: Clock, { timeout, address }: Grant, abort: AbortController) {
+function timeLimit(clock: Clock, { timeout, address }: Grant, abort: Abort) {
   let cancel = () => {}
   const passed = new Promise<never>((_, reject) => {
     cancel = clock.at(clock.now() + timeout!, () => {
@@ -152,7 +146,7 @@ async function entryOf(store: Store, { definition }: Handler, { round = 1, given
   return { round, callbacks, state: await readPayload(store, state), suspend: (options: SuspendOptions) => suspended(schemas, options) }
 }
 
-function contextOf(parts: Parts, grant: Grant, signal: AbortSignal, isCurrent: () => boolean, entry: Entry): Context {
+function contextOf(parts: Parts, grant: Grant, abort: Abort, isCurrent: () => boolean, entry: Entry): Context {
   const { address, attempt, dispatch, member, group } = grant
   return {
     id: idOf(address),
@@ -160,7 +154,9 @@ function contextOf(parts: Parts, grant: Grant, signal: AbortSignal, isCurrent: (
     key: member?.key,
     attempt,
     run: dispatch,
-    signal,
+    get signal() {
+      return abort.signal
+    },
     ...entry,
     async submit(definition, input, options) {
       checkFields(options, ['key'], '', 'options')

@@ -13,6 +13,8 @@ export interface Slots {
   readonly free: boolean
   /** Handlers that run, and claimed runs that do not yet. */
   readonly open: number
+  /** All slots have handlers, and none became free since it was asked last. */
+  isStuck(): boolean
   claim(): void
   /** A claimed run that will not start here. */
   unclaim(): void
@@ -30,6 +32,9 @@ export function createSlots(clock: Clock, count: number): Slots {
   /** ms between two slots that became free, lately. */
   let pace = Number.POSITIVE_INFINITY
   let lastFree = clock.monotonic()
+  /** How many became free, and how many had when it was asked. */
+  let freed = 0
+  let seen = 0
 
   /** The longer none became free, the less is known. */
   const ahead = () => {
@@ -47,6 +52,11 @@ export function createSlots(clock: Clock, count: number): Slots {
     get open() {
       return running + claimed
     },
+    isStuck() {
+      const before = seen
+      seen = freed
+      return running >= count && freed === before
+    },
     claim: () => void claimed++,
     unclaim: () => void claimed--,
     enter() {
@@ -55,6 +65,7 @@ export function createSlots(clock: Clock, count: number): Slots {
     },
     leave() {
       running--
+      freed++
       const now = clock.monotonic()
       const gap = now - lastFree
       pace = Number.isFinite(pace) ? 0.95 * pace + 0.05 * gap : Math.max(gap, horizon)

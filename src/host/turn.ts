@@ -69,10 +69,12 @@ async function load(partition: Partition, turn: Turn, items: Item[]): Promise<vo
     const peers = partition.actors.get(typeOf(envelope.to))?.peers?.(envelope.to, envelope.event)
     if (peers) for (const { address } of peers) wanted.add(address)
   }
-  const missing = [...wanted].filter((address) => !partition.cache.get(address))
+  const missing = [...wanted].filter((address) => !partition.cache.get(address) && !turn.absent.has(address))
   if (!missing.length) return
+  for (const address of missing) turn.absent.add(address)
   for (const doc of await partition.store.load(missing)) {
     const cached = partition.cache.put(doc)
+    turn.absent.delete(doc._id)
     partition.noted(doc)
     turn.touched.add(doc._id)
     route(partition, turn, cached)

@@ -7,6 +7,7 @@ import type { Envelope } from '../envelope.ts'
 import { JobCancelledError, StellwerkError, SupersededError } from '../errors.ts'
 import type { Store } from '../store/port.ts'
 import type { Children } from './children.ts'
+import type { Room } from './flow.ts'
 import type { Answer, Heart, Wearer } from './heart.ts'
 import type { OwnWorker } from './partition.ts'
 import { createResults, type Ended } from './results.ts'
@@ -26,7 +27,7 @@ import { keyOf, newRun, type WorkerRun } from './worker/run.ts'
  * A handler starts only after the job's actor has granted the claim and committed it, and only while the lease, counted from the
  * sending of the very request that was answered, still runs. A run is remembered until it is settled, and never claimed twice.
  */
-export interface Worker extends OwnWorker {
+export interface Worker extends OwnWorker, Room {
   /** Handlers that run now. */
   readonly running: number
   start(): Promise<void>
@@ -55,6 +56,10 @@ export interface WorkerParts {
   /** Nobody serves the partition that a heartbeat or claim was meant for: its owner may be dead. */
   onNoOwner(partition: number): void
   warn(message: string): void
+  /** No other host is up. */
+  isAlone(): boolean
+  /** Slots became free. */
+  onRoom(): void
 }
 
 export function createWorker(parts: WorkerParts): Worker {
@@ -71,7 +76,19 @@ export function createWorker(parts: WorkerParts): Worker {
   const shared = { clock, slots, lease, stopping: () => stopping, giveBack }
   const line = createReadyLine({ ...shared, start })
   const { offerSize, onNoOwner } = parts
-  const claims = createClaims({ ...shared, bus, name, runs, offerSize, onNoOwner, remember, forget, admit: line.admit, freed })
+  const claims = createClaims({
+    ...shared,
+    bus,
+    name,
+    runs,
+    offerSize,
+    onNoOwner,
+    remember,
+    forget,
+    admit: line.admit,
+    freed,
+    onRoom: parts.onRoom,
+  })
 
   function remember(run: WorkerRun): void {
     const { address, dispatch, begun, until } = run
@@ -171,6 +188,14 @@ export function createWorker(parts: WorkerParts): Worker {
       if (slots.free) runs.set(keyOf(grant.address, grant.dispatch), run)
       else remember(run)
       line.admit({ run, grant, since })
+    },
+    handles: (job) => handlers.has(job),
+    isStuck: slots.isStuck,
+    hasRoom(jobs, coming, waiting) {
+      // What is few would gain little, and handlers may wait for the answer to what they submit.
+      if (stopping || waiting <= 2 * parts.slots || !parts.isAlone()) return undefined
+      const spare = Math.ceil(parts.slots / 10)
+      return slots.open + coming === 0 || slots.room >= coming + Math.min(jobs, parts.slots) + spare
     },
     start: () => claims.start(handlers.keys()),
     async stop(grace) {

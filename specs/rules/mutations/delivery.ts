@@ -144,6 +144,23 @@ export const delivery: readonly Mutation[] = [
   off('F15 version and commit', 'src/store/match.ts', ' && present.commit === base.commit', '', 'duplicates: F15'),
   off('P2 a write that was not mine is void', commit, 'if (answer === false)', 'if (!mine)', 'everywhere: a host that stands still'),
   off(
+    'flow results leave no place',
+    apply,
+    '  if (sequence !== undefined && !overtook) Object',
+    '  if (sequence !== undefined) Object',
+    'flow: a result passes by new',
+  ),
+  off(
+    'flow results pass by new work only',
+    'src/host/intake.ts',
+    '(result.sequence < other.sequence ? result : other)',
+    'result',
+    'flow: a result passes by nothing',
+  ),
+  off('flow applied to the oldest', partition, 'oldest > last', '!open.has(last)', 'flow: a stream is applied'),
+  off('flow nothing waits behind a cancel', 'src/host/flow.ts', 'isOpen || hurried ||', 'isOpen ||', 'flow: a burst'),
+  off('flow as slots become free', 'src/host/flow.ts', '(room && nothingQueued())', 'true', 'flow: a burst'),
+  off(
     'P3 sequences by epoch',
     apply,
     '(epoch! < inbox.epoch || (epoch === inbox.epoch && sequence <= inbox.sequence))',

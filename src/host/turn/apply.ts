@@ -84,10 +84,11 @@ function meet(partition: Partition, touched: Map<Address, Touched>, { envelope }
  * A frame was applied if its sequence is not above the inbox as it was at the start of the wave (all events of one frame for one actor
  * are one write); an actor's or a client's event if its number is not above the sender's mark; a timer if it is not in the document.
  */
-function isDuplicate(t: Touched, { envelope, epoch, sequence, timer }: Item, unmarked: boolean): boolean {
+function isDuplicate(t: Touched, { envelope, epoch, sequence, overtook, timer }: Item, unmarked: boolean): boolean {
   if (timer) return !t.draft.timers.some((candidate) => candidate.id === timer.id && candidate.generation === timer.generation)
   const inbox = t.before?.inbox
-  if (sequence !== undefined && inbox && (epoch! < inbox.epoch || (epoch === inbox.epoch && sequence <= inbox.sequence))) return true
+  if (sequence !== undefined && !overtook && inbox && (epoch! < inbox.epoch || (epoch === inbox.epoch && sequence <= inbox.sequence)))
+    return true
   const mark = envelope.inc === undefined || unmarked ? undefined : markOf(t.draft.inbox, envelope.inc)
   return mark !== undefined && envelope.n! <= mark
 }
@@ -127,8 +128,8 @@ function saidBefore(type: ActorType, t: Touched, { envelope }: Item, peer: Facts
   return rejected && refusal(rejected)
 }
 
-function record(draft: ActorDocument, { envelope, epoch, sequence, published }: Item, unmarked: boolean): void {
-  if (sequence !== undefined) Object.assign(draft.inbox, { epoch, sequence })
+function record(draft: ActorDocument, { envelope, epoch, sequence, overtook, published }: Item, unmarked: boolean): void {
+  if (sequence !== undefined && !overtook) Object.assign(draft.inbox, { epoch, sequence })
   if (envelope.inc !== undefined && !unmarked) mark(draft.inbox, envelope.inc, envelope.n!, published)
 }
 

@@ -55,6 +55,7 @@ function creatorOf({ draft, items: [first] }: Touched): Address | undefined {
 function redo(partition: Partition, turn: Turn, t: Touched, items: Item[]): void {
   partition.counts.conflicts++
   partition.cache.evict(t.address)
+  turn.absent.delete(t.address)
   for (const { job } of t.grants) {
     turn.reserved.splice(turn.reserved.indexOf(job), 1)
     partition.worker?.release(job)

@@ -34,6 +34,8 @@ export interface Turn {
   /** Of events that were refused: perhaps nobody has them. */
   homeless: Page[]
   touched: Set<Address>
+  /** Looked for in the store, and not there. */
+  absent: Set<Address>
   /** Those of them that it has written. */
   written: Set<Address>
   chores: { address: Address; chore: Chore }[]
@@ -57,6 +59,7 @@ export const beginTurn = ({ items, letters, refused }: Collected): Turn => ({
   unpaged: [],
   homeless: [],
   touched: new Set(),
+  absent: new Set(),
   written: new Set(),
   chores: items.flatMap(({ envelope, chore }) => (chore ? [{ address: envelope.to, chore }] : [])),
   frameless: items.some((item) => item.sequence === undefined && !item.claim),

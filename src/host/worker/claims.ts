@@ -27,6 +27,7 @@ interface ClaimParts {
   admit(granted: Ready): void
   giveBack(run: WorkerRun): void
   freed(): void
+  onRoom(): void
 }
 
 /**
@@ -47,6 +48,7 @@ export function createClaims(parts: ClaimParts) {
       refilling = false
       claimBacklog()
       want()
+      parts.onRoom()
     })
   }
   /** Never more offers than there is room; what is waiting in the backlog comes first. */

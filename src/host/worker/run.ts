@@ -8,7 +8,7 @@ export interface WorkerRun {
   begun: boolean
   /** Wall clock: its heart stops listing it then. */
   until?: number
-  abort: AbortController
+  abort: Abort
   over: boolean
   /** When it was last heard that it is current, ms of the monotonic clock. */
   heard: number
@@ -23,5 +23,34 @@ export const newRun = (address: Address, dispatch: number, state: 'claiming' | '
   begun: false,
   over: false,
   heard: Number.NEGATIVE_INFINITY,
-  abort: new AbortController(),
+  abort: lazyAbort(),
 })
+
+/** As an AbortController, whose signal is made when somebody asks for it: most handlers never do. */
+export interface Abort {
+  readonly signal: AbortSignal
+  /** undefined: not aborted. */
+  readonly reason: Error | undefined
+  abort(reason: Error): void
+}
+
+export function lazyAbort(): Abort {
+  let made: AbortController | undefined
+  let reason: Error | undefined
+  return {
+    get signal() {
+      if (!made) {
+        made = new AbortController()
+        if (reason) made.abort(reason)
+      }
+      return made.signal
+    },
+    get reason() {
+      return reason
+    },
+    abort(why) {
+      reason ??= why
+      made?.abort(why)
+    },
+  }
+}

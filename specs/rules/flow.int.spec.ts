@@ -1,0 +1,133 @@
+import { suite } from 'uvu'
+import * as assert from 'uvu/assert'
+import { defaultTerms } from '../../actors/job.ts'
+import type { Bus } from '../../src/bus/port.ts'
+import { defineJob } from '../../src/definition.ts'
+import type { ActorDocument } from '../../src/document.ts'
+import { embedded } from '../../src/embedded.ts'
+import type { Envelope } from '../../src/envelope.ts'
+import { createFlow } from '../../src/host/flow.ts'
+import { createHost } from '../../src/host/host.ts'
+import { comesTrue, gate, rulesWorld } from '../support/rules-world.ts'
+
+/** Each spec fails if its rule is switched off: `npx tsx specs/rules/mutate.ts 'flow'`. */
+const test = suite('results pass by what waits, and new work waits in the stream: R6 G1 Q7 P16 [memory]')
+
+const j = 'job:j'
+const submit = (to: string, more = {}): Envelope => ({
+  to,
+  event: { type: 'submit', job: 'work', input: { value: 1 }, terms: defaultTerms, ...more },
+})
+const result = (outcome: string): Envelope => ({ to: j, event: { type: 'result', dispatch: 1, worker: 'w1', outcome } })
+/** A frame that fills a turn by itself. */
+const large: Envelope = {
+  to: 'group:g',
+  event: {
+    type: 'submit',
+    options: {},
+    members: Array.from({ length: 80 }, (_, i) => ({ key: `m${i}`, job: 'work', input: { value: 'x'.repeat(3000) }, terms: defaultTerms })),
+  },
+}
+
+/** A job that runs; then its host has no room for new work. `wrap`: the host's bus. */
+async function busyHost(wrap = (bus: Bus) => bus) {
+  const world = rulesWorld()
+  const host = world.host('h', { bus: wrap })
+  let room = true
+  Object.assign(host.parts, { flow: createFlow(world.clock, { hasRoom: () => room, isStuck: () => false }), offerSize: () => 2 })
+  const owner = await host.take(0)
+  await world.publish(submit(j))
+  await world.clock.settled()
+  await owner.claim(j, 1, 'w1')
+  room = false
+  return { world, host, owner }
+}
+const eventsOf = (doc: ActorDocument | undefined) => doc!.history.map(({ event }) => event.type)
+
+test('a result passes by new work, and what it has passed by is not taken for a duplicate', async () => {
+  // The place of the result in the stream, kept as that of the last frame, made older frames ones that had been applied.
+  const { world } = await busyHost()
+  await world.publish(submit(j, { input: { value: 2 }, schedule: 'cell:s' }))
+  await world.publish(result('ok'))
+  await world.clock.settled()
+  assert.equal(eventsOf(await world.doc(j)), ['submit', 'claim', 'result'])
+  await world.clock.advance('5s')
+  assert.equal(eventsOf(await world.doc(j)), ['submit', 'claim', 'result', 'submit'], 'refused, and its schedule was told')
+})
+
+test('a result passes by nothing else', async () => {
+  const { world, host } = await busyHost()
+  const all = gate()
+  host.parts.confirm = all.pass
+  await world.publish(large)
+  await world.publish({ to: j, event: { type: 'cancel' } })
+  await world.publish(result('fail'))
+  await comesTrue(async () => (await world.outside.lastSequence(0)) === 4, 'all is in the stream')
+  for (let turn = 0; turn < 10; turn++) await new Promise((done) => setImmediate(done))
+  all.open()
+  await world.clock.settled()
+  assert.equal(eventsOf(await world.doc(j)), ['submit', 'claim', 'cancel', 'result'])
+})
+
+test('a stream is applied when its oldest frames are, whatever has passed by', async () => {
+  // With the newest frame acknowledged the older ones counted as applied: an actor could be removed before what was sent to it had come.
+  const { world, owner } = await busyHost((bus) => ({ ...bus, lastSequence: async () => 3 }))
+  await world.publish(submit('job:k'))
+  await world.publish(result('ok'))
+  await world.clock.settled()
+  assert.is(await world.doc('job:k'), undefined)
+  await owner.drained()
+  assert.is((await world.doc('job:k'))?.state, 'queued')
+})
+
+test('a result that comes again after a crash changes nothing', async () => {
+  const world = rulesWorld()
+  const first = world.host('first')
+  const owner = await first.take(0)
+  await world.publish(submit(j))
+  await world.clock.settled()
+  await owner.claim(j, 1, 'w1')
+  // Applied, and the frame not acknowledged.
+  owner.acknowledge = () => {}
+  await world.publish({ to: j, event: { type: 'result', dispatch: 1, worker: 'w1', outcome: 'ok', output: { value: 1 } } })
+  await world.clock.settled()
+  await world.host('second').take(0)
+  await world.clock.settled()
+  const doc = (await world.doc(j))!
+  assert.is(doc.state, 'succeeded')
+  assert.equal(
+    doc.history.filter(({ superseded }) => !superseded).map(({ event }) => event.type),
+    ['submit', 'claim', 'result'],
+  )
+})
+
+test('a burst of short jobs is created as slots become free: two writes each; a cancel behind them is not held up', async () => {
+  const quick = defineJob({ name: 'quick' })
+  const host = await createHost({ on: embedded(':memory:'), slots: 100, handlers: [quick.handler(async () => {})] })
+  await host.client.submit(quick, undefined, { id: 'first' }).then((job) => job.result())
+  const burst = (name: string) =>
+    Promise.all(Array.from({ length: 2000 }, (_, i) => host.client.submit(quick, undefined, { id: `${name}${i}` })))
+  const before = host.counts.writes
+  const jobs = await burst('a')
+  await Promise.all(jobs.map((job) => job.result()))
+  const writes = (host.counts.writes - before) / jobs.length
+  assert.ok(writes < 2.5, `${writes} writes a job`)
+
+  const more = burst('b')
+  const isThere = () =>
+    host.client
+      .job('b0')
+      .view()
+      .then(
+        () => true,
+        () => false,
+      )
+  await comesTrue(isThere, 'the first of them is there')
+  const last = host.client.job('b1999')
+  await last.cancel()
+  assert.is((await last.view()).state, 'cancelled')
+  await Promise.all((await more).slice(0, -1).map((job) => job.result()))
+  await host.stop()
+})
+
+test.run()
