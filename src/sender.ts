@@ -18,7 +18,7 @@ interface Call {
   unhear?: () => void
 }
 
-/** Most commands in one frame, and about how many characters of JSON (one alone may have more): it is one turn's work for its partition. */
+/** About how many jobs one frame brings, and characters of JSON (one command alone may have more): as many as a host may take in at once (see host/flow.ts). */
 const frameJobs = 100
 const frameSize = 128 * 1024
 /** The same for all frames that are published together. */
