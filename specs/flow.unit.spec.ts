@@ -8,7 +8,7 @@ const test = suite('how fast new work is taken in [pure]')
 /** One partition, whose host has room for so many jobs. */
 function flowWith(room: number | undefined) {
   const clock = virtualClock(0)
-  const here = { room, queued: 0, awaited: false, stuck: false, looks: 0 }
+  const here = { room, queued: { usual: 0, others: 0 }, awaited: false, stuck: false, looks: 0 }
   const flow = createFlow(clock, {
     hasRoom: (jobs, coming) => (here.room === undefined ? undefined : coming + jobs <= here.room),
     isStuck: () => here.stuck,
@@ -28,13 +28,15 @@ test('as many as there are slots for, and not while others are queued', () => {
   assert.not(partition.admits(ten, false), 'those that are being created have their slots')
   partition.over()
   assert.ok(partition.admits(ten, false))
-  here.queued = 1
+  here.queued.usual = 1
   assert.not(partition.admits(ten, false), 'it would have to queue behind it')
+  here.queued.others = 1
+  assert.ok(partition.admits(ten, false), 'which of them is first is a matter of priority')
 })
 
 test('slots are those of all partitions of the host', () => {
   const { flow, partition } = flowWith(25)
-  const other = flow.join({ look() {}, isAwaited: () => false, queued: () => 0 })
+  const other = flow.join({ look() {}, isAwaited: () => false, queued: () => ({ usual: 0, others: 0 }) })
   other.came(20)
   other.taken(20)
   assert.not(partition.admits(ten, false))
@@ -93,14 +95,14 @@ test('so it is when handlers keep all slots', async () => {
   assert.ok(partition.admits(ten, false))
 })
 
-test('only new work of short jobs, of the usual priority or a lower one, is in no hurry', () => {
+test('only new work of short jobs, of the usual priority, is in no hurry', () => {
   const terms = (priority: number) => ({ priority })
   const news = (...events: { type: string; [field: string]: unknown }[]) =>
     newsOf(
       { items: events.map((event) => ({ envelope: { to: 'job:a', event } })), letters: [], refused: [], size: 0 },
       (job) => job === 'short',
     )
-  assert.equal(news({ type: 'submit', job: 'short', terms: terms(5) }, { type: 'submit', job: 'short', terms: terms(1) }), {
+  assert.equal(news({ type: 'submit', job: 'short', terms: terms(5) }, { type: 'submit', job: 'short', terms: terms(5) }), {
     jobs: 2,
     plain: true,
   })
@@ -110,6 +112,7 @@ test('only new work of short jobs, of the usual priority or a lower one, is in n
   })
   assert.equal(news({ type: 'seal' }), { jobs: 0, plain: true })
   assert.is(news({ type: 'submit', job: 'short', terms: terms(6) }).plain, false)
+  assert.is(news({ type: 'submit', job: 'short', terms: terms(4) }).plain, false)
   assert.is(news({ type: 'submit', job: 'long', terms: terms(5) }).plain, false)
   assert.is(news({ type: 'add', members: [{ job: 'short', terms: terms(6) }] }).plain, false)
   assert.is(news({ type: 'submit', job: 'short', terms: terms(5) }, { type: 'cancel' }).plain, false)

@@ -8,11 +8,11 @@ import type { Opened } from './door.ts'
  * become free. Until then they wait in the stream, which is as safe a place.
  *
  * All is taken in at once, until none waits any more, as soon as no slot becomes free, or the first has waited for `patience`; and whenever
- * anything but plain new work of the usual priority waits behind it, or somebody waits for the stream to be applied.
+ * anything but plain new work of the usual priority waits behind it, work of another priority is queued, or somebody waits for the stream to be applied.
  */
 export interface Flow {
   /** A partition's part in it. `look`: what had to wait may be taken in now. `isAwaited`: somebody waits until its stream is applied. */
-  join(partition: { look(): void; isAwaited(): boolean; queued(): number }): PartitionFlow
+  join(partition: { look(): void; isAwaited(): boolean; queued(): Queued }): PartitionFlow
   /** There may be room. */
   look(): void
 }
@@ -26,6 +26,12 @@ export interface PartitionFlow {
   taken(jobs: number): void
   over(): void
   leave(): void
+}
+
+/** Jobs of a partition that wait for a slot of this host: of the usual priority, and of others. */
+export interface Queued {
+  readonly usual: number
+  readonly others: number
 }
 
 /** What a frame brings that is new. */
@@ -55,8 +61,8 @@ const pause = 50
 
 export function createFlow(clock: Clock, { hasRoom, isStuck }: Room): Flow {
   const held = new Set<() => void>()
-  const queues = new Set<() => number>()
-  const nothingQueued = () => [...queues].every((queued) => queued() === 0)
+  const queues = new Set<() => Queued>()
+  const sum = (what: keyof Queued) => [...queues].reduce((count, queued) => count + queued()[what], 0)
   /** Jobs of frames that wait, and those that are about to be created. */
   let waiting = 0
   let coming = 0
@@ -99,7 +105,7 @@ export function createFlow(clock: Clock, { hasRoom, isStuck }: Room): Flow {
           if (isOpen || hurried || isAwaited()) return true
           if (clock.monotonic() - came >= patience) return (isOpen = true)
           const room = hasRoom(jobs, coming, waiting)
-          if (room === undefined || (room && nothingQueued())) return true
+          if (room === undefined || sum('others') > 0 || (room && sum('usual') === 0)) return true
           held.add(look)
           watch()
           return false
@@ -119,6 +125,8 @@ export function createFlow(clock: Clock, { hasRoom, isStuck }: Room): Flow {
   }
 }
 
+export const isUsual = (priority: number): boolean => priority === defaultTerms.priority
+
 const newWork: ReadonlySet<string> = new Set(['submit', 'add', 'seal'])
 
 interface New {
@@ -133,7 +141,7 @@ export function newsOf({ items, letters, refused }: Opened, isShort: (job: strin
     if (job !== undefined) jobs++
     return (
       (job === undefined || isShort(job)) &&
-      (terms === undefined || terms.priority <= defaultTerms.priority) &&
+      (terms === undefined || isUsual(terms.priority)) &&
       (members === undefined || members.every(isPlain))
     )
   }

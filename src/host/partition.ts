@@ -173,8 +173,8 @@ export async function takePartition(parts: HostParts, number: number, owner: str
       reconciler.stop()
       housekeeping.stop()
       planner.stop()
-      flow.leave()
       await running
+      flow.leave()
       abandon(intake.takeBack())
       await consumer?.stop()
     },

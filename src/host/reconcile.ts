@@ -1,5 +1,6 @@
 import type { Address } from '../address.ts'
 import type { ActorDocument } from '../document.ts'
+import { isUsual, type Queued } from './flow.ts'
 import type { Waiting } from './offers.ts'
 import type { Partition } from './partition.ts'
 
@@ -14,7 +15,7 @@ export function createReconciler(partition: Partition) {
   const { bus, clock, worker } = partition
   const queued = new Map<Address, Waiting & { since: number }>()
   /** How many of them this host's worker has the handler of. */
-  let ours = 0
+  const ours = { usual: 0, others: 0 }
   let cancel: (() => void) | undefined
   let stopped = false
 
@@ -22,7 +23,11 @@ export function createReconciler(partition: Partition) {
     const waiting = queued.get(address)
     if (!waiting) return
     queued.delete(address)
-    if (worker?.handles(waiting.job)) ours--
+    count(waiting, -1)
+  }
+
+  function count({ job, priority }: Waiting, by: 1 | -1): void {
+    if (worker?.handles(job)) ours[isUsual(priority) ? 'usual' : 'others'] += by
   }
 
   function arm(): void {
@@ -57,16 +62,15 @@ export function createReconciler(partition: Partition) {
 
   return {
     /** Queued jobs that this host's worker has the handler of. */
-    get ours() {
-      return ours
-    },
+    ours: ours as Queued,
     note({ _id: address, work }: Pick<ActorDocument, '_id' | 'work'>): void {
       if (work?.state === 'queued' && queued.get(address)?.dispatch === work.dispatch) return
       forget(address)
       if (work?.state !== 'queued') return
       const { job, priority, dispatch } = work
-      if (worker?.handles(job)) ours++
-      queued.set(address, { address, job, priority, dispatch, since: clock.monotonic() })
+      const waiting = { address, job, priority, dispatch, since: clock.monotonic() }
+      queued.set(address, waiting)
+      count(waiting, 1)
       if (!cancel && !stopped) arm()
     },
     stop(): void {

@@ -192,8 +192,8 @@ export function createWorker(parts: WorkerParts): Worker {
     handles: (job) => handlers.has(job),
     isStuck: slots.isStuck,
     hasRoom(jobs, coming, waiting) {
-      // What is few would gain little, and handlers may wait for the answer to what they submit.
-      if (stopping || waiting <= 2 * parts.slots || !parts.isAlone()) return undefined
+      // Few would gain little, and handlers may wait for the answer to what they submit; of many that come together most must queue all the same.
+      if (stopping || waiting <= 2 * parts.slots || jobs > 2 * parts.slots || !parts.isAlone()) return undefined
       const spare = Math.ceil(parts.slots / 10)
       return slots.open + coming === 0 || slots.room >= coming + Math.min(jobs, parts.slots) + spare
     },

@@ -159,7 +159,7 @@ export const delivery: readonly Mutation[] = [
   ),
   off('flow applied to the oldest', partition, 'oldest > last', '!open.has(last)', 'flow: a stream is applied'),
   off('flow nothing waits behind a cancel', 'src/host/flow.ts', 'isOpen || hurried ||', 'isOpen ||', 'flow: a burst'),
-  off('flow as slots become free', 'src/host/flow.ts', '(room && nothingQueued())', 'true', 'flow: a burst'),
+  off('flow as slots become free', 'src/host/flow.ts', "(room && sum('usual') === 0)", 'true', 'flow: a burst'),
   off(
     'P3 sequences by epoch',
     apply,
