@@ -4,7 +4,7 @@ import type { Opened } from './door.ts'
 
 /**
  * How fast new work is taken in. A job that is submitted while a slot is free is granted in the write that creates it; one that has to
- * queue takes a write more, an offer and a claim. So while this host alone works off a burst of short jobs, new ones are taken in as slots
+ * queue takes a write more, an offer and a claim. So while the host of a folder works off a burst of short jobs, new ones are taken in as slots
  * become free. Until then they wait in the stream, which is as safe a place.
  *
  * All is taken in at once, until none waits any more, as soon as no slot becomes free, or the first has waited for `patience`; and whenever

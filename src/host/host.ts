@@ -149,8 +149,9 @@ export async function createHost(options: HostOptions): Promise<Host> {
     isAlone: () => [...liveness.hosts].length === 1,
     warn,
   })
-  // In virtual time who submits may be who moves the clock: nothing waits for a slot.
-  const flow = createFlow(clock, clock.hold ? { isStuck: () => false, hasRoom: () => undefined } : worker)
+  // On servers it gains nothing (decision 19); in virtual time who submits may be who moves the clock.
+  const holdsBack = inProcess && !clock.hold
+  const flow = createFlow(clock, holdsBack ? worker : { isStuck: () => false, hasRoom: () => undefined })
   const events = createHostEvents(log)
   const parts: HostParts = {
     bus,
