@@ -69,6 +69,7 @@ function done(partition: Partition, turn: Turn, t: Touched, since: number): void
     partition.noted(t.draft)
     turn.touched.add(t.address)
     turn.written.add(t.address)
+    turn.absent.delete(t.address)
     for (const grant of t.grants) turn.grants.push({ grant, since })
     turn.unpaged.push(...t.unpaged)
     if (t.draft.status === 'done' && t.before?.status !== 'done') partition.ended(t.draft)
