@@ -31,6 +31,8 @@ export interface ActorType {
   needless?: ReadonlySet<string>
   /** Events whose own content makes a repetition harmless (a set of identities, a fence): the inbox keeps no mark for their senders. */
   unmarked: ReadonlySet<string>
+  /** Events that come together and may be told to it as one: one decision and one entry of the history, however many they are. */
+  joined?: { may(event: ActorEvent): boolean; as(events: readonly ActorEvent[]): ActorEvent }
   /** 'recent': only the newest part of the history is kept. For actors that live as long as their deployment. Default: all of it. */
   history?: 'recent'
   /** Actors of the same partition whose existence the decision on this event needs to know. */

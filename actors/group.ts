@@ -83,6 +83,7 @@ const groupMachine = groupSetup.createMachine({
   initial: 'new',
   on: {
     ended: {},
+    ends: {},
     // An output that is run again already, or a member that comes too late.
     retry: [
       { guard: 'isRemoved', actions: { type: 'reject', params: removed } },
@@ -117,6 +118,7 @@ const groupMachine = groupSetup.createMachine({
         follow: { target: 'awaited', actions: 'noteFollower' },
         // A member that has a place has one in a group that was deleted: this must not begin a new one.
         ended: [{ guard: 'early', target: 'awaited', actions: 'noteEarly' }, { actions: { type: 'reject', params: unknownYet } }],
+        ends: { actions: { type: 'reject', params: unknownYet } },
       },
     },
     awaited: {
@@ -142,6 +144,7 @@ const groupMachine = groupSetup.createMachine({
       ],
       on: {
         ended: { actions: ['end', ...emit] },
+        ends: { actions: ['endAll', ...emit] },
         retry: { actions: ['retry', ...emit] },
         page: { actions: ['turnPage', ...emit] },
         cancel: [{ guard: 'cancelsOther' }, { actions: ['noteCancel', 'cancelRest', ...emit] }],
@@ -201,6 +204,11 @@ export const group: ActorType = {
   machine: groupMachine,
   creates: new Set(['submit', 'ended', 'follow']),
   unmarked: new Set(['ended', 'follow']),
+  /** An end of the output stays alone: it is looked for by its key. */
+  joined: {
+    may: ({ type, index }) => type === 'ended' && (index as number) >= 0,
+    as: (events) => ({ type: 'ends', of: events.map(({ type, ...end }) => end) }),
+  },
   hasMembers: true,
   peers: (self, event) =>
     Array.isArray(event.members) ? (event.members as Member[]).map(({ key }) => ({ key, address: jobOf(self, key) })) : [],

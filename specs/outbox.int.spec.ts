@@ -24,5 +24,25 @@ test('a group is stored without the submits of its members, which are stored wit
   await store.close()
 })
 
+test('members are stored without their ends, which are in the history of the group as those of one turn', async () => {
+  const host = await createHost({ on: embedded(folder), handlers: [report.handler(async () => {})], log: () => {} })
+  const members = Array.from({ length: 40 }, (_, i) => report.with(null, { key: `m${i}` }))
+  const group = await host.client.submitGroup({ id: 'h', members })
+  await group.result()
+  const told = (await group.history()).history.map(({ event }) => event)
+  await host.stop()
+  const ends = told.flatMap((event) =>
+    event.type === 'ends' ? (event.of as { key: unknown }[]) : event.type === 'ended' ? [{ key: event.key }] : [],
+  )
+  assert.equal(ends.map(({ key }) => key).sort(), members.map(({ key }) => key).sort(), 'each once')
+  assert.ok(
+    told.some(({ type }) => type === 'ends'),
+    'they came together',
+  )
+  const store = await openFolder(folder)
+  for (const { outbox } of await store.load(members.map(({ key }) => `job:h/${key}`))) assert.equal(outbox, [])
+  await store.close()
+})
+
 test.after(() => rmSync(folder, { recursive: true, force: true }))
 test.run()

@@ -46,13 +46,25 @@ export interface GroupOptions {
   chain?: Address
 }
 
+/** What a member, or the output, says when it has ended. */
+export interface Ended {
+  key: string
+  /** Place of a member; -1: the output. Absent: a job with the id of a member, submitted beside the group. */
+  index?: number
+  round: number
+  state: string
+  error?: string
+}
+
 export type GroupEvent = { at: number; self: Address } & (
   | { type: 'submit'; options: GroupOptions; members: Member[]; seal?: boolean; known?: Record<string, unknown> }
   | { type: 'add'; members: Member[]; seal?: boolean; known?: Record<string, unknown> }
   | { type: 'seal' }
   /** `chain`: of the chain that takes it for its step. */
   | { type: 'cancel'; reason?: string; chain?: Address }
-  | { type: 'ended'; key: string; index?: number; round: number; state: string; error?: string }
+  | ({ type: 'ended' } & Ended)
+  /** Of members, in the order in which they came. */
+  | { type: 'ends'; of: Ended[] }
   /** `allowed`: by the chain of which it is a step. */
   | ({ type: 'retry'; allowed?: true } & Retry)
   | { type: 'follow'; follower: Address }

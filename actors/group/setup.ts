@@ -4,7 +4,7 @@ import type { ActorEvent } from '../../src/envelope.ts'
 import { isChain, unknownFor, withFollower } from '../followers.ts'
 import { canonical } from '../job.ts'
 import { add, allFinished, cancelRest, conflicts, type Effect, end, isKnown, noMembers, retry, type Step, turnPage } from '../members.ts'
-import { type Args, added, type GroupContext, type GroupEvent, known, type Of, outputKey } from './context.ts'
+import { type Args, added, type Ended, type GroupContext, type GroupEvent, known, type Of, outputKey } from './context.ts'
 import { isOutput } from './output.ts'
 import { isContent } from './tombstone.ts'
 
@@ -16,6 +16,18 @@ const step =
     const result = f(args)
     return result ? { members: result.members, out: [...out, ...result.out] } : { members, out }
   }
+type Moved = Partial<Pick<GroupContext, 'members' | 'out' | 'firstFailed'>>
+
+/** A member has ended: see members.ts. Where all must succeed, the first failure is kept. */
+function ended(context: GroupContext, { key, index, round, state, error }: Ended): Moved {
+  const { self, members, out, when, onMemberFailure, firstFailed } = context
+  const step = end(self, members, { index: index!, round, state }, onMemberFailure === 'cancel-rest')
+  if (!step) return {}
+  const moved = { members: step.members, out: step.out.length ? [...out, ...step.out] : out }
+  const tells = when === 'all-succeeded' && failedOf(step) > failedOf(context)
+  return tells ? { ...moved, firstFailed: firstFailed ?? { key, error } } : moved
+}
+
 const retriesOutput = ({ context, event }: Args) =>
   event.type === 'retry' &&
   event.key === outputKey &&
@@ -90,13 +102,10 @@ export const groupSetup = setup({
       const { self, key, state } = event as Of<'ended'>
       return { self, early: { ...context.early, [key]: state } }
     }),
-    end: assign((args) => {
-      const { self, members, when, onMemberFailure, firstFailed } = args.context
-      const { key, index, round, state, error } = args.event as Of<'ended'>
-      const moved = step(() => end(self, members, { index: index!, round, state }, onMemberFailure === 'cancel-rest'))(args)
-      const tells = when === 'all-succeeded' && failedOf(moved) > failedOf(args.context)
-      return tells ? { ...moved, firstFailed: firstFailed ?? { key, error } } : moved
-    }),
+    end: assign(({ context, event }) => ended(context, event as Of<'ended'>)),
+    endAll: assign(({ context, event }) =>
+      (event as Of<'ends'>).of.reduce<Moved>((moved, end) => ({ ...moved, ...ended({ ...context, ...moved }, end) }), {}),
+    ),
     retry: assign((args) => {
       const { self, members, firstFailed } = args.context
       const event = args.event as Of<'retry'>

@@ -2,8 +2,9 @@ import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { type GroupContext, group } from '../../actors/group.ts'
 import { contentOf } from '../../actors/job.ts'
+import type { ActorEvent } from '../../src/envelope.ts'
 import { given, type Result } from '../../src/testing/given.ts'
-import { cancel, ended, member, members, outputEnded, submitGroup } from './events.ts'
+import { cancel, chanceOf, ended, member, members, outputEnded, seedOf, submitGroup } from './events.ts'
 
 const test = suite('group, row by row: R1 R2 R3 R4 R7 Q40 Q41 Q42 Q43 Q44 Q45 Q46')
 
@@ -140,6 +141,43 @@ test('open: ended(k) → open, and the window goes on (Q45)', () => {
   const before = sealed(4, { concurrency: 2 })
   const result = before.when(ended('k1', 1))
   assert.equal([result.state, sent(result), counts(result).succeeded], ['open', ['begin job:g/k2'], 1])
+})
+test('open: ends told as one do what they do one after the other', () => {
+  const chance = chanceOf(seedOf('ends told as one'))
+  for (let i = 0; i < 200; i++) {
+    const count = 1 + chance.below(12)
+    const options = {
+      concurrency: chance.pick([undefined, 1, 3]),
+      onMemberFailure: chance.pick(['continue', 'cancel-rest']),
+      when: chance.pick(['all-finished', 'all-succeeded']),
+    }
+    const before = open(count, options, chance.pick([true, false])).events([
+      ended('k0', 0, 'failed'),
+      { type: 'retry', key: 'k0', index: 0 },
+    ])
+    const ends = Array.from({ length: 2 + chance.below(count) }, () => {
+      const place = chance.below(count)
+      return ended(`k${place}`, place, chance.pick(['succeeded', 'failed', 'cancelled', 'aborted']), chance.below(2))
+    })
+    let oneByOne = before.when(ends[0]!)
+    const sends = [...oneByOne.sends]
+    for (const end of ends.slice(1)) {
+      oneByOne = oneByOne.and.when(end)
+      sends.push(...oneByOne.sends)
+    }
+    const asOne = before.when(group.joined!.as(ends))
+    assert.equal([asOne.state, asOne.context, asOne.sends], [oneByOne.state, oneByOne.context, sends], JSON.stringify({ options, ends }))
+  }
+})
+test('only ends of members are told as one: that of the output is looked for, and one without a place may begin a group', () => {
+  const may = (event: ActorEvent) => group.joined!.may(event)
+  assert.equal([ended('k0', 0), outputEnded(), ended('k0', undefined), cancel].map(may), [true, false, false, false])
+})
+test('ends told as one mean nothing where each of them means nothing', () => {
+  const ends = group.joined!.as([ended('k0', 0), ended('k1', 1)])
+  sealed(0).when(ends).then({ state: 'output', rejected: undefined, sends: [] })
+  sealed(0).events([outputEnded()]).when(ends).then({ state: 'succeeded', rejected: undefined, sends: [] })
+  fresh.when(ends).then({ rejected: { code: 'NOT_ALLOWED' } })
 })
 test('open: an end said twice, or of an earlier round, changes nothing', () => {
   const before = sealed(2).events([ended('k0', 0, 'failed')])

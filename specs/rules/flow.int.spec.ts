@@ -1,13 +1,17 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { defaultTerms } from '../../actors/job.ts'
 import type { Bus } from '../../src/bus/port.ts'
-import { defineJob } from '../../src/definition.ts'
+import { type Clock, systemClock } from '../../src/clock.ts'
+import { defineJob, type JobDefinition } from '../../src/definition.ts'
 import type { ActorDocument } from '../../src/document.ts'
 import { embedded } from '../../src/embedded.ts'
 import type { Envelope } from '../../src/envelope.ts'
 import { createFlow } from '../../src/host/flow.ts'
-import { createHost } from '../../src/host/host.ts'
+import { createHost, type Host } from '../../src/host/host.ts'
 import { comesTrue, gate, rulesWorld } from '../support/rules-world.ts'
 
 /** Each spec fails if its rule is switched off: `npx tsx specs/rules/mutate.ts 'flow'`. */
@@ -34,7 +38,7 @@ async function busyHost(wrap = (bus: Bus) => bus) {
   const world = rulesWorld()
   const host = world.host('h', { bus: wrap })
   let room = true
-  Object.assign(host.parts, { flow: createFlow(world.clock, { hasRoom: () => room, isStuck: () => false }), offerSize: () => 2 })
+  Object.assign(host.parts, { flow: createFlow(world.clock, { hasRoom: () => room }), offerSize: () => 2 })
   const owner = await host.take(0)
   await world.publish(submit(j))
   await world.clock.settled()
@@ -124,6 +128,66 @@ test('a burst of short jobs is created as slots become free: two writes each; a 
   assert.is((await last.view()).state, 'cancelled')
   await Promise.all((await more).slice(0, -1).map((job) => job.result()))
   await host.stop()
+})
+
+test('while a handler takes long nothing is held back: it may wait for what it has submitted', async () => {
+  // Slots were free, and all of a burst waited for 4 s.
+  let later = 0
+  const heldBack = gate()
+  let looks = 0
+  const clock: Clock = {
+    ...systemClock,
+    // Nothing is taken in because it has waited for long.
+    monotonic: () => later || systemClock.monotonic(),
+    at(at, fire) {
+      if (later && at - systemClock.now() === 50 && ++looks === 20) heldBack.open()
+      return systemClock.at(at, fire)
+    },
+  }
+  const [quick, slow] = [defineJob({ name: 'quick' }), defineJob({ name: 'slow' })]
+  const began = gate()
+  const end = gate()
+  const handlers = [
+    quick.handler(async () => {}),
+    slow.handler(() => {
+      began.open()
+      return end.pass()
+    }),
+  ]
+  const host = await createHost({ on: embedded(':memory:', { partitions: 1 }), clock, slots: 100, handlers })
+  await host.client.submit(quick, undefined).then((job) => job.result())
+  await host.client.submit(slow, undefined)
+  await began.pass()
+  later = systemClock.monotonic() + 200
+  const jobs = Promise.all(Array.from({ length: 2000 }, () => host.client.submit(quick, undefined)))
+  const taken = await Promise.race([jobs.then(() => true), heldBack.pass().then(() => false)])
+  assert.ok(taken, 'looked at 20 times, and held back')
+  for (const job of await jobs) await job.result()
+  end.open()
+  await host.stop()
+})
+
+test('handlers of a burst that wait for what they submit get it', async () => {
+  // What they had submitted waited behind the burst, of which more and more waited likewise, until they had all slots.
+  const folder = mkdtempSync(join(tmpdir(), 'stellwerk-flow-'))
+  const [quick, child] = [defineJob({ name: 'quick' }), defineJob({ name: 'child' })]
+  const handlers = [
+    child.handler(async () => {}),
+    quick.handler(async (i) => {
+      if ((i as number) % 20 === 0) await (await host.client.submit(child, undefined)).result()
+    }),
+  ]
+  const host: Host = await createHost({ on: embedded(folder), slots: 50, handlers })
+  const all = (definition: JobDefinition, inputs: number[]) =>
+    Promise.all(inputs.map(async (input) => (await host.client.submit(definition, input)).result()))
+  await all(child, Array(200).fill(1))
+  await all(quick, Array(300).fill(1))
+  await all(
+    quick,
+    Array.from({ length: 3000 }, (_, i) => i),
+  )
+  await host.stop()
+  rmSync(folder, { recursive: true })
 })
 
 test.run()

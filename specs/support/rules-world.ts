@@ -80,7 +80,7 @@ export function rulesWorld({
       actors,
       worker: faults.worker?.({ bus, clock: time }),
       contracts: { get: () => undefined, pools: { of: () => undefined }, learn: async () => {}, chains: noChains },
-      flow: createFlow(time, { hasRoom: () => undefined, isStuck: () => false }),
+      flow: createFlow(time, { hasRoom: () => undefined }),
       counts: { turns: 0, events: 0, writes: 0, conflicts: 0, lost: 0, superseded: 0 },
       uniqueId: () => `${name}.${ids++}`,
       offerSize: () => 1,

@@ -4,11 +4,12 @@ import type { Opened } from './door.ts'
 
 /**
  * How fast new work is taken in. A job that is submitted while a slot is free is granted in the write that creates it; one that has to
- * queue takes a write more, an offer and a claim. So while the host of a folder works off a burst of short jobs, new ones are taken in as slots
- * become free. Until then they wait in the stream, which is as safe a place.
+ * queue takes a write more, an offer and a claim. So while the host of a folder works off a burst of short jobs of one definition, new ones are
+ * taken in as slots become free. Until then they wait in the stream, which is as safe a place.
  *
- * All is taken in at once, until none waits any more, as soon as no slot becomes free, or the first has waited for `patience`; and whenever
- * anything but plain new work of the usual priority waits behind it, work of another priority is queued, or somebody waits for the stream to be applied.
+ * Nobody may have to wait for them: while a handler takes long (it may wait for what it has submitted) nothing is held back. And all is
+ * taken in at once, until none waits any more, as soon as anything but plain new work of the same definition comes, or the first has waited for
+ * `patience`; also while work of another priority is queued, or somebody waits for the stream to be applied.
  */
 export interface Flow {
   /** A partition's part in it. `look`: what had to wait may be taken in now. `isAwaited`: somebody waits until its stream is applied. */
@@ -18,10 +19,9 @@ export interface Flow {
 }
 
 export interface PartitionFlow {
-  /** A frame with so many new jobs has come. */
-  came(jobs: number): void
-  /** May this frame be taken in now, the first of those that wait? `hurried`: one of them is not plain. */
-  admits(first: Waiting, hurried: boolean): boolean
+  came(news: News): void
+  /** May this frame be taken in now, the first of those that wait? */
+  admits(first: Waiting): boolean
   /** A frame with so many jobs is taken in; the turn that does so is over. */
   taken(jobs: number): void
   over(): void
@@ -37,6 +37,8 @@ export interface Queued {
 /** What a frame brings that is new. */
 export interface News {
   jobs: number
+  /** Their definition. */
+  job?: string
   /** It brings nothing that could be in a hurry, and no job that may take long. */
   plain: boolean
 }
@@ -50,8 +52,6 @@ export interface Waiting extends News {
 export interface Room {
   /** Are there slots for so many new jobs, beside those that are coming? undefined: it is not for them to wait. */
   hasRoom(jobs: number, coming: number, waiting: number): boolean | undefined
-  /** All slots have handlers, and none became free since it was asked last. */
-  isStuck(): boolean
 }
 
 /** Below the time after which a sender says a command again, ms. */
@@ -59,12 +59,13 @@ const patience = 4000
 /** While something waits it is looked at so often, ms. */
 const pause = 50
 
-export function createFlow(clock: Clock, { hasRoom, isStuck }: Room): Flow {
+export function createFlow(clock: Clock, { hasRoom }: Room): Flow {
   const held = new Set<() => void>()
   const queues = new Set<() => Queued>()
   const sum = (what: keyof Queued) => [...queues].reduce((count, queued) => count + queued()[what], 0)
-  /** Jobs of frames that wait, and those that are about to be created. */
+  /** Jobs of frames that wait, their definition, and those that are about to be created. */
   let waiting = 0
+  let definition: string | undefined
   let coming = 0
   let isOpen = false
   let watching = false
@@ -80,7 +81,6 @@ export function createFlow(clock: Clock, { hasRoom, isStuck }: Room): Flow {
     watching = true
     clock.at(clock.now() + pause, () => {
       watching = false
-      if (isStuck()) isOpen = waiting > 0
       look()
     })
   }
@@ -100,9 +100,13 @@ export function createFlow(clock: Clock, { hasRoom, isStuck }: Room): Flow {
         coming += jobs
       }
       return {
-        came: wait,
-        admits({ jobs, came }, hurried) {
-          if (isOpen || hurried || isAwaited()) return true
+        came({ jobs, job, plain }) {
+          if (!waiting) definition = job
+          else if (!plain || (jobs && job !== definition)) isOpen = true
+          wait(jobs)
+        },
+        admits({ jobs, came, plain }) {
+          if (isOpen || !plain || isAwaited()) return true
           if (clock.monotonic() - came >= patience) return (isOpen = true)
           const room = hasRoom(jobs, coming, waiting)
           if (room === undefined || sum('others') > 0 || (room && sum('usual') === 0)) return true
@@ -127,24 +131,28 @@ export function createFlow(clock: Clock, { hasRoom, isStuck }: Room): Flow {
 
 export const isUsual = (priority: number): boolean => priority === defaultTerms.priority
 
-const newWork: ReadonlySet<string> = new Set(['submit', 'add', 'seal'])
-
 interface New {
   job?: string
   terms?: { priority: number }
   members?: readonly New[]
+  /** At a time of its own, which may come while it waits. */
+  startAt?: number
+  overdueAt?: number
 }
 
 export function newsOf({ items, letters, refused }: Opened, isShort: (job: string) => boolean): News {
   let jobs = 0
-  const isPlain = ({ job, terms, members }: New): boolean => {
-    if (job !== undefined) jobs++
-    return (
-      (job === undefined || isShort(job)) &&
-      (terms === undefined || isUsual(terms.priority)) &&
-      (members === undefined || members.every(isPlain))
-    )
+  let definition: string | undefined
+  const isPlain = ({ job, terms, members, startAt, overdueAt }: New): boolean => {
+    if (startAt !== undefined || overdueAt !== undefined) return false
+    if (members) return members.every(isPlain)
+    if (job === undefined) return true
+    jobs++
+    definition ??= job
+    return job === definition && isShort(job) && (!terms || isUsual(terms.priority))
   }
-  const all = items.map(({ envelope: { event } }) => newWork.has(event.type) && isPlain(event as New))
-  return { jobs, plain: !letters.length && !refused.length && all.every((plain) => plain) }
+  // What is added to a group comes before that is sealed, which may be by a timer.
+  const isNew = (type: string) => type === 'submit' || type === 'seal'
+  const all = items.map(({ envelope: { event } }) => isNew(event.type) && isPlain(event as New))
+  return { jobs, job: definition, plain: !letters.length && !refused.length && all.every((plain) => plain) }
 }

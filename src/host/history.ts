@@ -21,8 +21,8 @@ const isLong = ({ history }: ActorDocument): boolean =>
 function hasNewBulk(history: readonly HistoryEntry[]): boolean {
   const version = history.at(-1)?.v
   for (let i = history.length - 1; history[i]?.v === version && i >= 0; i--) {
-    const { members, body } = history[i]!.event
-    if (members !== undefined || body !== undefined) return true
+    const { members, body, of } = history[i]!.event
+    if (members !== undefined || body !== undefined || Array.isArray(of)) return true
   }
   return false
 }

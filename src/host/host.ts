@@ -151,7 +151,7 @@ export async function createHost(options: HostOptions): Promise<Host> {
   })
   // On servers it gains nothing (decision 19); in virtual time who submits may be who moves the clock.
   const holdsBack = inProcess && !clock.hold
-  const flow = createFlow(clock, holdsBack ? worker : { isStuck: () => false, hasRoom: () => undefined })
+  const flow = createFlow(clock, holdsBack ? worker : { hasRoom: () => undefined })
   const events = createHostEvents(log)
   const parts: HostParts = {
     bus,

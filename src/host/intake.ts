@@ -33,6 +33,8 @@ export interface Item {
   value?: unknown
   /** A worker's claim: answered with the grant or a refusal, or abandoned if that cannot be decided here any more. */
   claim?: { answer(grant: Grant | undefined): void; abandon(reason: Error): void }
+  /** Several that are decided on as one. */
+  joins?: readonly Item[]
   /** Housekeeping: the turn loads its actor, delivers what that sent, and then does this with it. */
   chore?: Chore
 }
@@ -90,11 +92,9 @@ export function createIntake(
   const results: Frame[] = []
   const others: Frame[] = []
   let size = 0
-  /** How many of the others are not plain. */
-  let hurried = 0
 
   const isFull = () => arrived.length + results.length + others.length >= framesAhead || size >= sizeAhead
-  const isHeldBack = () => others.length > 0 && !isFull() && !flow.admits(others[0]!, hurried > 0)
+  const isHeldBack = () => others.length > 0 && !isFull() && !flow.admits(others[0]!)
 
   /** The next in the order of the stream, but for what is held back. */
   function first(): Frame | undefined {
@@ -107,7 +107,6 @@ export function createIntake(
     if (frame === results[0]) return void results.shift()
     others.shift()
     size -= frame.size
-    if (!frame.plain) hurried--
     flow.taken(frame.jobs)
   }
 
@@ -132,8 +131,7 @@ export function createIntake(
         } else {
           others.push(opened)
           size += opened.size
-          if (!opened.plain) hurried++
-          flow.came(opened.jobs)
+          flow.came(opened)
         }
       }
     },

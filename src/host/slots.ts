@@ -13,28 +13,25 @@ export interface Slots {
   readonly free: boolean
   /** Handlers that run, and claimed runs that do not yet. */
   readonly open: number
-  /** All slots have handlers, and none became free since it was asked last. */
-  isStuck(): boolean
+  /** A handler has been running for longer than `horizon`. */
+  readonly isHeldUp: boolean
   claim(): void
   /** A claimed run that will not start here. */
   unclaim(): void
-  /** The handler of a claimed run starts. */
-  enter(): void
-  leave(): void
+  /** The handler of a claimed run starts. Answers what is to be called when it has ended. */
+  enter(): () => void
 }
 
 /** How soon what is claimed ahead should find a slot, ms. */
 const horizon = 100
 
 export function createSlots(clock: Clock, count: number): Slots {
-  let running = 0
+  /** When the handlers that run began, oldest first. */
+  const running = new Set<{ since: number }>()
   let claimed = 0
   /** ms between two slots that became free, lately. */
   let pace = Number.POSITIVE_INFINITY
   let lastFree = clock.monotonic()
-  /** How many became free, and how many had when it was asked. */
-  let freed = 0
-  let seen = 0
 
   /** The longer none became free, the less is known. */
   const ahead = () => {
@@ -44,32 +41,32 @@ export function createSlots(clock: Clock, count: number): Slots {
 
   return {
     get room() {
-      return Math.max(0, count + ahead() - running - claimed)
+      return Math.max(0, count + ahead() - running.size - claimed)
     },
     get free() {
-      return running < count
+      return running.size < count
     },
     get open() {
-      return running + claimed
+      return running.size + claimed
     },
-    isStuck() {
-      const before = seen
-      seen = freed
-      return running >= count && freed === before
+    get isHeldUp() {
+      const [oldest] = running
+      return oldest !== undefined && clock.monotonic() - oldest.since > horizon
     },
     claim: () => void claimed++,
     unclaim: () => void claimed--,
     enter() {
       claimed--
-      running++
-    },
-    leave() {
-      running--
-      freed++
-      const now = clock.monotonic()
-      const gap = now - lastFree
-      pace = Number.isFinite(pace) ? 0.95 * pace + 0.05 * gap : Math.max(gap, horizon)
-      lastFree = now
+      const handler = { since: clock.monotonic() }
+      running.add(handler)
+      return () => {
+        running.delete(handler)
+        const now = clock.monotonic()
+        // Where there was nothing to do for long, that says nothing of how long it takes.
+        const gap = Math.min(now - lastFree, horizon)
+        pace = Number.isFinite(pace) ? 0.95 * pace + 0.05 * gap : horizon
+        lastFree = now
+      }
     },
   }
 }

@@ -8,6 +8,7 @@ import { apply } from './turn/apply.ts'
 import { readCallbacks } from './turn/callbacks.ts'
 import { doChores } from './turn/chores.ts'
 import { commit } from './turn/commit.ts'
+import { joined } from './turn/joined.ts'
 import { markOf } from './turn/marks.ts'
 import { answer, bury, publish, route } from './turn/send.ts'
 import { beginTurn, type Touched, type Turn } from './turn/state.ts'
@@ -55,7 +56,7 @@ async function wave(partition: Partition, turn: Turn): Promise<void> {
   await fillPages(partition, items)
   await readCallbacks(partition, items)
   const touched = new Map<Address, Touched>()
-  for (const item of items) apply(partition, turn, touched, item)
+  for (const item of joined(partition, items)) apply(partition, turn, touched, item)
   await commit(partition, turn, [...touched.values()])
   turn.items.push(...turn.next)
   turn.next = []

@@ -62,6 +62,9 @@ export interface WorkerParts {
   onRoom(): void
 }
 
+/** Below so many slots nothing is held back in the stream: see flow.ts. */
+const fewSlots = 50
+
 export function createWorker(parts: WorkerParts): Worker {
   const { bus, store, clock, name, lease } = parts
   const handlers = new Map(parts.handlers.map((handler) => [handler.definition.name, handler]))
@@ -115,7 +118,7 @@ export function createWorker(parts: WorkerParts): Worker {
   }
 
   function start(run: WorkerRun, grant: Grant): void {
-    slots.enter()
+    const leave = slots.enter()
     run.state = 'running'
     run.until = grant.timeout === undefined ? undefined : clock.now() + grant.timeout + 2 * timeoutGrace
     remember(run)
@@ -133,7 +136,7 @@ export function createWorker(parts: WorkerParts): Worker {
     void ended.then((what) => end(run, what))
     // What has failed by its timeout may go on: its slot is taken for as long.
     void returned.then(() => {
-      slots.leave()
+      leave()
       freed()
     })
   }
@@ -190,10 +193,11 @@ export function createWorker(parts: WorkerParts): Worker {
       line.admit({ run, grant, since })
     },
     handles: (job) => handlers.has(job),
-    isStuck: slots.isStuck,
     hasRoom(jobs, coming, waiting) {
-      // Few would gain little, and handlers may wait for the answer to what they submit; of many that come together most must queue all the same.
-      if (stopping || waiting <= 2 * parts.slots || jobs > 2 * parts.slots || !parts.isAlone()) return undefined
+      // With few slots a turn would create too few jobs; of many that come together most must queue all the same.
+      if (stopping || parts.slots < fewSlots || jobs > 2 * parts.slots || waiting <= 2 * parts.slots) return undefined
+      // A handler that takes long may wait for one of them.
+      if (slots.isHeldUp || !parts.isAlone()) return undefined
       const spare = Math.ceil(parts.slots / 10)
       return slots.open + coming === 0 || slots.room >= coming + Math.min(jobs, parts.slots) + spare
     },

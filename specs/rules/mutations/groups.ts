@@ -92,6 +92,22 @@ export const groups: readonly Mutation[] = [
     'groups: Q46',
   ),
   off(
+    'P6 ends told as one are each known delivered',
+    apply,
+    'for (const part of partsOf(item)) t.outcomes.push([part, outcome])',
+    't.outcomes.push([item, outcome])',
+    './outbox.int: members are stored',
+  ),
+  off('P7 what is told as one keeps its order', 'src/host/turn/joined.ts', 'if (row) rows.delete(to)', '', './joined.unit: its own events'),
+  off(
+    'Q43 the end of an output is told alone',
+    group,
+    '(index as number) >= 0',
+    '(index as number) >= -1',
+    './machines/group.unit: only ends of members',
+    './joined.unit: its own events',
+  ),
+  off(
     'E7 a watch looks again without news',
     'src/client/news.ts',
     'clock.now() + lookAgain',

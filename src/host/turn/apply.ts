@@ -5,6 +5,7 @@ import type { ActorDocument, Outgoing } from '../../document.ts'
 import type { Item } from '../intake.ts'
 import type { Partition } from '../partition.ts'
 import { checkedCallback } from './callbacks.ts'
+import { partsOf } from './joined.ts'
 import { absent, bury, commandId } from './letters.ts'
 import { mark, markOf } from './marks.ts'
 import { route } from './send.ts'
@@ -19,7 +20,7 @@ export function apply(partition: Partition, turn: Turn, touched: Map<Address, To
     absent(partition, turn, item)
     return
   }
-  t.items.push(item)
+  t.items.push(...partsOf(item))
   const peer = (address: Address) => {
     const doc = touched.get(address)?.draft ?? partition.cache.get(address)?.doc
     return doc?.snapshot && partition.actors.get(doc.type)?.peer?.(doc.snapshot)
@@ -36,7 +37,7 @@ export function apply(partition: Partition, turn: Turn, touched: Map<Address, To
   const sent = t.draft.n
   const checked = checkedCallback(partition, t.draft, item)
   const outcome = decide(type, t.draft, checked, { at: partition.clock.now(), id: commandId(partition, item), peer })
-  t.outcomes.push([item, outcome])
+  for (const part of partsOf(item)) t.outcomes.push([part, outcome])
   for (const { id, body } of outcome.pages) t.pages.push({ _id: id, owner: envelope.to, body })
   t.unpaged.push(...outcome.unpaged)
   if (!t.draft.snapshot || (!t.before && !t.changed && outcome.rejected)) {

@@ -34,10 +34,10 @@ export interface Turn {
   /** Of events that were refused: perhaps nobody has them. */
   homeless: Page[]
   touched: Set<Address>
-  /** Looked for in the store, and not there. */
-  absent: Set<Address>
   /** Those of them that it has written. */
   written: Set<Address>
+  /** Looked for in the store, and not there. */
+  absent: Set<Address>
   chores: { address: Address; chore: Chore }[]
   /** Something in it has no frame behind it that would come again. */
   frameless: boolean
