@@ -8,6 +8,7 @@ import { memoryStore } from '../src/store/memory.ts'
 import type { Store } from '../src/store/port.ts'
 import { virtualClock } from '../src/testing/virtual-clock.ts'
 import { aDocument } from './contracts/store/world.ts'
+import { gate } from './support/rules-world.ts'
 
 const test = suite('questions to hosts: E9 R6 [memory]')
 
@@ -64,6 +65,27 @@ test('E9 a store that is slow, and says that it is there, is waited for', async 
     },
   }))
   assert.is(outcome, 'ok')
+})
+
+test('are answered with what is on disk: G1', async () => {
+  // A result was told while the transaction that recorded it was under way: a crash, or a full disk, took it back.
+  const clock = virtualClock(0)
+  const bus = embeddedBus({ clock })
+  const store = memoryStore()
+  await store.commit([{ doc: planned() }])
+  const disk = gate()
+  const flushing = gate()
+  const flush = () => {
+    flushing.open()
+    return disk.pass()
+  }
+  serveApi({ bus: bus.connect('h'), store: { ...store, flush }, clock, actors: new Map() })
+  let answered = false
+  const answer = questions(bus.connect('client'))('get', { address: 'job:j' }).then(() => void (answered = true))
+  await Promise.race([flushing.pass(), answer])
+  assert.not(answered)
+  disk.open()
+  await answer
 })
 
 test.run()

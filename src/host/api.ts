@@ -148,11 +148,18 @@ export function serveApi({ bus, store, clock, actors, plans }: Parts) {
   verbs.deadLetters = async (request) => ({ ...(await letters.deadLetters(request, clock.now())) })
   verbs.deadLetter = (request) => letters.deadLetter(request as { letter?: unknown })
 
+  /** What a turn has written may be read before it is on disk, and a crash would take it back: nobody is told of it until then. */
+  async function durable<T>(answer: Promise<T>): Promise<T> {
+    const found = await answer
+    await store.flush()
+    return found
+  }
+
   const whileReached = reach({ store, clock })
   const serving = Object.entries(verbs).flatMap(([verb, answer]) => {
     const reply = async (request: unknown): Promise<Reply> => {
       try {
-        return { ok: true, ...(await whileReached(answer(check(requested, request ?? {}, 'request') as Request))) }
+        return { ok: true, ...(await whileReached(durable(answer(check(requested, request ?? {}, 'request') as Request)))) }
       } catch (error) {
         return refused(isStellwerkError(error) ? error : new UnavailableError(error instanceof Error ? error.message : String(error)))
       }

@@ -13,6 +13,13 @@ export const delivery: readonly Mutation[] = [
     './store.int: the base is what was flushed last',
   ),
   off(
+    'G1 what is told is on disk',
+    'src/host/api.ts',
+    '    await store.flush()\n',
+    '',
+    './questions.int: are answered with what is on disk',
+  ),
+  off(
     'F1 marks are numbers of events, not versions',
     send,
     'inc: doc.inc, n: entry.n }',

@@ -49,7 +49,9 @@ export function writer(folder: string, root: RootDatabase<string>, isInPlace: ()
   let pause = shortestPause
   let running: Promise<void> = Promise.resolve()
   let next: Promise<void> | undefined
+  let writing = false
 
+  const isDirty = () => parts.some((part) => part.dirty())
   const check = () => {
     if (failed && performance.now() >= again) failed = undefined
     if (failed) throw failed
@@ -63,7 +65,7 @@ export function writer(folder: string, root: RootDatabase<string>, isInPlace: ()
     await noMicrotaskLeft()
     next = undefined
     check()
-    if (!parts.some((part) => part.dirty())) return
+    if (!isDirty()) return
     if (!isInPlace()) {
       giveUp()
       again = Number.POSITIVE_INFINITY
@@ -71,6 +73,7 @@ export function writer(folder: string, root: RootDatabase<string>, isInPlace: ()
         `The folder ${folder} was removed or replaced while it was open: nothing is written any more. End this process.`,
       ))
     }
+    writing = true
     try {
       await transaction(
         root,
@@ -84,12 +87,17 @@ export function writer(folder: string, root: RootDatabase<string>, isInPlace: ()
         `The folder ${folder} could not be written: ${messageOf(error)}. Is its disk full? It is tried again until it can be.`,
         { cause: error },
       ))
+    } finally {
+      writing = false
     }
     pause = shortestPause
     for (const part of parts) part.landed()
   }
 
-  const flush = () => (next ??= running = running.catch(() => {}).then(write))
+  const flush = async () => {
+    if (next || writing || isDirty()) return (next ??= running = running.catch(() => {}).then(write))
+    check()
+  }
 
   return {
     add: (part) => void parts.push(part),
