@@ -197,9 +197,9 @@ export function createSender(bus: Bus, clock: Clock, name: string) {
     stop(): void {
       stopped = true
       listening.stop()
-      for (const { fail, unwatch } of calls.values()) {
-        unwatch?.()
-        fail(new UnavailableError('the client was closed'))
+      for (const call of calls.values()) {
+        call.unwatch?.()
+        call.fail(notDone(call, 'before the client was closed'))
       }
       calls.clear()
     },

@@ -63,6 +63,15 @@ for (const ack of ['committed', 'queued'] as const)
     assert.match(call.error!.message, /not answered within 60000 ms. There is no connection to NATS at far.away. It may still be applied/)
   })
 
+test('E9: who closes the client is told what may have become of a submit that waits', async () => {
+  const { away, clock } = await world()
+  const call = failed(away.submit(work, { ms: 1 }, { id: 'a' }))
+  await clock.step('1s')
+  await away.close()
+  await clock.settled()
+  assert.match(call.error!.message, /submit of job:a was not answered before the client was closed\. .*It may still be applied/)
+})
+
 test('E9: a submit waits no longer than its signal says', async () => {
   const { away, clock, line, until, startsOf, doc } = await world()
   const abort = new AbortController()
