@@ -103,9 +103,11 @@ export const groupSetup = setup({
       return { self, early: { ...context.early, [key]: state } }
     }),
     end: assign(({ context, event }) => ended(context, event as Of<'ended'>)),
-    endAll: assign(({ context, event }) =>
-      (event as Of<'ends'>).of.reduce<Moved>((moved, end) => ({ ...moved, ...ended({ ...context, ...moved }, end) }), {}),
-    ),
+    endAll: assign(({ context, event }) => {
+      let after = context
+      for (const end of (event as Of<'ends'>).of) after = { ...after, ...ended(after, end) }
+      return after
+    }),
     retry: assign((args) => {
       const { self, members, firstFailed } = args.context
       const event = args.event as Of<'retry'>

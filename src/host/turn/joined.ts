@@ -1,4 +1,3 @@
-import type { ActorType } from '../../../actors/actor.ts'
 import { type Address, typeOf } from '../../address.ts'
 import type { Item } from '../intake.ts'
 import type { Partition } from '../partition.ts'
