@@ -3,7 +3,7 @@ import * as assert from 'uvu/assert'
 import { defaultTerms } from '../../actors/job.ts'
 import type { FrameListener } from '../../src/bus/port.ts'
 import { UnavailableError } from '../../src/errors.ts'
-import { comesTrue, gate, rulesWorld, slowCommits, slowFrames, slowPublishes, withCrash } from '../support/rules-world.ts'
+import { comesTrue, gate, type RulesWorld, rulesWorld, slowCommits, slowFrames, slowPublishes, withCrash } from '../support/rules-world.ts'
 import { cellIn, type Deed, deed } from '../support/two-actors.ts'
 
 /** Each spec fails if its rule is switched off: `npx tsx specs/rules/mutate.ts`. */
@@ -146,6 +146,58 @@ test("F16 a late owner's grant lands after the scan, and its worker is gone", as
   assert.is((await world.doc('job:j'))!.state, 'running')
   await world.clock.advance('50s')
   assert.is((await world.doc('job:j'))!.state, 'aborted')
+})
+
+/** A host whose scan forgets this actor in the middle of a turn: whenever the turn has read, in the moments that follow. */
+function forgetting(world: RulesWorld, address: string, when: (read: readonly string[]) => boolean) {
+  const host = world.host('forgets', {
+    store: (store) => ({
+      ...store,
+      async load(addresses) {
+        const docs = await store.load(addresses)
+        if (when(addresses)) {
+          when = () => false
+          let moments = Promise.resolve()
+          for (let i = 0; i < 10; i++) moments = moments.then(() => host.partition(0).cache.evict(address))
+        }
+        return docs
+      },
+    }),
+  })
+  return host
+}
+const submitJob = (id: string, more = {}) => ({
+  to: `job:${id}`,
+  event: { type: 'submit', job: 'work', input: { value: 1 }, terms: defaultTerms, ...more },
+})
+
+test('F16 what a scan forgets after a turn has read it is there all the same', async () => {
+  // It was taken for one that does not exist: its event was refused, or a dead letter.
+  const world = rulesWorld()
+  const first = world.host('first')
+  await first.take(0)
+  await world.publish(submitJob('j'))
+  await world.clock.settled()
+  await first.partition(0).stop()
+  await forgetting(world, 'job:j', (read) => read.includes('job:j')).take(0)
+  await world.publish({ to: 'job:j', event: { type: 'cancel' } })
+  await world.clock.settled()
+  assert.is((await world.doc('job:j'))!.state, 'cancelled')
+})
+
+test('F16 what a scan forgets after a turn has created it is there all the same', async () => {
+  // The turn had looked for it and not found it, and did not look again: what it waited for had ended, and was not told to it.
+  const world = rulesWorld()
+  const first = world.host('first')
+  await first.take(0)
+  await world.publish(submitJob('k'))
+  await world.publish({ to: 'job:k', event: { type: 'cancel' } })
+  await world.clock.settled()
+  await first.partition(0).stop()
+  await forgetting(world, 'job:j', (read) => read.includes('job:k')).take(0)
+  await world.publish(submitJob('j', { after: ['job:k'], afterWhen: 'all-finished' }))
+  await world.clock.settled()
+  assert.is((await world.doc('job:j'))!.state, 'queued')
 })
 
 test('P13 a scan that was under way while a document was written does not bring its old time back', async () => {

@@ -1,10 +1,10 @@
-import { type Address, typeOf } from '../address.ts'
+import type { Address } from '../address.ts'
 import { wake } from '../decide.ts'
 import { UnavailableError } from '../errors.ts'
 import type { Write } from '../store/port.ts'
 import type { Collected, Item } from './intake.ts'
 import type { Partition } from './partition.ts'
-import { apply } from './turn/apply.ts'
+import { apply, wantedBy } from './turn/apply.ts'
 import { readCallbacks } from './turn/callbacks.ts'
 import { doChores } from './turn/chores.ts'
 import { commit } from './turn/commit.ts'
@@ -65,11 +65,7 @@ async function wave(partition: Partition, turn: Turn): Promise<void> {
 /** Loads what is not cached: the actors addressed, and the siblings that decisions on them need to know. */
 async function load(partition: Partition, turn: Turn, items: Item[]): Promise<void> {
   const wanted = new Set<Address>()
-  for (const { envelope } of items) {
-    wanted.add(envelope.to)
-    const peers = partition.actors.get(typeOf(envelope.to))?.peers?.(envelope.to, envelope.event)
-    if (peers) for (const { address } of peers) wanted.add(address)
-  }
+  for (const item of items) for (const address of wantedBy(partition, item)) wanted.add(address)
   const missing = [...wanted].filter((address) => !partition.cache.get(address) && !turn.absent.has(address))
   if (!missing.length) return
   for (const address of missing) turn.absent.add(address)

@@ -264,6 +264,20 @@ export const delivery: readonly Mutation[] = [
     'takeover: P14 a consumer that is gone before',
   ),
   off(
+    'F16 what was forgotten is read again',
+    apply,
+    'if (!wantedBy(partition, item).every(isRead))',
+    'if (!partition)',
+    'takeover: F16 what a scan forgets after a turn has read',
+  ),
+  off(
+    'F16 what a turn has created is not absent to it',
+    commit,
+    '    turn.absent.delete(t.address)\n    for',
+    '    for',
+    'takeover: F16 what a scan forgets after a turn has created',
+  ),
+  off(
     'F17 an earlier consumer cannot acknowledge',
     'src/bus/embedded/frames.ts',
     'if (partition.consumer === consumer) acknowledge(',

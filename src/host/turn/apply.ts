@@ -11,9 +11,21 @@ import { mark, markOf } from './marks.ts'
 import { route } from './send.ts'
 import { refusal, type Touched, type Turn } from './state.ts'
 
+/** Whom a decision is about, and whom it must know of. */
+export function wantedBy({ actors }: Partition, { envelope: { to, event } }: Item): Address[] {
+  const peers = actors.get(typeOf(to))?.peers?.(to, event)
+  return peers?.length ? [to, ...peers.map(({ address }) => address)] : [to]
+}
+
 /** Decides on one item, unless it was applied before; nothing is written yet. */
 export function apply(partition: Partition, turn: Turn, touched: Map<Address, Touched>, item: Item): void {
   const { envelope } = item
+  // All were read. One that a scan has made the cache forget since (another owner has written it) is not absent: it is read again.
+  const isRead = (address: Address) => touched.has(address) || turn.absent.has(address) || partition.cache.get(address)
+  if (!wantedBy(partition, item).every(isRead)) {
+    turn.next.push(item)
+    return
+  }
   const type = partition.actors.get(typeOf(envelope.to))
   const t = touched.get(envelope.to) ?? meet(partition, touched, item)
   if (!type || !t) {
