@@ -814,6 +814,7 @@ for (const [what, message, make] of [
   ['no chain', /^chains.0: is no chain/, () => deployment([null as never])],
   ['no chains', /^chains: must be an array/, () => deployment('x' as never)],
   ['no plan to show', /^plan: is no plan/, () => planTable(undefined as never)],
+  ['rows that are none', /^plan: is no plan/, () => planTable({ zone: 'UTC', date: '2026-01-01', rows: [{}] } as never)],
   ['no plan to draw', /^plan: is no plan/, () => planPicture(undefined as never)],
   ['no calendar', /^runs.0.calendar: is no calendar/, () => defineChain({ name: 'a', steps, runs: [{ calendar: undefined as never }] })],
 ] as [string, RegExp, () => unknown][])

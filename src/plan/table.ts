@@ -32,7 +32,9 @@ export const oneLine = (text: string): string => text.replace(/[\s\p{Cc}]+/gu, '
 
 /** The plan, if it is one. */
 export function shown(plan: ShownPlan): ShownPlan {
-  if (!Array.isArray(plan?.rows) || typeof plan.zone !== 'string' || typeof plan.date !== 'string')
+  const isRow = (row: ShownPlan['rows'][number]) =>
+    typeof row?.chain === 'string' && typeof row.words === 'string' && Array.isArray(row.after)
+  if (!Array.isArray(plan?.rows) || !plan.rows.every(isRow) || typeof plan.zone !== 'string' || typeof plan.date !== 'string')
     refuse('plan', 'is no plan. Give what its show() answers.')
   return plan
 }
