@@ -53,12 +53,12 @@ test('who had to wait is told when there may be room', async () => {
   flow.look()
   assert.is(here.looks, 1)
   partition.admits(ten)
-  await clock.advance(50)
+  await clock.advance(100)
   assert.is(here.looks, 2, 'and after a while, should nobody say so')
   partition.admits(ten)
   partition.leave()
   flow.look()
-  await clock.advance(50)
+  await clock.advance(100)
   assert.is(here.looks, 2)
 })
 
@@ -80,8 +80,6 @@ test('all is taken in, until none waits, as soon as anything else comes', () => 
   ]) {
     const { partition } = flowWith(0)
     assert.not(partition.admits(ten))
-    partition.came({ jobs: 0, plain: true })
-    assert.not(partition.admits(ten), 'a seal waits for what comes before it')
     partition.came(other)
     for (let i = 0; i < 6; i++) {
       assert.ok(partition.admits(ten))
@@ -90,6 +88,21 @@ test('all is taken in, until none waits, as soon as anything else comes', () => 
     partition.came({ ...ten, job: 'another' })
     assert.not(partition.admits(ten), 'it waits for none of another definition')
   }
+})
+
+test('when nothing could be taken in for 100 ms all is, until none waits', async () => {
+  const { clock, partition } = flowWith(0)
+  assert.not(partition.admits(ten))
+  partition.taken(10)
+  await clock.advance(100)
+  assert.not(partition.admits(ten))
+  await clock.advance(100)
+  for (let i = 0; i < 4; i++) {
+    assert.ok(partition.admits(ten))
+    partition.taken(10)
+  }
+  partition.came(ten)
+  assert.not(partition.admits(ten))
 })
 
 test('after 4 s all is taken in, until none waits', async () => {
@@ -121,7 +134,8 @@ test('only new work of short jobs, of the usual priority, is in no hurry', () =>
     job: 'short',
     plain: true,
   })
-  assert.equal(news({ type: 'seal' }), { jobs: 0, job: undefined, plain: true })
+  assert.is(news({ type: 'seal' }).plain, false, 'it may be all that its group waits for')
+  assert.is(news({ type: 'submit', job: 'short', terms: { priority: 5, deadline: 1000 } as never }).plain, false)
   assert.is(news({ type: 'submit', job: 'short', terms: terms(6) }).plain, false)
   assert.is(news({ type: 'submit', job: 'short', terms: terms(4) }).plain, false)
   assert.is(news({ type: 'submit', job: 'long', terms: terms(5) }).plain, false)

@@ -8,8 +8,8 @@ import type { Opened } from './door.ts'
  * taken in as slots become free. Until then they wait in the stream, which is as safe a place.
  *
  * Nobody may have to wait for them: while a handler takes long (it may wait for what it has submitted) nothing is held back. And all is
- * taken in at once, until none waits any more, as soon as anything but plain new work of the same definition comes, or the first has waited for
- * `patience`; also while work of another priority is queued, or somebody waits for the stream to be applied.
+ * taken in at once, until none waits any more, as soon as anything but plain new work of the same definition comes, nothing could be taken in for
+ * `pause`, or the first has waited for `patience`; also while work of another priority is queued, or somebody waits for the stream to be applied.
  */
 export interface Flow {
   /** A partition's part in it. `look`: what had to wait may be taken in now. `isAwaited`: somebody waits until its stream is applied. */
@@ -56,8 +56,8 @@ export interface Room {
 
 /** Below the time after which a sender says a command again, ms. */
 const patience = 4000
-/** While something waits it is looked at so often, ms. */
-const pause = 50
+/** While something waits it is looked at so often, ms: long enough for a turn that takes some in, and for what that begins. */
+const pause = 100
 
 export function createFlow(clock: Clock, { hasRoom }: Room): Flow {
   const held = new Set<() => void>()
@@ -69,6 +69,8 @@ export function createFlow(clock: Clock, { hasRoom }: Room): Flow {
   let coming = 0
   let isOpen = false
   let watching = false
+  /** Something was taken in since it was looked at. */
+  let moved = false
 
   function look(): void {
     const all = [...held]
@@ -79,8 +81,10 @@ export function createFlow(clock: Clock, { hasRoom }: Room): Flow {
   function watch(): void {
     if (watching) return
     watching = true
+    moved = false
     clock.at(clock.now() + pause, () => {
       watching = false
+      if (!moved) isOpen = waiting > 0
       look()
     })
   }
@@ -115,6 +119,7 @@ export function createFlow(clock: Clock, { hasRoom }: Room): Flow {
           return false
         },
         taken(jobs) {
+          moved = true
           wait(-jobs)
           come(jobs)
         },
@@ -133,7 +138,7 @@ export const isUsual = (priority: number): boolean => priority === defaultTerms.
 
 interface New {
   job?: string
-  terms?: { priority: number }
+  terms?: { priority: number; deadline?: number }
   members?: readonly New[]
   /** At a time of its own, which may come while it waits. */
   startAt?: number
@@ -149,10 +154,9 @@ export function newsOf({ items, letters, refused }: Opened, isShort: (job: strin
     if (job === undefined) return true
     jobs++
     definition ??= job
-    return job === definition && isShort(job) && (!terms || isUsual(terms.priority))
+    return job === definition && isShort(job) && (!terms || (isUsual(terms.priority) && terms.deadline === undefined))
   }
-  // What is added to a group comes before that is sealed, which may be by a timer.
-  const isNew = (type: string) => type === 'submit' || type === 'seal'
-  const all = items.map(({ envelope: { event } }) => isNew(event.type) && isPlain(event as New))
+  // What is added to a group must come before a timer seals it, and a seal may be all that the group waits for.
+  const all = items.map(({ envelope: { event } }) => event.type === 'submit' && isPlain(event as New))
   return { jobs, job: definition, plain: !letters.length && !refused.length && all.every((plain) => plain) }
 }

@@ -180,6 +180,13 @@ export const delivery: readonly Mutation[] = [
     'false',
     './flow.unit: all is taken in',
   ),
+  off(
+    'flow nothing waits that could begin',
+    'src/host/flow.ts',
+    'if (!moved) isOpen = waiting > 0',
+    '',
+    './flow.unit: when nothing could be taken in',
+  ),
   off('flow nobody waits who has a slot', 'src/host/worker.ts', 'slots.isHeldUp || ', '', 'flow: while a handler takes long'),
   off(
     'flow nothing waits that has a time of its own',
@@ -191,8 +198,8 @@ export const delivery: readonly Mutation[] = [
   off(
     'flow what is added waits for nothing',
     'src/host/flow.ts',
-    "type === 'submit' || type === 'seal'",
-    "type === 'submit' || type === 'seal' || type === 'add'",
+    "event.type === 'submit' && isPlain",
+    "event.type !== 'cancel' && isPlain",
     './flow.unit: only new work of short jobs',
   ),
   off('flow as slots become free', 'src/host/flow.ts', "(room && sum('usual') === 0)", 'true', 'flow: a burst'),
