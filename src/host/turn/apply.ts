@@ -23,7 +23,7 @@ export function apply(partition: Partition, turn: Turn, touched: Map<Address, To
   // All were read. One that a scan has made the cache forget since (another owner has written it) is not absent: it is read again.
   const isRead = (address: Address) => touched.has(address) || turn.absent.has(address) || partition.cache.get(address)
   if (!wantedBy(partition, item).every(isRead)) {
-    turn.next.push(item)
+    turn.next.push(...partsOf(item))
     return
   }
   const type = partition.actors.get(typeOf(envelope.to))
