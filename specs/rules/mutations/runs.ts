@@ -156,7 +156,7 @@ export const runs: readonly Mutation[] = [
   off(
     'E9 a silent store is told soon',
     'src/host/api.ts',
-    "await whileReached(answer(check(requested, request ?? {}, 'request') as Request))",
+    "await whileReached(durable(answer(check(requested, request ?? {}, 'request') as Request)))",
     'await answer(request as Request)',
     './questions.int: E9 a store that says nothing',
   ),
