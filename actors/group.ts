@@ -83,7 +83,6 @@ const groupMachine = groupSetup.createMachine({
   initial: 'new',
   on: {
     ended: {},
-    ends: {},
     // An output that is run again already, or a member that comes too late.
     retry: [
       { guard: 'isRemoved', actions: { type: 'reject', params: removed } },
@@ -118,7 +117,6 @@ const groupMachine = groupSetup.createMachine({
         follow: { target: 'awaited', actions: 'noteFollower' },
         // A member that has a place has one in a group that was deleted: this must not begin a new one.
         ended: [{ guard: 'early', target: 'awaited', actions: 'noteEarly' }, { actions: { type: 'reject', params: unknownYet } }],
-        ends: { actions: { type: 'reject', params: unknownYet } },
       },
     },
     awaited: {
@@ -144,7 +142,6 @@ const groupMachine = groupSetup.createMachine({
       ],
       on: {
         ended: { actions: ['end', ...emit] },
-        ends: { actions: ['endAll', ...emit] },
         retry: { actions: ['retry', ...emit] },
         page: { actions: ['turnPage', ...emit] },
         cancel: [{ guard: 'cancelsOther' }, { actions: ['noteCancel', 'cancelRest', ...emit] }],
@@ -207,7 +204,7 @@ export const group: ActorType = {
   /** An end of the output stays alone: it is looked for by its key. */
   joined: {
     may: ({ type, index }) => type === 'ended' && (index as number) >= 0,
-    as: (events) => ({ type: 'ends', of: events.map(({ type, ...end }) => end) }),
+    as: (events) => ({ type: 'ended', of: events.map(({ type, ...end }) => end) }),
   },
   hasMembers: true,
   peers: (self, event) =>

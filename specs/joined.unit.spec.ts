@@ -20,8 +20,8 @@ const cancel = (to: string): Item => ({ envelope: { to, event: { type: 'cancel' 
 const told = (items: Item[]) =>
   items.map((item) => {
     const { to, event } = item.envelope
-    const keys = event.type === 'ends' ? (event.of as { key: string }[]).map(({ key }) => key).join('+') : (event.key ?? event.type)
-    assert.is(partsOf(item).length, event.type === 'ends' ? (event.of as unknown[]).length : 1)
+    const keys = event.of ? (event.of as { key: string }[]).map(({ key }) => key).join('+') : (event.key ?? event.type)
+    assert.is(partsOf(item).length, event.of ? (event.of as unknown[]).length : 1)
     return `${to.slice(6)}: ${keys}`
   })
 

@@ -62,9 +62,8 @@ export type GroupEvent = { at: number; self: Address } & (
   | { type: 'seal' }
   /** `chain`: of the chain that takes it for its step. */
   | { type: 'cancel'; reason?: string; chain?: Address }
-  | ({ type: 'ended' } & Ended)
-  /** Of members, in the order in which they came. */
-  | { type: 'ends'; of: Ended[] }
+  /** `of`: ends of several members, told as one, in the order in which they came; then it has no other fields. */
+  | ({ type: 'ended'; of?: Ended[] } & Ended)
   /** `allowed`: by the chain of which it is a step. */
   | ({ type: 'retry'; allowed?: true } & Retry)
   | { type: 'follow'; follower: Address }

@@ -47,7 +47,7 @@ export const groupSetup = setup({
   },
   guards: {
     isOutput,
-    early: ({ event }) => event.type === 'ended' && event.index === undefined,
+    early: ({ event }) => event.type === 'ended' && event.index === undefined && !event.of,
     otherOptions: ({ context, event }) => event.type === 'submit' && !isContent(context.content, canonical(event.options)),
     newWhileSealed: ({ context, event }) => context.sealed && !added(event).every(({ key }) => isKnown(known(event)[key])),
     conflicting: ({ event }) => conflicts(added(event), known(event)).length > 0,
@@ -102,10 +102,9 @@ export const groupSetup = setup({
       const { self, key, state } = event as Of<'ended'>
       return { self, early: { ...context.early, [key]: state } }
     }),
-    end: assign(({ context, event }) => ended(context, event as Of<'ended'>)),
-    endAll: assign(({ context, event }) => {
+    end: assign(({ context, event }) => {
       let after = context
-      for (const end of (event as Of<'ends'>).of) after = { ...after, ...ended(after, end) }
+      for (const end of (event as Of<'ended'>).of ?? [event as Of<'ended'>]) after = { ...after, ...ended(after, end) }
       return after
     }),
     retry: assign((args) => {
