@@ -8,24 +8,22 @@ import { type Args, added, type Ended, type GroupContext, type GroupEvent, known
 import { isOutput } from './output.ts'
 import { isContent } from './tombstone.ts'
 
+/** Members after a step, and what should follow it beside what should already. */
+const after = ({ members, out }: GroupContext, step: Step | undefined): Pick<GroupContext, 'members' | 'out'> =>
+  step ? { members: step.members, out: [...out, ...step.out] } : { members, out }
+
 /** Runs one pure step on the members. */
 const step =
   (f: (args: Args) => Step | undefined) =>
-  (args: Args): Pick<GroupContext, 'members' | 'out'> => {
-    const { members, out } = args.context
-    const result = f(args)
-    return result ? { members: result.members, out: [...out, ...result.out] } : { members, out }
-  }
-type Moved = Partial<Pick<GroupContext, 'members' | 'out' | 'firstFailed'>>
+  (args: Args): Pick<GroupContext, 'members' | 'out'> =>
+    after(args.context, f(args))
 
 /** A member has ended: see members.ts. Where all must succeed, the first failure is kept. */
-function ended(context: GroupContext, { key, index, round, state, error }: Ended): Moved {
-  const { self, members, out, when, onMemberFailure, firstFailed } = context
-  const step = end(self, members, { index: index!, round, state }, onMemberFailure === 'cancel-rest')
-  if (!step) return {}
-  const moved = { members: step.members, out: step.out.length ? [...out, ...step.out] : out }
-  const tells = when === 'all-succeeded' && failedOf(step) > failedOf(context)
-  return tells ? { ...moved, firstFailed: firstFailed ?? { key, error } } : moved
+function ended(context: GroupContext, { key, index, round, state, error }: Ended): GroupContext {
+  const { self, members, when, onMemberFailure, firstFailed } = context
+  const moved = after(context, end(self, members, { index: index!, round, state }, onMemberFailure === 'cancel-rest'))
+  const tells = when === 'all-succeeded' && failedOf(moved) > failedOf(context)
+  return { ...context, ...moved, ...(tells && { firstFailed: firstFailed ?? { key, error } }) }
 }
 
 const retriesOutput = ({ context, event }: Args) =>
@@ -102,11 +100,7 @@ export const groupSetup = setup({
       const { self, key, state } = event as Of<'ended'>
       return { self, early: { ...context.early, [key]: state } }
     }),
-    end: assign(({ context, event }) => {
-      let after = context
-      for (const end of (event as Of<'ended'>).of ?? [event as Of<'ended'>]) after = { ...after, ...ended(after, end) }
-      return after
-    }),
+    end: assign(({ context, event }) => ((event as Of<'ended'>).of ?? [event as Of<'ended'>]).reduce(ended, context)),
     retry: assign((args) => {
       const { self, members, firstFailed } = args.context
       const event = args.event as Of<'retry'>
