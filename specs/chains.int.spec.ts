@@ -714,7 +714,7 @@ for (const [what, message, make] of [
   ['a name of a step', /^steps.1: is not a name of a step/, () => defineChain({ name: 'a', steps: { 1: step(load.with({})) } })],
   ['a reserved name', /^steps.input: is not a name of a step/, () => defineChain({ name: 'a', steps: { input: step(load.with({})) } })],
   ['no step', /^steps.a: is no step/, () => defineChain({ name: 'a', steps: { a: load as never } })],
-  ['a wrong input', /^steps.a.input: rows: /, () => defineChain({ name: 'a', steps: { a: step(post.with({ rows: 'x' as never })) } })],
+  ['a wrong input', /^steps.a.input.rows: /, () => defineChain({ name: 'a', steps: { a: step(post.with({ rows: 'x' as never })) } })],
   [
     'a wrong condition',
     /^steps.a.when: must be/,
@@ -793,7 +793,7 @@ for (const [what, message, make] of [
   ],
   [
     'an input of a member that does not fit',
-    /^steps.a.members.0.input: row: /,
+    /^steps.a.members.0.input.row: /,
     () => one(step({ members: [print.with({ row: 5 } as never, { key: 'a' })] })),
   ],
   ['a step that is null', /^steps.a: is no step/, () => one(null)],

@@ -422,7 +422,7 @@ test('E6 what a handler suspends wrongly fails its run, with the field named', a
     [{ until: ['bank', 'bank'] }, /suspend.until: names a callback twice/],
     [{ until, need: 3 }, /suspend.need: must be 'all', 'any', or a whole number from 1 to 2/],
     [{ until, fallback: { mail: 'x' } }, /suspend.fallback.mail: is not one of those in until/],
-    [{ until, fallback: { bank: { paid: 7 } } }, /suspend.fallback.bank: paid/],
+    [{ until, fallback: { bank: { paid: 7 } } }, /suspend.fallback.bank.paid: /],
     [{ until, state: 'x'.repeat(600_000) }, /suspend.state: 600002 characters of JSON/],
     [{ until, as: 'a b' }, /suspend.as: "a b" is not an id/],
     [{ until, deadline: 'soon' }, /deadline/],

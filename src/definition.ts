@@ -3,7 +3,7 @@ import { defaultTerms, type Ended, type GroupFacts, type Terms } from '../actors
 import type { ChainFacts, Outputs, WithMaker } from './chain/step.ts'
 import { callbackName } from './command.ts'
 import { type Duration, ms } from './duration.ts'
-import { type Issue, quoted, refuse, StellwerkError, ValidationError } from './errors.ts'
+import { type Issue, inWords, quoted, refuse, StellwerkError, ValidationError } from './errors.ts'
 import { checkChoice, checkFields } from './fields.ts'
 import { type Isolated, type IsolateOptions, isolatedOf } from './isolate.ts'
 import type { Suspended, SuspendOptions } from './suspend.ts'
@@ -235,7 +235,7 @@ export function check(schema: z.ZodType | undefined, value: unknown, field: stri
   const parsed = schema.safeParse(value)
   if (parsed.success) return parsed.data
   const issues: Issue[] = parsed.error.issues.map(({ path, message }) => ({ path: [field, ...(path as (string | number)[])], message }))
-  throw new ValidationError(issues.map(({ path, message }) => `${path.join('.')}: ${message}`).join('; '), issues)
+  throw new ValidationError(inWords(issues), issues)
 }
 
 /** What was not given is null in JSON: where a schema allows nothing and not null, nothing was given. */

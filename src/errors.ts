@@ -34,6 +34,10 @@ export interface Issue {
   message: string
 }
 
+/** All of them in one line, each with its field. */
+export const inWords = (issues: readonly Issue[]): string =>
+  issues.map(({ path, message }) => (path.length ? `${path.join('.')}: ${message}` : message)).join('; ')
+
 /** What was given does not fit; `issues` names each field. Nothing was stored. */
 export class ValidationError extends StellwerkError {
   readonly issues: Issue[]

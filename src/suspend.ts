@@ -1,6 +1,6 @@
 import type { Payload, Suspend } from '../actors/job.ts'
 import { isId } from './address.ts'
-import type { CallbackGiven, Callbacks } from './definition.ts'
+import { type CallbackGiven, type Callbacks, check } from './definition.ts'
 import { type Duration, ms } from './duration.ts'
 import { invalid, quoted } from './errors.ts'
 import { checkFields } from './fields.ts'
@@ -68,8 +68,7 @@ function fallbackOf(callbacks: Callbacks, until: readonly string[], fallback: Re
   for (const [name, value] of Object.entries(fallback)) {
     if (value === undefined) continue
     if (!until.includes(name)) fail(`fallback.${name}`, 'is not one of those in until')
-    const { error } = callbacks[name]!.safeParse(value)
-    if (error) fail(`fallback.${name}`, error.issues.map(({ path, message }) => [...path, message].join(': ')).join('; '))
+    check(callbacks[name], value, `suspend.fallback.${name}`)
     values[name] = payload(value, `fallback.${name}`)
   }
   return values

@@ -119,8 +119,7 @@ function termsOf(chain: string, name: string, { work, after = [], when = 'all-su
 /** What is known already is checked now, not in the night in which it runs. */
 function inputOf(definition: Pick<JobDefinition, 'input'>, input: unknown, field: string): unknown {
   const { value } = asJson(input, field)
-  const parsed = definition.input?.safeParse(value)
-  if (parsed && !parsed.success) refuse(field, parsed.error.issues.map(({ path, message }) => `${path.join('.')}: ${message}`).join('; '))
+  check(definition.input, value, field)
   return value
 }
 const isJob = (given: unknown): given is JobDefinition => isObject(given) && 'terms' in given && 'name' in given && isName(given.name)

@@ -2,13 +2,13 @@ import { z } from 'zod'
 import { common } from './common.ts'
 
 /** Commands to schedules, and to what they wait for. Names are so short that the ids of all that starts by them are ids. */
-const notAnId = { error: 'must be letters, digits, "_" and "-", 40 at most, and no date' }
-export const scheduleId = z.string(notAnId).regex(/^(?!\d{4}-\d\d-\d\d$)[A-Za-z0-9_-]{1,40}$/, notAnId)
+const id = '(?!\\d{4}-\\d\\d-\\d\\d$)[A-Za-z0-9_-]{1,40}'
+const grammar = 'letters, digits, "_" and "-", 40 at most, and no date'
+const notAnId = { error: `must be ${grammar}` }
+export const scheduleId = z.string(notAnId).regex(new RegExp(`^${id}$`), notAnId)
 const toSchedule = {
   ...common,
-  to: z.string().regex(/^schedule:(?!\d{4}-\d\d-\d\d$)[A-Za-z0-9_-]{1,40}$/, {
-    error: 'must be an address schedule:<id>: letters, digits, "_" and "-", 40 at most, and no date',
-  }),
+  to: z.string().regex(new RegExp(`^schedule:${id}$`), { error: `must be an address schedule:<id>: ${grammar}` }),
 }
 const command = <T extends string>(type: T) => z.strictObject({ ...toSchedule, type: z.literal(type) })
 export const schedulePause = command('pause')

@@ -4,7 +4,7 @@ import { type Address, idOf, isId, maxIdLength, rootOf } from '../../address.ts'
 import type { KnownChain } from '../../chain/published.ts'
 import type { Command } from '../../command.ts'
 import type { ActorEvent } from '../../envelope.ts'
-import { type Issue, invalid } from '../../errors.ts'
+import { type Issue, invalid, inWords } from '../../errors.ts'
 import { addedRuns } from '../../plan/resolve.ts'
 import type { RunTerms } from '../../plan/runs.ts'
 import { needIssue } from '../../pools.ts'
@@ -140,7 +140,7 @@ function jobTerms(contracts: Contracts, path: string, { job, priority }: Named):
 
 function refuseIssues(issues: Issue[], field: string): void {
   const all = issues.map(({ path, message }) => ({ path: [...field.split('.'), ...path], message }))
-  if (all.length) throw refusal('VALIDATION', all.map(({ path, message }) => `${path.join('.')}: ${message}`).join('; '), all)
+  if (all.length) throw refusal('VALIDATION', inWords(all), all)
 }
 
 function fitting(field: string, value: unknown): unknown {
