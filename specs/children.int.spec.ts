@@ -1,6 +1,7 @@
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { z } from 'zod'
+import { partitionOf } from '../src/address.ts'
 import { type Context, defineJob } from '../src/definition.ts'
 import { historyOf } from '../src/host/history.ts'
 import { given } from '../src/testing/given.ts'
@@ -107,4 +108,32 @@ test('E4: what a run submits that is no longer current creates nothing', async (
   await world.clock.step('2s')
   assert.is(await second, 'a/new')
 })
+test('a submit by a handler whose answer was lost is answered when it is said again, and is submitted once', async () => {
+  const { world, host } = outerWorld(() => new Promise(() => {}))
+  await host()
+  await world.client.submit(outer, {}, { id: 'a' })
+  await world.clock.advance('1s')
+  const { dispatch, worker } = (await world.doc('job:a')).work!
+  const told: unknown[] = []
+  const handler = world.bus.connect('handler')
+  handler.listen('inbox.handler', (replies) => told.push(...(replies as { call: unknown; ok: boolean; error?: { code: string } }[])))
+  const say = async (frame: string, more: object = {}) => {
+    const event = { ...child(dispatch, worker), input: { value: { ms: 10 } }, ...more }
+    const envelope = { to: 'job:a', event, from: 'h', inc: 'h', n: 1, reply: { inbox: 'inbox.handler', call: frame } }
+    await handler.publish([{ partition: partitionOf('a', 4), id: frame, events: [envelope] }])
+    await world.clock.advance('1s')
+  }
+  for (const frame of ['first', 'again', 'once more']) await say(frame)
+  assert.equal(
+    told.map((reply) => [(reply as { call: string }).call, (reply as { ok: boolean }).ok]),
+    [
+      ['first', true],
+      ['again', true],
+      ['once more', true],
+    ],
+  )
+  assert.is(world.startsOf('a/part').length, 1)
+  assert.is((await historyOf(world.store, await world.doc('job:a/part'))).filter(({ event }) => event.type === 'submit').length, 1)
+})
+
 test.run()

@@ -236,6 +236,41 @@ test('a chain whose input does not fit never starts by the clock, and fails by a
   await host.stop()
 })
 
+test('a trigger that comes again with its number is answered again, and as it was: nothing starts twice', async () => {
+  const { clock, bus, client, host, startsOf } = virtualWorld()
+  await host()
+  const set = client.schedule('s').set({ on: 'arrived', starts: work.with({}) })
+  const taken = client.submit(work, { ms: 20 }, { id: 's/taken' })
+  await clock.advance('1s')
+  await Promise.all([set, taken])
+  const program = bus.connect('program')
+  const told: string[] = []
+  program.listen('inbox.program', (replies) => {
+    for (const { call, ok, error } of replies as { call: string; ok: boolean; error?: { code: string } }[])
+      told.push(`${call} ${ok ? 'ok' : error!.code}`)
+  })
+  for (const frame of ['first', 'again', 'once more'])
+    for (const id of ['new', 'taken']) {
+      const reply = { inbox: 'inbox.program', call: `${frame} ${id}` }
+      const envelope = {
+        to: 'schedule:s',
+        event: { type: 'trigger', id },
+        from: 'command',
+        inc: `command:${id}`,
+        n: 1,
+        reply,
+        letter: true as const,
+      }
+      await program.publish([{ partition: 0, id: reply.call, events: [envelope] }])
+      await clock.advance('1s')
+    }
+  assert.equal(
+    told,
+    ['first', 'again', 'once more'].flatMap((frame) => [`${frame} new ok`, `${frame} taken CONFLICT`]),
+  )
+  assert.is(startsOf('s/new').length, 1)
+})
+
 test('a start whose id other work has is not lost without a word: who triggered it is refused, and why tells it until the next', async () => {
   const { clock, host, client, ran } = await deployment({
     hourly: { every: '1h', starts: note.with({ text: 'h' }) },

@@ -8,7 +8,7 @@ import { checkedCallback } from './callbacks.ts'
 import { partsOf } from './joined.ts'
 import { absent, bury, commandId } from './letters.ts'
 import { mark, markOf } from './marks.ts'
-import { route } from './send.ts'
+import { askAgain, route } from './send.ts'
 import { refusal, type Touched, type Turn } from './state.ts'
 
 /** Whom a decision is about, and whom it must know of. */
@@ -42,6 +42,8 @@ export function apply(partition: Partition, turn: Turn, touched: Map<Address, To
     const outcome = before ?? saidBefore(type, t, item, peer)
     t.outcomes.push([item, outcome])
     if (!before && outcome?.rejected) bury(partition, turn, item, outcome.rejected)
+    if (isPassedOn(partition, t.before, item))
+      askAgain(partition, turn, type, t.before!, item, { at: partition.clock.now(), id: commandId(partition, item), peer })
     if (t.cached) route(partition, turn, t.cached)
     return
   }
@@ -130,6 +132,13 @@ function answerBefore(partition: Partition, t: Touched, item: Item): Outcome | u
   const id = commandId(partition, item)
   const before = t.draft.inbox.answers?.find((answer) => answer.id === id)
   return before && (before.error ? refusal(before.error) : undecided)
+}
+
+/** As it is stored: what is passed on in this very wave is on its way. */
+function isPassedOn(partition: Partition, before: ActorDocument | undefined, item: Item): boolean {
+  if (!item.envelope.reply) return false
+  const id = commandId(partition, item)
+  return !!before?.inbox.answers?.some((answer) => answer.id === id && !answer.error)
 }
 
 const undecided: Outcome = { grants: [], refused: [], superseded: false, pages: [], unpaged: [], passedOn: true }

@@ -1,10 +1,13 @@
 import { createHash } from 'node:crypto'
+import type { ActorType } from '../../../actors/actor.ts'
 import { type Address, partitionOf, rootOf } from '../../address.ts'
 import type { OutgoingFrame } from '../../bus/port.ts'
+import { decide, draftOf, type Facts } from '../../decide.ts'
 import type { ActorDocument, Outgoing } from '../../document.ts'
 import type { Envelope } from '../../envelope.ts'
 import type { Cached } from '../cache.ts'
 import { sendFeed } from '../feed.ts'
+import type { Item } from '../intake.ts'
 import type { Partition } from '../partition.ts'
 import type { Turn } from './state.ts'
 
@@ -23,15 +26,7 @@ function routeEntry(partition: Partition, turn: Turn, doc: ActorDocument, entry:
   const identity = { from: doc._id, inc: doc.inc, n: entry.n }
   switch (entry.kind) {
     case 'event': {
-      const envelope: Envelope = { to: entry.to, event: entry.event, ...identity, command: entry.command }
-      // The path depends on the two addresses only: never on which partitions this host happens to own.
-      const target = partitionOf(rootOf(entry.to), partition.bus.partitions)
-      if (target === partition.number) turn.next.push({ envelope, from })
-      else {
-        const frame = turn.frames.get(target) ?? turn.frames.set(target, { envelopes: [], from: [] }).get(target)!
-        frame.envelopes.push(envelope)
-        frame.from.push(from)
-      }
+      pass(partition, turn, { to: entry.to, event: entry.event, ...identity, command: entry.command }, from)
       return
     }
     case 'read':
@@ -48,6 +43,33 @@ function routeEntry(partition: Partition, turn: Turn, doc: ActorDocument, entry:
       turn.letters.push({ letter: { id: `${doc.inc}.${entry.n}`, to: doc._id, reason, body, form: 'event', snapshot, at }, from })
     }
   }
+}
+
+/** The path depends on the two addresses only: never on which partitions this host happens to own. */
+function pass(partition: Partition, turn: Turn, envelope: Envelope, from?: [Address, number]): void {
+  const target = partitionOf(rootOf(envelope.to), partition.bus.partitions)
+  if (target === partition.number) {
+    turn.next.push({ envelope, from })
+    return
+  }
+  const frame = turn.frames.get(target) ?? turn.frames.set(target, { envelopes: [], from: [] }).get(target)!
+  frame.envelopes.push(envelope)
+  if (from) frame.from.push(from)
+}
+
+/** What starts something, and may be said twice: it is the same then, and answered the same. */
+const starts: ReadonlySet<string> = new Set(['submit', 'start'])
+
+/**
+ * A command that was passed on has come again: what became of it may have been told, and lost. Who was to answer it is asked once more, as of now,
+ * beside what is delivered once: so only where it does no harm to be asked twice. All others have told the actor that passed it on.
+ */
+export function askAgain(partition: Partition, turn: Turn, type: ActorType, before: ActorDocument, { envelope }: Item, facts: Facts): void {
+  const draft = draftOf(before)
+  decide(type, draft, envelope, facts)
+  for (const entry of draft.outbox)
+    if (entry.n > before.n && entry.kind === 'event' && entry.command && starts.has(entry.event.type))
+      pass(partition, turn, { to: entry.to, event: entry.event, from: before._id, command: { ...entry.command, letter: undefined } })
 }
 
 /** Tells those who wait, once all is committed. */
@@ -70,7 +92,7 @@ export async function bury(partition: Partition, { letters, delivered }: Turn): 
 export async function publish(partition: Partition, turn: Turn): Promise<void> {
   const frames: OutgoingFrame[] = []
   for (const [target, { envelopes, from }] of turn.frames) {
-    frames.push(...cut(target, envelopes))
+    frames.push(...cut(target, envelopes, partition.uniqueId))
     turn.delivered.push(...from)
   }
   if (frames.length) await partition.bus.publish(frames)
@@ -84,12 +106,12 @@ const frameLimit = 1024 * 1024
  * Frames are named by all that they hold: a repeat has the same name, and what goes out again together with something new has another
  * one, or the stream would drop the new with the old.
  */
-function cut(partition: number, envelopes: Envelope[]): OutgoingFrame[] {
+function cut(partition: number, envelopes: Envelope[], uniqueId: () => string): OutgoingFrame[] {
   const frames: OutgoingFrame[] = []
   let events: Envelope[] = []
   let size = 0
   const close = () => {
-    if (events.length) frames.push({ partition, id: nameOf(events), events })
+    if (events.length) frames.push({ partition, id: nameOf(events, uniqueId), events })
     events = []
     size = 0
   }
@@ -103,7 +125,7 @@ function cut(partition: number, envelopes: Envelope[]): OutgoingFrame[] {
   return frames
 }
 
-const nameOf = (events: Envelope[]): string =>
+const nameOf = (events: Envelope[], uniqueId: () => string): string =>
   createHash('sha1')
-    .update(events.map(({ to, inc, n }) => `${to} ${inc} ${n}`).join())
+    .update(events.map(({ to, inc, n }) => `${to} ${inc ?? uniqueId()} ${n}`).join())
     .digest('base64url')
