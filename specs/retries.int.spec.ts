@@ -47,6 +47,8 @@ test('backoff grows to a day at most, whatever the factor: no job waits without 
     backoff({ self: 'job:j', terms: { ...defaultTerms, ...given }, attempts: { used, unbegun: 0 } })
   for (const used of [30, 60, 5000]) assert.is(after(used, { jitter: 0 }), day)
   assert.is(after(3, { jitter: 0, backoff: 2 * day }), 2 * day)
+  for (const used of [1, 2, 1024, 1025, 5000]) assert.is(after(used, { backoff: 0 }), 0)
+  assert.is(after(3, { backoff: 0, factor: 1e308 }), 0)
   for (let used = 1; used < 500; used++) {
     const waits = after(used, { jitter: 0.1 })
     const full = Math.min(day, 1000 * 2 ** (used - 1))

@@ -28,7 +28,9 @@ const day = 86_400_000
 
 /** Backoff before the next attempt, ms: it grows to a day at most (where the first is longer, not at all), and is then spread by chance. */
 export function backoff({ self, terms, attempts }: Pick<JobContext, 'self' | 'terms' | 'attempts'>): number {
-  const grown = terms.backoff * terms.factor ** Math.max(0, attempts.used - 1)
+  // Without end it would be no number, of a backoff of 0.
+  const growth = Math.min(terms.factor ** Math.max(0, attempts.used - 1), Number.MAX_VALUE)
+  const grown = terms.backoff * growth
   const full = Math.min(grown, Math.max(terms.backoff, day))
   const chance = hash('sha1', `${self} ${attempts.used}`, 'buffer').readUInt32LE() / 2 ** 32
   return Math.round(full * (1 + terms.jitter * (2 * chance - 1)))
