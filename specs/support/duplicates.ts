@@ -44,7 +44,7 @@ export async function duplicates(
       },
     })
   }
-  repeat(`${namespace}.event.*.*`, 0.1, () => counts.frames++)
+  repeat(`${namespace}.event.>`, 0.1, () => counts.frames++)
   repeat(`${namespace}.work.>`, 0.05, () => counts.offers++)
   const submitting = setInterval(() => {
     const given = commands()

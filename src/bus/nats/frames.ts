@@ -7,7 +7,7 @@ import { answerTime, type Link } from './link.ts'
 import { publisher } from './publisher.ts'
 import type { StreamGuard } from './stream-guard.ts'
 import { explicitly, isApiError } from './streams.ts'
-import { eventSubject, noRoot } from './subjects.ts'
+import { frameSubject, framesOf, rootIn } from './subjects.ts'
 
 /** A frame that is not acknowledged comes again after so long, to the same owner; a new owner gets it at once. */
 const ackWait = 5 * 60_000
@@ -37,7 +37,7 @@ export function frameStream(options: {
     publish: (frames) =>
       send(
         frames.map(({ partition, id, events }) => ({
-          subject: eventSubject(namespace, partition, noRoot),
+          subject: frameSubject(namespace, partition),
           id,
           data: encoder.encode(JSON.stringify(events)),
         })),
@@ -46,10 +46,10 @@ export function frameStream(options: {
     async consume(partition, owner, on) {
       await guard?.check()
       const name = `p${partition}-${owner.replace(/[^A-Za-z0-9_-]/g, (c) => `=${c.charCodeAt(0).toString(16)}`)}`
-      await makeConsumer(link, jsm, stream, `p${partition}-`, name, eventSubject(namespace, partition, '*'))
+      await makeConsumer(link, jsm, stream, `p${partition}-`, name, framesOf(namespace, partition))
       const decode = (msg: Msg) => {
-        const root = msg.subject.slice(msg.subject.lastIndexOf('.') + 1)
-        return { ...parse(msg), ...(root === noRoot ? {} : { root }) }
+        const root = rootIn(msg.subject)
+        return { ...parse(msg), ...(root === undefined ? {} : { root }) }
       }
       const reader = frameReader({ link, jsm, stream, consumer: name, epoch, guard, decode, on, stopped: () => readers.delete(reader) })
       readers.add(reader)
@@ -57,7 +57,7 @@ export function frameStream(options: {
     },
 
     async lastSequence(partition) {
-      const found = await link.bounded(() => jsm.streams.getMessage(stream, { last_by_subj: eventSubject(namespace, partition, '*') }))
+      const found = await link.bounded(() => jsm.streams.getMessage(stream, { last_by_subj: framesOf(namespace, partition) }))
       return found?.seq ?? 0
     },
 
@@ -110,9 +110,12 @@ async function consumerNames(link: Link, stream: string, prefix: string): Promis
   }
 }
 
+const utf8 = new TextDecoder('utf-8', { fatal: true })
+
+/** What is no UTF-8 is no JSON: read all the same it would be another value than the one that was sent. */
 function parse(msg: Msg): Pick<IncomingFrame, 'body' | 'text'> {
   try {
-    return { body: msg.json() }
+    return { body: JSON.parse(utf8.decode(msg.data)) }
   } catch {
     return { body: undefined, text: msg.string() }
   }

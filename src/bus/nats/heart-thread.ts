@@ -3,7 +3,7 @@ import { connect } from 'nats'
 import { createHeart, type Listed } from '../../host/heart.ts'
 import type { Changes, ThreadData, Told } from './heart.ts'
 import { serversOf } from './link.ts'
-import { eventSubject, noRoot } from './subjects.ts'
+import { frameSubject } from './subjects.ts'
 import { giveBackTicket, hasBegun } from './tickets.ts'
 
 /** The thread in which a cluster's heart beats: nothing of the main thread can hold it up. */
@@ -44,7 +44,7 @@ const heart = createHeart({
     giveBack: ({ ticket }) => !!ticket && giveBackTicket(cells, ticket),
     async publish(partition, event) {
       const nc = await connecting
-      await nc.request(eventSubject(namespace, partition, noRoot), JSON.stringify([event]), { timeout: lease })
+      await nc.request(frameSubject(namespace, partition), JSON.stringify([event]), { timeout: lease })
     },
   },
 })

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util'
 import {
   AckPolicy,
   DeliverPolicy,
@@ -12,6 +13,7 @@ import { nanos, nuid } from 'nats'
 import { StellwerkError, UnavailableError } from '../../errors.ts'
 import { type LetterLimits, letterLimits, type Records } from '../port.ts'
 import type { Link } from './link.ts'
+import { eventSubjects } from './subjects.ts'
 
 /** What is fixed when a deployment is made. */
 export interface Deployment {
@@ -72,13 +74,16 @@ async function complete(options: Parameters<typeof openDeployment>[0], found: De
     if (!(await have(config.name))) await addStream(link, jsm, config)
   }
   const names = streamNames(namespace, 0)
-  await add({ ...queue(names.work, [`${namespace}.work.>`]), max_bytes: limits.work ?? gigabyte })
+  await add({ ...queue(names.work, { subjects: [`${namespace}.work.>`] }), max_bytes: limits.work ?? gigabyte })
   const kept = keptBy(options.letters ?? letterLimits)
   await add({ ...letters(names.dead, [`${namespace}.dead.>`]), ...kept, max_bytes: limits.dead ?? gigabyte / 4 })
   if (options.letters) await change(link, jsm, names.dead, kept)
 
   const present = found && (await have(streamNames(namespace, found.epoch).events))
-  if (found && present) return found
+  if (found && present) {
+    await change(link, jsm, streamNames(namespace, found.epoch).events, eventSubjects(namespace, found.partitions))
+    return found
+  }
   // The stream is there before the record that names it: a record without its stream means that the stream was lost.
   // Where all of NATS was lost, the number is the one that was known, and the documents refuse the new stream: that is not to pass unnoticed.
   const epoch = found ? Math.max(found.epoch, known) + 1 : Math.max(1, known)
@@ -97,9 +102,8 @@ async function addEvents(
 ): Promise<number> {
   const { events } = streamNames(namespace, epoch)
   const config = {
-    ...queue(events, [`${namespace}.command.*`, `${namespace}.event.*.*`]),
+    ...queue(events, eventSubjects(namespace, partitions)),
     max_bytes: bytes,
-    subject_transform: { src: `${namespace}.command.*`, dest: `${namespace}.event.{{partition(${partitions},1)}}.{{wildcard(1)}}` },
     // By its mark a stream is known from another of the same name.
     metadata: { partitions: String(partitions), mark: nuid.next() },
   }
@@ -141,9 +145,9 @@ async function addStream(link: Link, jsm: JetStreamManager, config: Partial<Stre
   }
 }
 
-const queue = (name: string, subjects: string[]) => ({
+const queue = (name: string, subjects: Pick<StreamConfig, 'subjects'>) => ({
   name,
-  subjects,
+  ...subjects,
   retention: RetentionPolicy.Workqueue,
   storage: StorageType.File,
   // The other policy would delete what nobody has seen yet.
@@ -165,7 +169,7 @@ const keptBy = ({ age, count }: LetterLimits) => ({ max_age: nanos(age), max_msg
 async function change(link: Link, jsm: JetStreamManager, name: string, wanted: Partial<StreamConfig>): Promise<void> {
   const { config } = await link.bounded(() => jsm.streams.info(name))
   const keys = Object.keys(wanted) as (keyof StreamConfig)[]
-  if (keys.some((key) => config[key] !== wanted[key])) await link.bounded(() => jsm.streams.update(name, wanted))
+  if (keys.some((key) => !isDeepStrictEqual(config[key], wanted[key]))) await link.bounded(() => jsm.streams.update(name, wanted))
 }
 
 export const isApiError = (error: unknown, message: string): boolean =>
