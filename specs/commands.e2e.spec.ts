@@ -217,6 +217,12 @@ test('what is wrong goes to the dead letters with the reason, and nothing of it 
   const cases: [body: unknown, code: string, message: RegExp][] = [
     ['{ not json', 'NOT_JSON', /not JSON/],
     ['7', 'VALIDATION', /^type: undefined is not a command/],
+    [Buffer.from('{"to":"job:bad/1","type":"submit","job":"wait","input":"\xff\xfe"}', 'latin1'), 'NOT_JSON', /not JSON/],
+    [
+      '{"to":"job:bad/1","type":"submit","job":"wait","input":{"n":[1e400]}}',
+      'VALIDATION',
+      /^input\.n\.0: Infinity cannot be written as JSON/,
+    ],
     ['null', 'VALIDATION', /^type: /],
     [{ to: 'job:bad/1', type: 'explode' }, 'VALIDATION', /^type: "explode" is not a command/],
     [
@@ -279,8 +285,8 @@ test('what is wrong goes to the dead letters with the reason, and nothing of it 
     letters.push(letter!)
   }
   assert.equal(letters[0]!.body, { text: '{ not json' }, 'what was no JSON is kept as text')
-  assert.equal(letters[6]!.reason.issues, [
-    { path: ['input', 'number'], message: letters[6]!.reason.message.slice('input.number: '.length) },
+  assert.equal(letters[8]!.reason.issues, [
+    { path: ['input', 'number'], message: letters[8]!.reason.message.slice('input.number: '.length) },
   ])
   const docs = await store.find({ prefix: 'job:bad' }, undefined, 100)
   assert.equal(
@@ -301,6 +307,39 @@ test('a message as large as messages may be, and wrong: kept in part, and its pa
   assert.ok((letter!.body as { cut: number }).cut > 8_000_000, JSON.stringify(letter!.body).slice(0, 200))
   await program.store('huge', submit('huge'))
   await ended('job:huge')
+})
+
+test('the root "-" is a root like any other: what looks like the envelope of a host is refused, and its partition goes on', async () => {
+  await up()
+  const before = (await program.letters()).length
+  const forged = { options: {}, members: 'xyz', type: 'submit' }
+  await program.store('-', { to: 'job:-/forged', event: { type: 'submit', job: 'invoice.print', input: { value: {} }, terms: {} } })
+  await program.store('-', { to: 'group:-/forged', event: forged })
+  await program.store('-', [{ to: 'group:-/forged', event: forged }])
+  await program.store('-', submit('-/real'))
+  await ended('job:-/real')
+  for (const { reason } of await lettersSince(before, 3)) assert.is(reason.code, 'VALIDATION')
+  assert.is(await stored('job:-/forged'), undefined)
+})
+
+test('a refusal is short, however much was wrong: it is answered, and its partition goes on', async () => {
+  await up()
+  const inbox = '_INBOX.long.refusals'
+  const heard = (await program.listen(inbox)) as { ok: boolean; error?: { message: string; issues: unknown[] } }[]
+  const before = (await program.letters()).length
+  program.publish('long', { ...submit('long/1'), reply: inbox, ['x'.repeat(3_000_000)]: 1 })
+  program.publish('long', {
+    ...submit('long/1'),
+    reply: inbox,
+    input: Object.fromEntries(Array.from({ length: 50_000 }, (_, i) => [`f${i}`, i])),
+  })
+  const labels = Object.fromEntries(Array.from({ length: 50_000 }, (_, i) => [`f${i}`, i]))
+  program.publish('long', { ...submit('long/1'), reply: inbox, labels })
+  await until('the answers', () => heard.length === 3)
+  for (const { error } of heard) assert.ok(JSON.stringify(error).length < 50_000, `${JSON.stringify(error).length}`)
+  for (const { reason } of await lettersSince(before, 3)) assert.ok(JSON.stringify(reason).length < 50_000)
+  await program.store('long', submit('long/2'))
+  await ended('job:long/2')
 })
 
 test('the outcome is answered to a plain inbox, applied or refused', async () => {

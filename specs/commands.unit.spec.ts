@@ -43,6 +43,8 @@ test('whatever it is, it is a command or a ValidationError with fields', () => {
     {},
     { type: 'submit' },
     { type: {} },
+    { type: { toString: 1 } },
+    { to: { toString: 1 }, type: 'submit' },
     { to: 'job:a', type: 'submit', job: 'x', __proto__: null },
   ]) {
     try {
@@ -52,6 +54,27 @@ test('whatever it is, it is a command or a ValidationError with fields', () => {
       assert.ok((error as { issues: unknown[] }).issues.length > 0)
     }
   }
+})
+
+test('each field that there is not is named; a refusal names 20 fields at most, and is short', () => {
+  const refusal = (more: object): { message: string; issues: { path: unknown[] }[] } => {
+    try {
+      parseCommand({ to: 'job:a', type: 'submit', job: 'x', ...more })
+    } catch (error) {
+      return error as never
+    }
+    throw new Error('it was taken')
+  }
+  assert.equal(
+    refusal({ lanes: 1, prio: 2 }).issues.map(({ path }) => path),
+    [['lanes'], ['prio']],
+  )
+  const labels = Object.fromEntries(Array.from({ length: 1000 }, (_, i) => [`a${i}`, i]))
+  for (const more of [{ labels }, { ['x'.repeat(1_000_000)]: 1 }, labels]) {
+    const { message, issues } = refusal(more)
+    assert.ok(issues.length <= 20 && JSON.stringify({ message, issues }).length < 30_000)
+  }
+  assert.match(refusal(labels).message, /; and 980 more$/)
 })
 
 test.run()

@@ -133,6 +133,9 @@ if (nats && mongo) {
     for (const bad of [
       {},
       { letters: 'all' },
+      { letters: [early.id], inputs: {} },
+      { query: {}, reason: 5 },
+      { query: null },
       { letters: ['x'] },
       { query: { state: 'failed' } },
       { query: {}, input: 1 },

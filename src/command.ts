@@ -14,7 +14,7 @@ import {
 } from './command/plans.ts'
 import { raise, schedulePause, scheduleRemove, scheduleResume, scheduleSet, scheduleUnset, trigger } from './command/schedules.ts'
 import { longest, ms } from './duration.ts'
-import { refuse, ValidationError } from './errors.ts'
+import { type Issue, refuse, unfit, ValidationError } from './errors.ts'
 
 /**
  * Commands as any program may publish them to `<namespace>.command.<root>`: one, or an array of them. With an `id` a command is
@@ -256,8 +256,9 @@ export const commandTypes = Object.keys(schemas) as (keyof Schemas)[]
 /** The schema that a body must meet, by its type and the kind of its target: an error then speaks of that command only. */
 function schemaOf(body: unknown): Schema {
   const { type, to } = (body ?? {}) as { type?: unknown; to?: unknown }
-  const kinds = Object.hasOwn(schemas, String(type)) ? (schemas[type as keyof Schemas] as Record<string, Schema>) : undefined
-  const kind = String(to).split(':')[0]!
+  const isKnown = typeof type === 'string' && Object.hasOwn(schemas, type)
+  const kinds = isKnown ? (schemas[type as keyof Schemas] as Record<string, Schema>) : undefined
+  const kind = typeof to === 'string' ? to.split(':')[0]! : ''
   if (kinds) return Object.hasOwn(kinds, kind) ? kinds[kind]! : Object.values(kinds)[0]!
   throw new ValidationError(
     `type: ${JSON.stringify(type)?.slice(0, 100)} is not a command. Use ${commandTypes.slice(0, -1).join(', ')} or ${commandTypes.at(-1)}.`,
@@ -269,14 +270,14 @@ function schemaOf(body: unknown): Schema {
 export function parseCommand(body: unknown): Command {
   const parsed = schemaOf(body).safeParse(body)
   if (parsed.success) return parsed.data
-  const { issues: found } = parsed.error
-  const issues = found.slice(0, mostIssues).map(({ path, message }) => ({ path: path as (string | number)[], message }))
-  const more = found.length > mostIssues ? `; and ${found.length - mostIssues} more` : ''
-  throw new ValidationError(issues.map(({ path, message }) => `${path.join('.') || 'command'}: ${message}`).join('; ') + more, issues)
+  throw unfit(parsed.error.issues.flatMap(issuesOf))
 }
 
-/** An error names so many fields: it travels to whoever waits, and into the dead letters. */
-const mostIssues = 20
+function issuesOf(issue: z.core.$ZodIssue): Issue[] {
+  const path = issue.path as Issue['path']
+  if (issue.code === 'unrecognized_keys') return issue.keys.map((key) => ({ path: [...path, key], message: 'there is no such field' }))
+  return [{ path: path.length ? path : ['command'], message: issue.message }]
+}
 
 /** Where a body that is no valid command wants its answer, if that much of it can be read. */
 export function replyOf(body: unknown): { reply?: string; id?: string } {

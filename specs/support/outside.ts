@@ -25,15 +25,16 @@ export interface Letter extends DeadLetter {
   subject: string
 }
 
+const bytesOf = (body: unknown) => (typeof body === 'string' || body instanceof Uint8Array ? body : JSON.stringify(body))
+
 /** A program that knows NATS and nothing of this package. */
 export async function outsider(url: string, namespace: string) {
   const nc = await connect({ servers: url })
   return {
-    publish: (root: string, body: unknown) =>
-      nc.publish(`${namespace}.command.${root}`, typeof body === 'string' ? body : JSON.stringify(body)),
+    publish: (root: string, body: unknown) => nc.publish(`${namespace}.command.${root}`, bytesOf(body)),
     /** Answer of the stream: it is on disk. */
     async store(root: string, body: unknown): Promise<{ stream?: string; seq?: number; error?: unknown }> {
-      return (await nc.request(`${namespace}.command.${root}`, typeof body === 'string' ? body : JSON.stringify(body))).json()
+      return (await nc.request(`${namespace}.command.${root}`, bytesOf(body))).json()
     },
     async request<T>(verb: string, body: unknown): Promise<T> {
       return (await nc.request(`${namespace}.api.${verb}`, JSON.stringify(body), { timeout: 15_000 })).json()

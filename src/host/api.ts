@@ -10,6 +10,7 @@ import type { Clock } from '../clock.ts'
 import { check } from '../definition.ts'
 import type { ActorDocument, HistoryEntry } from '../document.ts'
 import { isStellwerkError, NotFoundError, UnavailableError } from '../errors.ts'
+import { checkFields } from '../fields.ts'
 import { readPayload } from '../payload.ts'
 import type { Query, Store } from '../store/port.ts'
 import { answerSize, fitting } from './answer-size.ts'
@@ -124,7 +125,9 @@ export function serveApi({ bus, store, clock, actors, plans }: Parts) {
     },
     history: async (request) => ({ address: request.address, ...(await partOfHistory(store, await load(request), request.after)) }),
     changes: async (request) => ({ ...(await changesOf(store, await load(request), request.from ?? 0, request.inc)) }),
-    async find({ query: given = {}, after, limit = 100 }) {
+    async find(request) {
+      checkFields(request, ['query', 'after', 'limit'], '', 'request')
+      const { query: given = {}, after, limit = 100 } = request
       const query = check(findQuery, given, 'query') as Find
       if (query.stuck) return findStuck(query, after)
       const docs = await store.find(query, after, Math.min(limit, 1000))

@@ -3,6 +3,7 @@ import type { Bus, KeptLetter } from '../../bus/port.ts'
 import type { Clock } from '../../clock.ts'
 import type { ActorEvent, Envelope } from '../../envelope.ts'
 import { invalid, NotAllowedError } from '../../errors.ts'
+import { checkFields, checkReason } from '../../fields.ts'
 import { parseLetterId } from '../../letters.ts'
 import type { Store } from '../../store/port.ts'
 import type { Answer } from '../command-api.ts'
@@ -69,7 +70,10 @@ export function letterActions(parts: Parts) {
     return { done, refused, after }
   }
 
-  async function chosen({ letters, query, after, input }: Request): Promise<{ ids: string[]; after?: string }> {
+  async function chosen(request: Request): Promise<{ ids: string[]; after?: string }> {
+    checkFields(request, ['letters', 'query', 'after', 'input', 'reason'], '', 'request')
+    const { letters, query, after, input, reason } = request
+    checkReason(reason)
     if (letters === undefined && query === undefined)
       throw invalid('letters', 'name letters by their ids, or give a query; {} means all of them')
     if (letters !== undefined && query !== undefined) throw invalid('query', 'give letters by their ids, or a query, not both')

@@ -2,7 +2,8 @@ import type { JobContext, JobError } from '../../../actors/job.ts'
 import type { Bus, KeptLetter } from '../../bus/port.ts'
 import { check } from '../../definition.ts'
 import type { ActorDocument } from '../../document.ts'
-import { NotFoundError } from '../../errors.ts'
+import { NotFoundError, refuse } from '../../errors.ts'
+import { checkFields } from '../../fields.ts'
 import { type CheckedQuery, eventLetterId, jobLetterId, type Letter, letterQuery, parseLetterId } from '../../letters.ts'
 import { readPayload } from '../../payload.ts'
 import type { Store } from '../../store/port.ts'
@@ -40,7 +41,9 @@ export const isDead = ({ state, snapshot }: ActorDocument): boolean =>
 /** `api.deadLetters`, `api.deadLetter`: jobs that ended without success, in order of address, then events that could not be applied, oldest first. */
 export function letterQuestions({ bus, store }: { bus: Pick<Bus, 'letters'>; store: Store }) {
   async function deadLetters(request: { query?: unknown; after?: string; limit?: number }, now: number): Promise<LetterPage> {
-    const query = check(letterQuery, request.query ?? {}, 'query') as CheckedQuery
+    checkFields(request, ['query', 'after', 'limit'], '', 'request')
+    // Only what is left out means all: what a program has for nothing is not taken for it.
+    const query = check(letterQuery, request.query === undefined ? {} : request.query, 'query') as CheckedQuery
     const limit = Math.min(Math.max(1, request.limit ?? 100), 200)
     const [until, start] = cursorOf(request.after, query.until ?? now)
     const letters: Letter[] = []
@@ -123,8 +126,9 @@ export async function keptLetter(bus: Pick<Bus, 'letters'>, place: string): Prom
 
 /** A walk ends where it began in time: what fails again meanwhile is not met twice. */
 function cursorOf(after: string | undefined, now: number): [until: number, from: string | undefined] {
-  const found = /^(\d{1,15}) (.+)$/.exec(after ?? '')
-  return found ? [Number(found[1]), found[2]] : [now, '']
+  if (after === undefined) return [now, '']
+  const found = /^(\d{1,15}) (.+)$/.exec(after)
+  return found ? [Number(found[1]), found[2]] : refuse('after', 'is not the "after" of an answer')
 }
 
 const placeOf = ({ kind, id, to }: Letter): string => (kind === 'job' ? to! : id)

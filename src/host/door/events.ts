@@ -1,10 +1,11 @@
 import type { JobSubmit, Payload } from '../../../actors/job.ts'
 import type { Member } from '../../../actors/members.ts'
 import { type Address, idOf, isId, maxIdLength, rootOf } from '../../address.ts'
+import { asJson } from '../../as-json.ts'
 import type { KnownChain } from '../../chain/published.ts'
 import type { Command } from '../../command.ts'
 import type { ActorEvent } from '../../envelope.ts'
-import { type Issue, invalid, inWords } from '../../errors.ts'
+import { type Issue, invalid, unfit } from '../../errors.ts'
 import { addedRuns } from '../../plan/resolve.ts'
 import type { RunTerms } from '../../plan/runs.ts'
 import { needIssue } from '../../pools.ts'
@@ -139,14 +140,13 @@ function jobTerms(contracts: Contracts, path: string, { job, priority }: Named):
 }
 
 function refuseIssues(issues: Issue[], field: string): void {
-  const all = issues.map(({ path, message }) => ({ path: [...field.split('.'), ...path], message }))
-  if (all.length) throw refusal('VALIDATION', inWords(all), all)
+  if (issues.length) throw unfit(issues.map(({ path, message }) => ({ path: [...field.split('.'), ...path], message })))
 }
 
 function fitting(field: string, value: unknown): unknown {
-  const size = JSON.stringify(value).length
-  if (size <= maxPayload) return value
-  throw invalid(field, `${size} characters of JSON; at most ${maxPayload} are taken. Store it elsewhere and pass a reference.`)
+  const { length } = asJson(value, field)
+  if (length <= maxPayload) return value
+  throw invalid(field, `${length} characters of JSON; at most ${maxPayload} are taken. Store it elsewhere and pass a reference.`)
 }
 
 function memberOf(contracts: Contracts, to: Address, i: number, { key, ...named }: Named & { key: string }): Member {

@@ -1,7 +1,7 @@
 import type { JobContext, Payload } from '../../../actors/job.ts'
 import type { ActorDocument } from '../../document.ts'
 import type { ActorEvent, Envelope } from '../../envelope.ts'
-import { inWords, isStellwerkError } from '../../errors.ts'
+import { isStellwerkError, unfit } from '../../errors.ts'
 import { readPayload } from '../../payload.ts'
 import type { Item } from '../intake.ts'
 import type { Partition } from '../partition.ts'
@@ -24,7 +24,7 @@ export function checkedCallback(partition: Partition, doc: ActorDocument, { enve
       ? []
       : ((field === 'value' ? contract?.callbackIssues(event.name as string, given) : contract?.outputIssues(given)) ?? [])
   if (!issues.length) return { ...envelope, event }
-  const message = inWords(issues.map(({ path, message }) => ({ path: [field, ...path], message })))
+  const { message } = unfit(issues.map(({ path, message }) => ({ path: [field, ...path], message })))
   return { ...envelope, event: { ...event, refused: { code: 'VALIDATION', message } } }
 }
 
