@@ -223,4 +223,18 @@ test('a host does not start on it, and starts on the new one: what is submitted 
   await submit('third')
 })
 
+if (mongo)
+  test('a host with another database is refused, and no other: what it took in, the others would not find', async ({ namespace }) => {
+    const inDatabase = (name: string) => {
+      const at = new URL(mongo)
+      at.pathname = name
+      return createHost({ on: cluster({ nats: url, mongo: at.href, namespace, partitions: 1 }), log: () => {} })
+    }
+    await using _first = await inDatabase('stellwerk')
+    const error = await inDatabase('stellwerk_other').catch((thrown) => thrown)
+    assert.is(error.code, 'CONFLICT')
+    assert.match(error.message, /^mongo: the deployment .* has its documents in another database \(MongoDB at /)
+    await using _second = await inDatabase('stellwerk')
+  })
+
 test.run()

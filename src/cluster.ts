@@ -1,13 +1,17 @@
 import { randomBytes } from 'node:crypto'
 import { checkPartitions } from './address.ts'
 import { threadHeart } from './bus/nats/heart.ts'
+import { serversOf } from './bus/nats/link.ts'
 import type { StreamMemory, StreamRecord } from './bus/nats/stream-guard.ts'
+import { checkNamespace } from './bus/nats/subjects.ts'
 import { connectNats } from './bus/nats.ts'
+import type { Bus } from './bus/port.ts'
 import { type Client, createClient } from './client.ts'
 import { systemClock } from './clock.ts'
 import { refuse } from './errors.ts'
 import { checkFields } from './fields.ts'
 import { type LetterOptions, limitsOf } from './letters.ts'
+import { checkSameStore } from './same-store.ts'
 import { mongoStore } from './store/mongo.ts'
 import type { Store } from './store/port.ts'
 import type { World } from './world.ts'
@@ -29,33 +33,48 @@ export interface ClusterOptions {
 export function cluster(options: ClusterOptions): World {
   checkFields(options, ['nats', 'mongo', 'namespace', 'partitions', 'deadLetters'], '', 'cluster')
   const { nats, mongo, namespace = 'stellwerk', partitions, deadLetters } = options
-  checkUrl(nats, 'nats', 'nats://127.0.0.1:4222')
-  checkUrl(mongo, 'mongo', 'mongodb://127.0.0.1:27017/stellwerk')
+  checkNats(nats)
+  checkUrl(mongo, 'mongo', isMongo, 'mongodb://127.0.0.1:27017/stellwerk')
+  checkNamespace(namespace)
   checkPartitions(partitions)
   const letters = deadLetters && limitsOf(deadLetters)
   return {
     async connect({ name }) {
       const store = await mongoStore({ url: mongo, namespace })
       const memory = streamMemory(store)
-      const bus = await connectNats({ url: nats, namespace, name, partitions, create: true, memory, letters }).catch(async (error) => {
+      let bus: Bus | undefined
+      const close = async () => {
+        await bus?.close()
         await store.close()
+      }
+      try {
+        bus = await connectNats({ url: nats, namespace, name, partitions, create: true, memory, letters })
+        await checkSameStore(bus.records, store, namespace)
+        return { bus, store, heart: (parts) => threadHeart(nats, namespace, parts), close }
+      } catch (error) {
+        await close()
         throw error
-      })
-      return {
-        bus,
-        store,
-        heart: (parts) => threadHeart(nats, namespace, parts),
-        async close() {
-          await bus.close()
-          await store.close()
-        },
       }
     },
   }
 }
 
-function checkUrl(url: unknown, field: string, example: string): void {
-  if (typeof url !== 'string' || !url) refuse(field, `must be the URL of a server: ${example}`)
+function checkNats(url: unknown): void {
+  checkUrl(url, 'nats', isNats, 'nats://127.0.0.1:4222')
+}
+
+function checkUrl(url: unknown, field: string, fits: (url: string) => boolean, example: string): void {
+  if (typeof url !== 'string' || !fits(url)) refuse(field, `must be the URL of a server: ${example}`)
+}
+
+const isMongo = (url: string): boolean => /^mongodb(\+srv)?:\/\/./.test(url)
+
+function isNats(url: string): boolean {
+  try {
+    return serversOf(url).servers.every((server) => /^(nats|tls):/.test(server))
+  } catch {
+    return false
+  }
 }
 
 /** What the documents have seen of the event stream is kept beside them. */
@@ -71,7 +90,7 @@ export function streamMemory(store: Pick<Store, 'fact' | 'setFact'>): StreamMemo
 export async function connectClient(options: { nats: string; namespace?: string }): Promise<Client> {
   checkFields(options, ['nats', 'namespace'], '', 'client')
   const { nats, namespace = 'stellwerk' } = options
-  checkUrl(nats, 'nats', 'nats://127.0.0.1:4222')
+  checkNats(nats)
   const name = `client-${randomBytes(6).toString('hex')}`
   const bus = await connectNats({ url: nats, namespace, name, create: false })
   return createClient({ bus, clock: systemClock, name, onClose: () => bus.close() })

@@ -1,5 +1,4 @@
 import { jetstream, jetstreamManager } from '@nats-io/jetstream'
-import { quoted, refuse } from '../errors.ts'
 import { frameStream } from './nats/frames.ts'
 import { lettersIn } from './nats/letters.ts'
 import { openLink } from './nats/link.ts'
@@ -8,6 +7,7 @@ import { publisher } from './nats/publisher.ts'
 import { openRecords } from './nats/records.ts'
 import { guardStream, type StreamMemory } from './nats/stream-guard.ts'
 import { openDeployment, type StreamLimits, streamNames } from './nats/streams.ts'
+import { checkNamespace } from './nats/subjects.ts'
 import { workStream } from './nats/work.ts'
 import type { Bus, DeadLetter, LetterLimits } from './port.ts'
 
@@ -32,7 +32,7 @@ export interface NatsOptions {
 /** A bus over NATS JetStream. */
 export async function connectNats(options: NatsOptions): Promise<Bus> {
   const { url, namespace, name, partitions, create, limits, memory, letters } = options
-  if (!/^[A-Za-z0-9_-]+$/.test(namespace)) refuse('namespace', `${quoted(namespace)} may hold letters, digits, "_" and "-".`)
+  checkNamespace(namespace)
   const link = await openLink(url, name)
   try {
     const js = jetstream(link.nc)

@@ -1,3 +1,5 @@
+import { quoted, refuse } from '../../errors.ts'
+
 /**
  * Where frames are in the event stream. What hosts and clients send is believed as it stands; what other programs publish as `<ns>.command.<root>` is
  * checked. The stream itself puts it in a place of its own: no root that a program names looks like what hosts send.
@@ -22,4 +24,9 @@ export const eventSubjects = (namespace: string, partitions: number) => {
 export function rootIn(subject: string): string | undefined {
   const [, , , first, root] = subject.split('.')
   return root ?? (first === '-' ? undefined : first)
+}
+
+export function checkNamespace(namespace: unknown): void {
+  if (typeof namespace !== 'string' || !/^[A-Za-z0-9_-]{1,100}$/.test(namespace))
+    refuse('namespace', `${quoted(namespace)} may hold letters, digits, "_" and "-", 100 at most.`)
 }
