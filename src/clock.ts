@@ -29,3 +29,12 @@ export const systemClock: Clock = {
 
 /** Resolves after so many milliseconds of this clock. */
 export const sleep = (clock: Clock, ms: number): Promise<void> => new Promise((done) => void clock.at(clock.now() + ms, done))
+
+/** Whether it came to pass within so many ms. No timer is left, which would keep the process alive. */
+export async function within(clock: Clock, ms: number, passed: Promise<unknown>): Promise<boolean> {
+  let cancel = () => {}
+  const late = new Promise<boolean>((done) => (cancel = clock.at(clock.now() + ms, () => done(false))))
+  const inTime = await Promise.race([passed.then(() => true), late])
+  cancel()
+  return inTime
+}

@@ -1,6 +1,11 @@
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { defaultTerms, type JobContext } from '../../actors/job.ts'
+import { embeddedBus } from '../../src/bus/embedded.ts'
+import { systemClock } from '../../src/clock.ts'
+import { createHost } from '../../src/host/host.ts'
+import { memoryStore } from '../../src/store/memory.ts'
+import type { Write } from '../../src/store/port.ts'
 import { serve, workerOn } from '../support/rules-worker.ts'
 import { comesTrue, gate, rulesWorld, slowCommits } from '../support/rules-world.ts'
 import { once, virtualWorld, work } from '../support/virtual-world.ts'
@@ -41,6 +46,27 @@ test('W5: a handler that throws the reason is queued again, and loses no attempt
   ])
   assert.ok(j.starts[1]!.at - stopping.at <= 1000)
   assert.equal(await j.problems(), [])
+})
+
+test('W5: while the store says nothing the host ends all the same, soon after its grace', async () => {
+  const store = memoryStore()
+  let silent: (() => void) | undefined
+  const commit = (writes: readonly Write[]) => {
+    if (!silent) return store.commit(writes)
+    silent()
+    return new Promise<never>(() => {})
+  }
+  const bus = embeddedBus({ clock: systemClock, partitions: 1 })
+  const on = {
+    connect: async ({ name }: { name: string }) => ({ bus: bus.connect(name), store: { ...store, commit }, close: async () => {} }),
+  }
+  const host = await createHost({ on, handlers: [work.handler(() => {})], log: () => {} })
+  await (await host.client.submit(work, {}, { id: 'first' })).result()
+  await new Promise<void>((asked) => {
+    silent = asked
+    void host.client.submit(work, {}, { id: 'second' }).catch(() => {})
+  })
+  assert.is(await host.stop({ grace: '100ms' }), true)
 })
 
 test('W5: a handler that goes on is visibly stopping; returned, it has succeeded, and the host ends then', async () => {

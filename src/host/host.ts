@@ -7,7 +7,7 @@ import type { ChainDefinition } from '../chain/definition.ts'
 import { makersOf } from '../chain/makers.ts'
 import { publishChains } from '../chain/published.ts'
 import { type Client, createClient } from '../client.ts'
-import { type Clock, systemClock } from '../clock.ts'
+import { type Clock, systemClock, within } from '../clock.ts'
 import type { Handler } from '../definition.ts'
 import { type Duration, ms } from '../duration.ts'
 import { refuse, StellwerkError } from '../errors.ts'
@@ -84,6 +84,9 @@ export interface Host extends AsyncDisposable {
 
 /** Time of a heartbeat, of a silence that is a death, and of a run's lease, ms. */
 const rhythm = { beat: 1200, ttl: 2500, lease: 2000, runBeat: 500 }
+
+/** However short the grace is, partitions have so long to be handed over, ms. */
+const shortestGrace = 1000
 
 /** A running host. Disposal stops it. */
 export async function createHost(options: HostOptions): Promise<Host> {
@@ -218,11 +221,13 @@ export async function createHost(options: HostOptions): Promise<Host> {
   let forgetSignals = () => {}
   async function stop(grace: number): Promise<boolean> {
     forgetSignals()
+    const end = clock.monotonic() + grace
     const ended = await worker.stop(grace)
     await threads.close()
     children.stop()
     liveness.leave()
-    await ownership.stop()
+    // A turn that waits for a server which says nothing is left to the next owner, as after a crash.
+    await within(clock, Math.max(shortestGrace, end - clock.monotonic()), ownership.stop())
     liveness.stop()
     await client.close()
     api.stop()

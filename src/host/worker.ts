@@ -1,7 +1,7 @@
 import type { Grant } from '../../actors/job.ts'
 import { partitionOf, rootOf } from '../address.ts'
 import type { Bus } from '../bus/port.ts'
-import type { Clock } from '../clock.ts'
+import { type Clock, within } from '../clock.ts'
 import type { Handler } from '../definition.ts'
 import type { Envelope } from '../envelope.ts'
 import { JobCancelledError, StellwerkError, SupersededError } from '../errors.ts'
@@ -221,15 +221,6 @@ export function createWorker(parts: WorkerParts): Worker {
       return ended
     },
   }
-}
-
-/** Whether it came to pass within so many ms. No timer is left, which would keep the process alive. */
-async function within(clock: Clock, ms: number, passed: Promise<void>): Promise<boolean> {
-  let cancel = () => {}
-  const late = new Promise<boolean>((done) => (cancel = clock.at(clock.now() + ms, () => done(false))))
-  const inTime = await Promise.race([passed.then(() => true), late])
-  cancel()
-  return inTime
 }
 
 /** Reason of `ctx.signal` at shutdown: a handler that throws it is queued again and loses no attempt. */
