@@ -9,10 +9,15 @@ logs('the same of all partitions is one line, and how often it was is said with 
   const lines: string[] = []
   const log = sparingLog((line) => lines.push(line), clock)
   for (let i = 0; i < 16; i++) log(`partition ${i} begins again: MongoDB is away`)
+  for (let i = 0; i < 16; i++) log(`partition ${i} begins again: connection ${2 * i} to 127.0.0.1 closed`)
   log('partition 3 begins again: NATS is away')
   await clock.advance('50s')
   log('partition 1 begins again: MongoDB is away')
-  assert.equal(lines.splice(0), ['partition 0 begins again: MongoDB is away', 'partition 3 begins again: NATS is away'])
+  assert.equal(lines.splice(0), [
+    'partition 0 begins again: MongoDB is away',
+    'partition 0 begins again: connection 0 to 127.0.0.1 closed',
+    'partition 3 begins again: NATS is away',
+  ])
   await clock.advance('10s')
   log('partition 5 begins again: MongoDB is away')
   log('partition 6 begins again: MongoDB is away')

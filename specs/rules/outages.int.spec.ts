@@ -72,6 +72,18 @@ test('E9: who closes the client is told what may have become of a submit that wa
   assert.match(call.error!.message, /submit of job:a was not answered before the client was closed\. .*It may still be applied/)
 })
 
+test('E9: a client that was closed waits for nothing, and says so', async () => {
+  const { away, clock } = await world()
+  await away.close()
+  const calls = [
+    failed(away.job('a').result()),
+    failed(away.group('a').result()),
+    failed(away.watch('job:a')[Symbol.asyncIterator]().next()),
+  ]
+  await clock.settled()
+  for (const { error } of calls) assert.equal([error?.code, error?.message], ['UNAVAILABLE', 'the client was closed'])
+})
+
 test('E9: a submit waits no longer than its signal says', async () => {
   const { away, clock, line, until, startsOf, doc } = await world()
   const abort = new AbortController()

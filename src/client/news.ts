@@ -24,6 +24,8 @@ export interface Subscription {
 /** Without news one looks again after so long, ms. */
 const lookAgain = 15_000
 
+const wasClosed = () => new UnavailableError('the client was closed')
+
 export function createNews({ bus, clock }: { bus: Bus; clock: Clock }): News {
   const waiting = new Set<() => void>()
   let closed = false
@@ -37,6 +39,8 @@ export function createNews({ bus, clock }: { bus: Bus; clock: Clock }): News {
       heard = true
       wake()
     }
+    // A bus that is closed may say it in words of its own.
+    if (closed) throw wasClosed()
     const listening = bus.listen(feedOf(address), (told) => {
       if (Array.isArray(told) && told.some((one) => one?.address === address && 'version' in one && concerns(one))) tell()
     })
@@ -54,7 +58,7 @@ export function createNews({ bus, clock }: { bus: Bus; clock: Clock }): News {
             const unhear = onAbort(signal, end)
             wake = end
           })
-        if (closed) throw new UnavailableError('the client was closed')
+        if (closed) throw wasClosed()
         heard = false
         wake = () => {}
       },

@@ -4,14 +4,14 @@ import type { Clock } from '../clock.ts'
 const span = 60_000
 
 /**
- * What all partitions say of one server that is away would be said sixteen times every few seconds: the same line, whichever partition it is of, is said
+ * What all partitions say of one server that is away would be said sixteen times every few seconds: the same line, whichever partition or connection it is of, is said
  * once a minute, with how often it was held back since.
  */
 export function sparingLog(log: (line: string) => void, clock: Clock): (line: string) => void {
   const said = new Map<string, { at: number; held: number }>()
   return (line) => {
     const now = clock.now()
-    const what = line.replace(/partition \d+/, 'partition')
+    const what = line.replace(/(partition|connection) \d+/g, '$1')
     const before = said.get(what)
     if (before && now - before.at < span) return void before.held++
     // The oldest come first.
