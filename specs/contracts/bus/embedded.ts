@@ -2,6 +2,7 @@ import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { ackWait, embeddedBus, type FrameJournal, type JournalEntry } from '../../../src/bus/embedded.ts'
 import { type Clock, systemClock } from '../../../src/clock.ts'
+import { UnavailableError } from '../../../src/errors.ts'
 import { frame, frames, offer, read, take, unique, until } from './world.ts'
 
 /** What only the bus inside a process has: deaths on demand, and a journal. */
@@ -121,6 +122,21 @@ export function embeddedBusSpecs(): void {
     assert.equal(reading.labels(), ['p', 'k'])
   })
 
+  test('while nothing can be written down no frame is taken, and the sender is told why', async () => {
+    const { journal } = memoryJournal()
+    let gone: Error | undefined
+    const check = () => {
+      if (gone) throw gone
+    }
+    const bus = embeddedBus({ clock: systemClock, journal: { ...journal, check } }).connect('a')
+    await bus.publish([{ ...frame(0, 'before'), kept: true }])
+    gone = new UnavailableError('the folder was removed')
+    for (const kept of [true, false]) {
+      const error = await bus.publish([{ ...frame(0, `after ${kept}`), kept }]).catch((thrown) => thrown)
+      assert.is(error, gone)
+    }
+  })
+
   test.run()
 }
 
@@ -165,6 +181,7 @@ function memoryJournal(): { journal: FrameJournal; entries: Map<string, JournalE
         for (const id of ids) entries.delete(id)
       },
       all: async () => structuredClone([...entries.values()]),
+      check() {},
     },
   }
 }

@@ -9,6 +9,8 @@ export interface FrameJournal {
   put(entries: readonly JournalEntry[]): Promise<void>
   remove(ids: readonly string[]): void
   all(): Promise<JournalEntry[]>
+  /** Throws while nothing can be written. */
+  check(): void
 }
 
 export interface JournalEntry {
@@ -139,6 +141,8 @@ export function frameQueues(options: { partitions: number; epoch: number; clock:
   return {
     async publish(frames) {
       if (loaded) await loaded
+      // Also for frames that are not written down: what they bring could not be.
+      journal?.check()
       while (journal && partitions.some((partition) => partition.sequence + frames.length > reserved)) await reserve()
       const entries: JournalEntry[] = []
       let repeated = false

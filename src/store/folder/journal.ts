@@ -10,6 +10,8 @@ export interface Journal {
   remove(ids: readonly string[]): void
   /** By partition and sequence. */
   all(): Promise<JournalEntry[]>
+  /** Throws while nothing can be written. */
+  check(): void
 }
 
 export interface JournalEntry {
@@ -23,6 +25,7 @@ export interface JournalEntry {
 export function journal(root: RootDatabase<string>, { add, flush, check }: Writer): Journal {
   const entries = table<JournalEntry>(root, 'journal', { add })
   return {
+    check,
     put: async (added) => {
       check()
       for (const entry of added) entries.put(entry.id, entry)
