@@ -163,6 +163,7 @@ const calls: Record<string, [field: string, call: () => unknown][]> = {
     ['id', () => host.client.submit(job, 1, { id: 'x/onEnd-1' })],
     ['id', () => host.client.submit(job, 1, odd({ id: 1n }))],
     ['startAt', () => host.client.submit(job, 1, odd({ startAt: null }))],
+    ['deadline', () => host.client.submit(job, 1, { deadline: Date.now() + 60_000 })],
     ['startAt', () => host.client.submit(job, 1, odd({ startAt: true }))],
     ['startAt', () => host.client.submit(job, 1, { startAt: -1 })],
     ['startAt', () => host.client.submit(job, 1, { startAt: '2126-11-23T08:00:00' })],

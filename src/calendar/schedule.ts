@@ -75,6 +75,7 @@ function cronOf({ cron, timezone }: { cron: string; timezone: string }): Cron {
   const key = typeof timezone === 'string' && typeof cron === 'string' ? `${timezone} ${cron}` : ''
   let parsed = crons.get(key)
   if (parsed) return parsed
+  if (timezone === undefined) refuse('timezone', "must say by which clocks: 'Europe/Zurich'")
   if (!isTimezone(timezone)) refuse('timezone', `${quoted(timezone)} is not a time zone. Use a name such as 'Europe/Zurich'.`)
   // Its parser takes a date as well, which would be one time only, and nicknames.
   if (!key || /[:@]/.test(cron)) refuse('cron', `${quoted(cron)} is not a cron pattern. Use five fields: '30 2 * * *'.`)

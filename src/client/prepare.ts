@@ -108,11 +108,17 @@ export function checkPriority(priority: number): number {
   throw invalid('priority', 'must be a whole number from 0 to 9')
 }
 
+/** Ten years, ms. */
+const mostYears = 10 * 365 * 86_400_000
+
 /** ms since 1970. */
 export function deadlineOf(given: Date | Duration | undefined, now: number): number | undefined {
   if (given === undefined) return undefined
   if (given instanceof Date || (typeof given === 'string' && /^\d{4}-/.test(given))) return checkTime(given, 'deadline')
-  return now + ms(given, 'deadline')
+  const within = ms(given, 'deadline')
+  // Where a start is given in ms, it is a time; a deadline is time that passes.
+  if (within > mostYears) throw invalid('deadline', `${quoted(given)} is time from now, and years of it: for a point in time give a Date`)
+  return now + within
 }
 
 /** Without an offset a time of day would be another in each host's zone. */

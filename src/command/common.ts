@@ -24,5 +24,7 @@ export const common = {
       error: 'must be a NATS subject to publish to: no wildcards, and none that begins with "$"',
     })
     .optional()
-    .describe('NATS subject, e.g. an inbox: the outcome is published there once it is committed.'),
+    .describe(
+      "NATS subject, e.g. an inbox: the outcome is published there once it is committed. Not one of the namespace: these are the hosts' own, and nothing is told there.",
+    ),
 }
