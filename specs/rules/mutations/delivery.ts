@@ -68,7 +68,7 @@ export const delivery: readonly Mutation[] = [
   off(
     'F5 a frame is named by all that it holds',
     send,
-    'id: nameOf(events)',
+    'id: nameOf(events, uniqueId)',
     // biome-ignore lint/suspicious/noTemplateCurlyInString: source text
     'id: `${events[0]!.inc}.${events[0]!.n}`',
     'order: F5 a document',

@@ -55,6 +55,14 @@ export const groups: readonly Mutation[] = [
     'retries: the host dies',
   ),
   off(
+    'Q42 a start that was passed on is asked again',
+    apply,
+    'if (isPassedOn(partition, t.before, item))',
+    'if (false)',
+    './children.int: a submit by a handler whose answer',
+    './schedules.int: a trigger that comes again',
+  ),
+  off(
     'R2 Q43 in the write of the last end',
     groupSetup,
     'complete: ({ context }) => context.sealed',
