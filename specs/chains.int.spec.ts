@@ -690,6 +690,30 @@ chains('retention takes a chain with its steps, its groups and their members; it
   await refused('NOT_FOUND', /does not exist/, () => run.view())
   await d.host.stop()
 })
+const dotted = defineJob({ name: 'invoice.print', input: z.object({ row: z.string() }), output: z.string() })
+chains('the name of a job may have segments: as a step, with a maker, as a member, one by its name, and as an output', async () => {
+  const invoices = defineChain({
+    name: 'invoices',
+    steps: {
+      given: step(dotted.with({ row: 'a' })),
+      made: step(
+        dotted.with(({ given }) => ({ row: given })),
+        { after: ['given'] },
+      ),
+      group: step({
+        members: [dotted.with({ row: 'b' }, { key: 'b' }), { definition: 'invoice.print', input: { row: 'c' }, key: 'c' }],
+        output: dotted.with({ row: 'd' }),
+      }),
+    },
+  })
+  const d = await deployment([invoices], { handlers: [dotted.handler(({ row }) => `${row}!`)] })
+  const run = await d.client.chain(invoices).start(undefined, { id: 'x' })
+  assert.is((await d.ended(run)).state, 'succeeded')
+  assert.is(await d.client.job('invoices/x/made').result(), 'a!!')
+  assert.is(await d.client.group('invoices/x/group').result(), 'd!')
+  await d.host.stop()
+})
+
 chains.run()
 
 const free = defineJob({ name: 'free' })
@@ -763,13 +787,26 @@ for (const [what, message, make] of [
   ],
   ['a group that runs none', /^steps.a.concurrency: /, () => one(step({ members: [], concurrency: 0 }))],
   ['nothing', /^chain: must be an object/, () => defineChain(undefined as never)],
-  ...([{}, { name: 'w' }, { name: 7, terms: {} }, { name: 'a b', terms: {} }] as never[]).map(
+  ...([{}, { name: 'w' }, { name: 7, terms: {} }, { name: 'a b', terms: {} }, { name: 'a', terms: {} }, small] as never[]).map(
     (definition): [string, RegExp, () => unknown] => [
-      `a step with ${JSON.stringify(definition)} as its job`,
+      `a step with ${JSON.stringify(definition).slice(0, 40)} as its job`,
       /^steps.a: is no step/,
       () => one(step({ definition, input: {} })),
     ],
   ),
+  ['a step with a key', /^steps.a.key: there is no such field/, () => one(step(load.with({}, { key: 'a' })))],
+  ['a step with more than its input', /^steps.a.priority: /, () => one(step({ ...load.with({}), priority: 9 } as never))],
+  ['a step with more than its maker', /^steps.a.input: /, () => one(step({ ...load.with(() => ({})), input: {} } as never))],
+  [
+    'a member with more than its input',
+    /^steps.a.members.0.priority: there is no such field/,
+    () => one(step({ members: [{ ...print.with({ row: 'a' }, { key: 'a' }), priority: 9 } as never] })),
+  ],
+  [
+    'an output with a key',
+    /^steps.a.output.key: there is no such field/,
+    () => one(step({ members: [], output: bind.with({}, { key: 'a' }) })),
+  ],
   [
     'a group with such a member',
     /^steps.a.members.0: is no member/,

@@ -46,7 +46,7 @@ const jobName = z
   .string()
   .max(200)
   .regex(/^[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*$/, { error: 'must be the name of a job: letters, digits, "_", "-", segments joined by "."' })
-export const isJobName = (name: string): boolean => jobName.safeParse(name).success
+export const isJobName = (name: unknown): name is string => jobName.safeParse(name).success
 
 const named = {
   job: jobName.describe('Name of a definition that a host has published.'),

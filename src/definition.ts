@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { defaultTerms, type Ended, type GroupFacts, type Terms } from '../actors/job.ts'
 import type { ChainFacts, Outputs, WithMaker } from './chain/step.ts'
-import { callbackName } from './command.ts'
+import { callbackName, isJobName } from './command.ts'
 import { type Duration, ms } from './duration.ts'
 import { type Issue, inWords, quoted, refuse, StellwerkError, ValidationError } from './errors.ts'
 import { checkChoice, checkFields } from './fields.ts'
@@ -13,7 +13,7 @@ import type { Suspended, SuspendOptions } from './suspend.ts'
  * Defaults: 3 attempts, backoff 1 s, factor 2, jitter 0.1, priority 5 (0 to 9, 9 first), `onLost: 'retry'`, no timeout.
  */
 export interface JobOptions<I extends z.ZodType, O extends z.ZodType, C extends Callbacks = Callbacks> {
-  /** Segments of letters, digits, `_` and `-`, joined by dots: `invoice.print`. */
+  /** Segments of letters, digits, `_` and `-`, joined by dots, 200 characters at most: `invoice.print`. */
   name: string
   input?: I
   output?: O
@@ -132,7 +132,11 @@ export interface MemberResult {
 export const isUnit = (name: string): boolean => isName(name) && !(name in Object.prototype)
 /** Of a pool, or of a resource of it. */
 export const isName = (name: unknown): name is string => typeof name === 'string' && /^[A-Za-z0-9_-]{1,100}$/.test(name)
-const namePattern = /^[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*$/
+/** Made by defineJob: no literal that looks like one, and no chain. */
+export function isJob(given: unknown): given is JobDefinition {
+  const { name, terms, handler } = Object(given)
+  return isJobName(name) && Object(terms) === terms && typeof handler === 'function'
+}
 
 export function defineJob<
   I extends z.ZodType = z.ZodUnknown,
@@ -141,8 +145,11 @@ export function defineJob<
 >(options: JobOptions<I, O, C>): JobDefinition<z.output<I>, z.output<O>, z.input<I>, C> {
   checkFields(options, jobFields, '', 'job')
   const { name, input, output, callbacks } = options
-  if (typeof name !== 'string' || !namePattern.test(name))
-    refuse('name', `${quoted(name)} is not a name of a job. Use segments of letters, digits, "_" and "-", joined by dots.`)
+  if (!isJobName(name))
+    refuse(
+      'name',
+      `${quoted(name)} is not a name of a job. Use segments of letters, digits, "_" and "-", joined by dots, 200 characters at most.`,
+    )
   checkSchema(input, 'input')
   checkSchema(output, 'output')
   const definition: JobDefinition<z.output<I>, z.output<O>, z.input<I>, C> = {
@@ -192,7 +199,7 @@ function namesOf(callbacks: Callbacks | undefined): string[] | undefined {
 function termsOf(options: JobOptions<z.ZodType, z.ZodType>): Terms {
   const { retry = {}, timeout, priority = defaultTerms.priority, onLost = 'retry', callbacks, pool, needs, deadline, onEnd } = options
   checkFields(retry, ['attempts', 'backoff', 'factor', 'jitter'], 'retry')
-  if (onEnd !== undefined && !(onEnd?.terms && onEnd.name)) refuse('onEnd', 'must be a job, made by defineJob')
+  if (onEnd !== undefined && !isJob(onEnd)) refuse('onEnd', 'must be a job, made by defineJob')
   const {
     attempts = defaultTerms.attempts,
     backoff = defaultTerms.backoff,

@@ -4,7 +4,7 @@ import { latestTime, nextTime, type Schedule } from './calendar/schedule.ts'
 import type { ChainDefinition } from './chain/definition.ts'
 import { inputCheck } from './chain/published.ts'
 import { checkTime, type Prepare, payloadOf } from './client/prepare.ts'
-import { isName, type JobDefinition, type WithInput } from './definition.ts'
+import { isJob, isName, type JobDefinition, type WithInput } from './definition.ts'
 import type { Duration } from './duration.ts'
 import { quoted, refuse } from './errors.ts'
 import { checkChoice, checkFields } from './fields.ts'
@@ -85,11 +85,11 @@ async function startsOf(
   if ('definition' in starts) {
     checkFields(starts, ['definition', 'input', 'key'], 'starts')
     const { definition } = starts
-    if (typeof definition !== 'string' && !definition?.terms) refuse('starts.definition', 'must be a job, or the name of one')
+    if (typeof definition !== 'string' && !isJob(definition)) refuse('starts.definition', 'must be a job, or the name of one')
     const { job, terms, input } = await prepare(starts.definition, starts.input, 'starts.input')
     return { job, terms, input }
   }
-  if (!('terms' in starts)) refuse('starts', 'must be a job, a job with its input, or a chain')
+  if (!isJob(starts)) refuse('starts', 'must be a job, a job with its input, or a chain')
   // What the event brings is checked when the job begins.
   if (byEvent) return { job: starts.name, terms: starts.terms }
   const { job, terms, input } = await prepare(starts as never, undefined, 'starts.input')

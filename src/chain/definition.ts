@@ -4,8 +4,8 @@ import type { Steps, StepTerms } from '../../actors/chain/steps.ts'
 import { defaultTerms } from '../../actors/job.ts'
 import { graphIssue, inOrder, inWords } from '../../actors/plan/graph.ts'
 import { asJson } from '../as-json.ts'
-import { checkKey, groupSubmit } from '../command.ts'
-import { check, checkSchema, isName, type JobDefinition, type MemberOf, type WithInput } from '../definition.ts'
+import { checkKey, groupSubmit, isJobName } from '../command.ts'
+import { check, checkSchema, isJob, type JobDefinition, type MemberOf, type WithInput } from '../definition.ts'
 import { refuse } from '../errors.ts'
 import { checkChoice, checkFields, isIterable } from '../fields.ts'
 import { type ChainTerms, chainTerms, type RunOptions } from '../plan/runs.ts'
@@ -111,6 +111,7 @@ function termsOf(chain: string, name: string, { work, after = [], when = 'all-su
   if (typeof definition === 'string')
     refuse(`steps.${name}`, 'needs the definition of its job, not its name: a chain says how its jobs are run')
   if (!isJob(definition)) refuse(`steps.${name}`, notStep)
+  checkFields(work, ['definition', 'make' in work ? 'make' : 'input'], `steps.${name}`)
   const job = { job: definition.name, terms: definition.terms }
   if ('make' in work) return { ...graph, work: { ...job, maker: maker({ make: work.make }, definition.name) } }
   return { ...graph, work: { ...job, input: { value: inputOf(definition, work.input, `steps.${name}.input`) ?? null } } }
@@ -122,7 +123,6 @@ function inputOf(definition: Pick<JobDefinition, 'input'>, input: unknown, field
   check(definition.input, value, field)
   return value
 }
-const isJob = (given: unknown): given is JobDefinition => isObject(given) && 'terms' in given && 'name' in given && isName(given.name)
 
 const notStep = 'is no step. Make it with step(job.with(…)) or step({ members, output }).'
 const isObject = (value: unknown): value is object => typeof value === 'object' && value !== null
@@ -142,7 +142,7 @@ function checkGroup(group: GroupStep, at: string): void {
   if (typeof members !== 'function' && isReadOnce(members))
     refuse(`${at}.members`, 'could be read only once, and a chain runs again and again. Give an array, or a function that makes them.')
   if (Array.isArray(members)) checkMembers(members, `${at}.members`)
-  if (output !== undefined) checkWork(output, `${at}.output`, 'must be a job with its input: job.with(…)')
+  if (output !== undefined) checkWork(output, ['definition', 'input'], `${at}.output`, 'must be a job with its input: job.with(…)')
   check(groupSubmit.shape.when, when, `${at}.when`)
   check(groupSubmit.shape.onMemberFailure, onMemberFailure, `${at}.onMemberFailure`)
   check(groupSubmit.shape.concurrency, concurrency, `${at}.concurrency`)
@@ -151,7 +151,7 @@ function checkGroup(group: GroupStep, at: string): void {
 function checkMembers(members: readonly MemberOf[], at: string): void {
   const keys = new Set<string>()
   for (const [i, member] of members.entries()) {
-    checkWork(member, `${at}.${i}`, 'is no member. Make it with job.with(input, { key })')
+    checkWork(member, ['definition', 'input', 'key'], `${at}.${i}`, 'is no member. Make it with job.with(input, { key })')
     checkKey(member.key, `${at}.${i}.key`)
     if (keys.has(member.key)) refuse(`${at}.${i}.key`, `"${member.key}" is the key of another member`)
     keys.add(member.key)
@@ -159,9 +159,10 @@ function checkMembers(members: readonly MemberOf[], at: string): void {
 }
 
 /** A job with its input, or one by its name, of which others know more. */
-function checkWork(given: WithInput, at: string, words: string): void {
+function checkWork(given: WithInput, fields: readonly string[], at: string, words: string): void {
   if (!isObject(given) || 'make' in given) refuse(at, words)
   const { definition, input } = given
-  if (typeof definition === 'string' ? !isName(definition) : !isJob(definition)) refuse(at, words)
+  if (typeof definition === 'string' ? !isJobName(definition) : !isJob(definition)) refuse(at, words)
+  checkFields(given, fields, at)
   inputOf(typeof definition === 'string' ? {} : definition, input, `${at}.input`)
 }

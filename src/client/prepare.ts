@@ -4,7 +4,7 @@ import { asJson } from '../as-json.ts'
 import type { Records } from '../bus/port.ts'
 import { type Clock, sleep } from '../clock.ts'
 import { isJobName } from '../command.ts'
-import { check, type WithInput } from '../definition.ts'
+import { check, isJob, type WithInput } from '../definition.ts'
 import { type Duration, ms } from '../duration.ts'
 import { invalid, isStellwerkError, NotFoundError, quoted, UnavailableError } from '../errors.ts'
 import { maxPayload } from '../host/run.ts'
@@ -58,8 +58,8 @@ export function preparation(records: Records, clock?: Clock): { prepare: Prepare
   const prepare: Prepare = async (definition, input, field, signal) => {
     signal?.throwIfAborted()
     if (typeof input === 'function') throw invalid(field, 'is a function: inputs are made only in the steps of a chain')
+    if (typeof definition !== 'string' && !isJob(definition)) throw invalid('definition', 'must be a job, or the name of one')
     const known = typeof definition === 'string' ? await contractOf(definition, signal) : definition
-    if (typeof known?.name !== 'string' || !known.terms) throw invalid('definition', 'must be a job, or the name of one')
     const { value, length } = asJson(input, field)
     check(known.input, value, field)
     checkLength(length, field)

@@ -103,7 +103,7 @@ function jobsIn(body: unknown): Set<string> {
   const jobs = new Set<string>()
   const note = (one: unknown) => {
     const { job } = (one ?? {}) as { job?: unknown }
-    if (typeof job === 'string' && isJobName(job)) jobs.add(job)
+    if (isJobName(job)) jobs.add(job)
   }
   for (const one of Array.isArray(body) ? body.slice(0, mostCommands) : [body]) {
     const { output, members } = (one ?? {}) as { output?: unknown; members?: unknown }

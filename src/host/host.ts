@@ -8,7 +8,7 @@ import { makersOf } from '../chain/makers.ts'
 import { publishChains } from '../chain/published.ts'
 import { type Client, createClient } from '../client.ts'
 import { type Clock, systemClock, within } from '../clock.ts'
-import type { Handler } from '../definition.ts'
+import { type Handler, isJob } from '../definition.ts'
 import { type Duration, ms } from '../duration.ts'
 import { refuse, StellwerkError } from '../errors.ts'
 import { checkFields, optionsOf } from '../fields.ts'
@@ -93,6 +93,7 @@ export async function createHost(options: HostOptions): Promise<Host> {
   checkFields(options, hostFields, '', 'host')
   const {
     on,
+    handlers: given = [],
     chains = [],
     pools = {},
     schedules = {},
@@ -104,8 +105,8 @@ export async function createHost(options: HostOptions): Promise<Host> {
   if (typeof told !== 'function') refuse('log', 'must be a function that takes a line: (message) => void')
   const log = sparingLog(told, clock)
   checkChains(chains)
-  checkHandlers(options.handlers ?? [])
-  const handlers = [...(options.handlers ?? []), ...chains.flatMap((chain) => makersOf(chain, () => client))]
+  checkHandlers(given)
+  const handlers = [...given, ...chains.flatMap((chain) => makersOf(chain, () => client))]
   checkNames(handlers)
   if (!Number.isInteger(slots) || slots < 1) refuse('slots', 'must be a whole number, 1 or more')
   const kept = retentionOf(options.retention)
@@ -269,7 +270,8 @@ const hostFields = ['on', 'handlers', 'pools', 'retention', 'chains', 'schedules
 function checkHandlers(handlers: readonly Handler[]): void {
   if (!Array.isArray(handlers)) refuse('handlers', 'must be an array of handlers')
   for (const [i, handler] of handlers.entries())
-    if (!handler?.definition || typeof handler.handle !== 'function') refuse(`handlers.${i}`, 'is no handler. Make it with job.handler(…).')
+    if (!isJob(handler?.definition) || typeof handler.handle !== 'function')
+      refuse(`handlers.${i}`, 'is no handler. Make it with job.handler(…).')
 }
 
 function checkNames(handlers: readonly Handler[]): void {
