@@ -155,8 +155,10 @@ test('it has all that a handler has', async () => {
   await suspended.resume('mail', 'it came')
   assert.is(await suspended.result(), 'it came')
   assert.match((await failure((await run('suspend wrongly')).result())).message, /suspend\.until/)
-  assert.match((await failure((await run('suspend with a function')).result())).message, /suspend: .* could not be cloned/)
-  assert.match((await failure((await run('no JSON')).result())).message, /BigInt/)
+  assert.match((await failure((await run('suspend with a function')).result())).message, /suspend\.state\.seen: \[Function.* would be lost/)
+  assert.match((await failure((await run('no JSON')).result())).message, /output: .*BigInt/)
+  assert.match((await failure((await run('lost')).result())).message, /output\.rows\.0: Map\(1\) .* would be lost/)
+  assert.match((await failure((await run('suspend with a Set')).result())).message, /suspend\.state\.seen: Set\(1\) .* would be lost/)
 })
 
 test('a handler that ends its thread has failed; its slot is free, and its host can end', async () => {

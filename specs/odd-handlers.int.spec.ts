@@ -40,7 +40,16 @@ const thrown: Record<string, () => unknown> = {
   'an error whose name throws': () => getter('name'),
 }
 const long = 'x'.repeat(3_000_000)
-const returned: Record<string, () => unknown> = { 'a function': () => () => 1, 'a symbol': () => Symbol('s'), 'a bigint': () => 1n }
+const returned: Record<string, [value: () => unknown, message: RegExp]> = {
+  'a function': [() => () => 1, /output: \[Function.*\] cannot be written as JSON: it would be lost/],
+  'a symbol': [() => Symbol('s'), /output: Symbol\(s\) cannot be written as JSON: it would be lost/],
+  'a bigint': [() => 1n, /output: cannot be written as JSON \(.*BigInt/],
+  'a circle': [() => circle, /output: cannot be written as JSON \(.*circular/],
+  NaN: [() => Number.NaN, /output: NaN cannot be written/],
+  'a Map in it': [() => ({ rows: [{ m: new Map([[1, 2]]) }] }), /output\.rows\.0\.m: Map\(1\) .* cannot be written/],
+  'a Set in it': [() => ({ s: new Set([1]) }), /output\.s: Set\(1\) .* cannot be written/],
+  'a function in it': [() => ({ f: () => 1 }), /output\.f: .* cannot be written/],
+}
 
 async function world() {
   const unhandled: unknown[] = []
@@ -55,7 +64,7 @@ async function world() {
       odd.handler((input) => {
         const { throws, returns } = input as { throws?: string; returns?: string }
         if (throws) throw thrown[throws]!()
-        return returned[returns!]!()
+        return returned[returns!]![0]()
       }),
     ],
   })
@@ -83,10 +92,22 @@ test('whatever is thrown is a failed attempt, and the host goes on', async () =>
 
 test('what is no JSON is not an output', async () => {
   const { failsAs, end } = await world()
-  await failsAs({ returns: 'a function' }, 'JOB_FAILED', /output: a function cannot be written as JSON/)
-  await failsAs({ returns: 'a symbol' }, 'JOB_FAILED', /output: a symbol cannot be written as JSON/)
-  await failsAs({ returns: 'a bigint' }, 'JOB_FAILED', /BigInt/)
+  for (const [returns, [, message]] of Object.entries(returned)) await failsAs({ returns }, 'JOB_FAILED', message)
   await end()
+})
+
+test('what JSON would lose of an output is not tried again; what is undefined is left out, and a date is written', async () => {
+  const again = defineJob({ name: 'again', retry: { attempts: 3, backoff: 1 } })
+  let entered = 0
+  const host = await createHost({
+    on: embedded(':memory:'),
+    handlers: [even.handler(() => ({ none: undefined, at: new Date(0) })), again.handler(() => [++entered, Number.NaN])],
+  })
+  assert.equal(await (await host.client.submit(even, {})).result(), { at: '1970-01-01T00:00:00.000Z' })
+  const job = await host.client.submit(again, {})
+  await refused('JOB_FAILED', /output\.1: NaN/, () => job.result({ signal: AbortSignal.timeout(20_000) }))
+  assert.is(entered, 1)
+  await host.stop()
 })
 
 test('what a suspend keeps has a size, as a whole', async () => {

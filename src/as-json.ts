@@ -4,22 +4,26 @@ import { deepest, isTooDeep } from './nesting.ts'
 /** What the handler will get: the same on every bus, and nobody can change it any more. */
 export function asJson(input: unknown, field: string): { value: unknown; length: number } {
   if (input === undefined) return { value: undefined, length: 0 }
+  const { text, value } = written(input, field, JSON.parse)
+  return { value, length: text.length }
+}
+
+/** The same as text. What is short cannot be nested too deep, and need not be read for that: every job has an output. */
+export const jsonText = (output: unknown, field: string): string =>
+  written(output, field, (text) => text.length > 2 * deepest && JSON.parse(text)).text
+
+function written(input: unknown, field: string, read: (text: string) => unknown): { text: string; value: unknown } {
   try {
     const text = JSON.stringify(input)
-    if (text === undefined) throw invalid(field, `${quoted(input)} cannot be written as JSON: it would be lost`)
-    const value = JSON.parse(text)
-    if (!isTooDeep(value)) return { value: kept(input, value, field), length: text.length }
+    const value = text && read(text)
+    if (isTooDeep(value)) throw invalid(field, `nested deeper than ${deepest} levels`)
+    const lost = lostInJson(input)
+    if (lost) throw invalid([field, ...lost.path].join('.'), `${quoted(lost.value)} cannot be written as JSON: it would be lost`)
+    return { text, value }
   } catch (error) {
     if (isStellwerkError(error)) throw error
     throw invalid(field, `cannot be written as JSON (${(error as Error).message.split('\n')[0]})`)
   }
-  throw invalid(field, `nested deeper than ${deepest} levels`)
-}
-
-function kept(input: unknown, value: unknown, field: string): unknown {
-  const lost = lostInJson(input)
-  if (lost) throw invalid([field, ...lost.path].join('.'), `${quoted(lost.value)} cannot be written as JSON: it would be lost`)
-  return value
 }
 
 /**

@@ -69,8 +69,8 @@ export const invalid = (field: string, message: string): ValidationError =>
 export function quoted(value: unknown): string {
   if (typeof value === 'number') return String(value)
   try {
-    const text = String(JSON.stringify(value))
-    if (text !== '{}') return text.slice(0, 200)
+    const text = JSON.stringify(value)
+    if (text && text !== '{}') return text.slice(0, 200)
   } catch {
     // not as JSON, then
   }

@@ -1,5 +1,6 @@
 import type { Payload, Suspend } from '../actors/job.ts'
 import { isId } from './address.ts'
+import { asJson } from './as-json.ts'
 import { type CallbackGiven, type Callbacks, check } from './definition.ts'
 import { type Duration, ms } from './duration.ts'
 import { invalid, quoted } from './errors.ts'
@@ -63,7 +64,8 @@ export function suspended(callbacks: Callbacks | undefined, options: SuspendOpti
 }
 
 function fallbackOf(callbacks: Callbacks, until: readonly string[], fallback: Record<string, unknown>): Record<string, Payload> {
-  if (typeof fallback !== 'object' || fallback === null) fail('fallback', 'must be an object of values by callback')
+  if (typeof fallback !== 'object' || fallback === null || Array.isArray(fallback))
+    fail('fallback', 'must be an object of values by callback')
   const values: Record<string, Payload> = {}
   for (const [name, value] of Object.entries(fallback)) {
     if (value === undefined) continue
@@ -75,11 +77,10 @@ function fallbackOf(callbacks: Callbacks, until: readonly string[], fallback: Re
 }
 
 /** As it will be read: nobody can change it any more. */
-function payload(value: unknown, field: string): Payload {
-  const text = JSON.stringify(value) ?? 'null'
-  if (text.length > largest)
-    fail(field, `${text.length} characters of JSON; at most ${largest} are kept. Store it elsewhere and keep a reference.`)
-  return { value: JSON.parse(text) }
+function payload(given: unknown, field: string): Payload {
+  const { value, length } = asJson(given, `suspend.${field}`)
+  if (length > largest) fail(field, `${length} characters of JSON; at most ${largest} are kept. Store it elsewhere and keep a reference.`)
+  return { value }
 }
 
 function fail(field: string, message: string): never {

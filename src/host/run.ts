@@ -6,7 +6,6 @@ import { type Callbacks, type Context, check, checkInput, type Handler, type Mem
 import type { ActorDocument } from '../document.ts'
 import { type RetryAt, StellwerkError, TimeoutError } from '../errors.ts'
 import { checkFields } from '../fields.ts'
-import { deepest, isTooDeep } from '../nesting.ts'
 import { readPayload } from '../payload.ts'
 import type { Store } from '../store/port.ts'
 import { type SuspendOptions, suspended, suspendOf } from '../suspend.ts'
@@ -103,10 +102,7 @@ function isShutdown({ reason }: Abort, error: unknown): boolean {
 
 /** Characters of JSON: what cannot be written, or is too large, fails here. */
 function sizeOf(output: unknown): number {
-  const text = outputText(output)
-  const { length } = text
-  if (length > 2 * deepest && isTooDeep(JSON.parse(text)))
-    throw new StellwerkError('TERMINAL', `output: nested deeper than ${deepest} levels`)
+  const { length } = outputText(output)
   if (length > maxPayload) throw new StellwerkError('TERMINAL', `output: ${length} characters of JSON; at most ${maxPayload} are kept`)
   return length
 }

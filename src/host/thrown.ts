@@ -1,4 +1,5 @@
 import type { JobError } from '../../actors/job.ts'
+import { jsonText } from '../as-json.ts'
 import type { ActorEvent } from '../envelope.ts'
 import { StellwerkError } from '../errors.ts'
 
@@ -31,9 +32,11 @@ export function asFailed({ output, suspend, ...result }: ActorEvent, error: JobE
   return { ...result, outcome: 'fail', terminal: true, error }
 }
 
-/** What a handler returned, as JSON. A function or a symbol is none, and would be lost without a word. */
+/** What a handler returned, as JSON: what would be lost in that, or is nested too deep, would be no other the next time. */
 export function outputText(output: unknown): string {
-  const text = JSON.stringify(output ?? null)
-  if (text === undefined) throw new StellwerkError('TERMINAL', `output: a ${typeof output} cannot be written as JSON`)
-  return text
+  try {
+    return jsonText(output ?? null, 'output')
+  } catch (error) {
+    throw new StellwerkError('TERMINAL', (error as Error).message)
+  }
 }

@@ -98,9 +98,9 @@ export const waiting: readonly Mutation[] = [
   ),
   off(
     'G6 what is no JSON is not an output',
-    'src/host/thrown.ts',
-    'if (text === undefined) throw',
-    'if (!output && text === undefined) throw',
+    'src/as-json.ts',
+    'if (lost) throw',
+    "if (lost && field !== 'output') throw",
     './odd-handlers.int: what is no JSON',
   ),
   off(

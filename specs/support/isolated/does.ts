@@ -28,6 +28,10 @@ export default async function does({ how }: { how: string }, ctx: Context<{ mail
       return ctx.suspend({ until: ['nothing' as never] })
     case 'suspend with a function':
       return ctx.suspend({ until: ['mail'], state: { seen: () => 1 } })
+    case 'suspend with a Set':
+      return ctx.suspend({ until: ['mail'], state: { seen: new Set([1]) } })
+    case 'lost':
+      return { rows: [new Map([[1, 2]])] }
     case 'exit':
       return process.exit(3)
     case 'told':

@@ -1,4 +1,5 @@
 import type { MessagePort } from 'node:worker_threads'
+import { asJson } from '../../as-json.ts'
 import type { Context, MemberResult } from '../../definition.ts'
 import { StellwerkError } from '../../errors.ts'
 import type { SuspendOptions } from '../../suspend.ts'
@@ -17,7 +18,7 @@ async function run(task: Task, port: MessagePort): Promise<Came> {
     const handle = await handlerIn(task.module)
     const output = await handle(task.input, contextOf(task, port, abort, suspends))
     return suspends.has(output)
-      ? { suspend: sendable((output as { options: SuspendOptions }).options) }
+      ? { suspend: asJson((output as { options: SuspendOptions }).options, 'suspend').value as SuspendOptions }
       : { output: output === undefined ? output : outputText(output) }
   } catch (thrown) {
     const error = readable(thrown)
@@ -27,15 +28,6 @@ async function run(task: Task, port: MessagePort): Promise<Came> {
     return { failed: failureOf(error) }
   } finally {
     port.close()
-  }
-}
-
-/** As it will arrive: what cannot be sent is told here, by a name that it keeps on its way. */
-function sendable(options: SuspendOptions): SuspendOptions {
-  try {
-    return structuredClone(options)
-  } catch (error) {
-    throw new StellwerkError('TERMINAL', `suspend: ${(error as Error).message} Give JSON only.`)
   }
 }
 
@@ -86,9 +78,10 @@ function contextOf({ ctx, progress }: Task, port: MessagePort, abort: AbortContr
     ...ctx,
     signal: abort.signal,
     group: ctx.group && { ...ctx.group, members },
-    submit(definition: { name: string } | string, input: unknown, { key }: { key: string }) {
-      port.ref()
+    submit(definition: { name: string } | string, given: unknown, { key }: { key: string }) {
       return new Promise<string>((resolve, reject) => {
+        const input = asJson(given, 'input').value
+        port.ref()
         submits.set(++asked, { resolve, reject })
         const message = {
           type: 'submit',
