@@ -1,3 +1,6 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { z } from 'zod'
@@ -6,6 +9,7 @@ import { cluster, connectClient } from '../src/cluster.ts'
 import { embedded } from '../src/embedded.ts'
 import { isStellwerkError, UnavailableError, ValidationError } from '../src/errors.ts'
 import { createHost, defineChain, defineJob, type Host, planPicture, planTable, type ShownPlan, step } from '../src/index.ts'
+import type { World } from '../src/world.ts'
 import { refused } from './support/refused.ts'
 
 /** What is misspelt, or of another kind, is refused by name, and not passed over: `bad-input.int` has the values, this the options. */
@@ -49,6 +53,7 @@ const chain = defineChain({ name: 'c', steps: { a: step(job.with(1)) } })
 const literal = { name: 'x', terms: job.terms }
 const odd = (value: unknown) => value as never
 const noPlan: ShownPlan = { address: 'plan:UTC/2026-11-23', zone: 'UTC', date: '2026-11-23', made: false, rows: [] }
+const proto = JSON.parse('{"__proto__":"x"}')
 const circle: Record<string, unknown> = {}
 circle.self = circle
 
@@ -64,6 +69,17 @@ const calls: Record<string, [field: string, call: () => unknown][]> = {
     ['name', () => defineJob(odd({ name: 1n }))],
     ['input', () => defineJob(odd({ name: 'x', input: { type: 'string' } }))],
     ['output', () => defineJob(odd({ name: 'x', output: null }))],
+    ...[null, [], 5].map((callbacks): [string, () => unknown] => ['callbacks', () => defineJob(odd({ name: 'x', callbacks }))]),
+    ['input', () => job.with(1, odd({ key: 'a', input: 2 }))],
+    [
+      'after',
+      () =>
+        job.with(
+          odd(() => 1),
+          odd({ after: ['a'] }),
+        ),
+    ],
+    ['options', () => job.with(1, odd(null))],
     ['callbacks.ok', () => defineJob(odd({ name: 'x', callbacks: { ok: 'boolean' } }))],
     ['name', () => defineJob({ name: 'x'.repeat(201) })],
     ...['other', { name: 'x', terms: {} }, chain].map((onEnd): [string, () => unknown] => [
@@ -142,6 +158,13 @@ const calls: Record<string, [field: string, call: () => unknown][]> = {
     ['handlers', () => createHost(odd({ on, handlers: job }))],
     ['handlers', () => createHost(odd({ on, handlers: null }))],
     ['slots', () => createHost({ on, slots: 1.5 })],
+    ...[{}, null, 5, { now: () => 0, at: () => {} }].map((clock): [string, () => unknown] => [
+      'clock',
+      () => createHost(odd({ on, clock })),
+    ]),
+    ...['', 5, null, 'a b', 'a.b', 'x'.repeat(101)].map((name): [string, () => unknown] => ['name', () => createHost(odd({ on, name }))]),
+    ['retention.finished.age', () => createHost(odd({ on, retention: { finished: { age: null } } }))],
+    ['retention.failed.count', () => createHost(odd({ on, retention: { failed: { count: null } } }))],
     ['pools', () => createHost(odd({ on, pools: null }))],
     ['retention.finished', () => createHost(odd({ on, retention: { finished: null } }))],
     ['signals.0', () => host.stopOn(['SIGKILL'])],
@@ -152,6 +175,9 @@ const calls: Record<string, [field: string, call: () => unknown][]> = {
   ],
   worlds: [
     ['folder', () => embedded(odd(undefined))],
+    ...[5, null, []].map((deadLetters): [string, () => unknown] => ['deadLetters', () => embedded(':memory:', odd({ deadLetters }))]),
+    ['deadLetters.ages', () => embedded(':memory:', odd({ deadLetters: { ages: '1d' } }))],
+    ['deadLetters', () => cluster(odd({ nats: 'nats://x', mongo: 'mongodb://x', deadLetters: null }))],
     ['partition', () => embedded(':memory:', odd({ partition: 1 }))],
     ...[0, -1, 1.5, Number.NaN, 1e9, '4'].map((partitions): [string, () => unknown] => [
       'partitions',
@@ -194,6 +220,13 @@ const calls: Record<string, [field: string, call: () => unknown][]> = {
     ['after.0', () => host.client.submit(job, 1, odd({ after: [null] }))],
     ['when', () => host.client.submit(job, 1, odd({ when: 'all' }))],
     ['inputs', () => host.client.submitMany(job, odd(undefined))],
+    ['inputs', () => host.client.submitMany(job, odd('ab'))],
+    ['labels.__proto__', () => host.client.submit(job, 1, { labels: proto })],
+    ['labels.', () => host.client.submit(job, 1, { labels: { '': 'x' } })],
+    ['labels.__proto__', () => host.client.submitGroup({ members: [], labels: proto })],
+    ['capacity.__proto__', () => host.client.pool('p').resize(JSON.parse('{"__proto__":1}'))],
+    ['query.labels.__proto__', () => host.client.deadLetters.drop({ labels: proto })],
+    ['query.labels.__proto__', () => host.client.find({ labels: proto })[Symbol.asyncIterator]().next()],
   ],
   submitGroup: [
     ['group', () => host.client.submitGroup(odd(undefined))],
@@ -244,6 +277,9 @@ for (const [what, all] of Object.entries(calls))
     for await (const { id } of host.client.find({})) assert.unreachable(`${id} is there`)
   })
 
+test('a label says which rule its name breaks', () =>
+  refused('VALIDATION', /^labels\.: a label's name has 1 to 100 characters$/, () => host.client.submit(job, 1, { labels: { '': 'x' } })))
+
 test('questions over NATS with a body that does not fit are answered as such', async () => {
   const bodies: [verb: string, body: unknown][] = [
     ['get', null],
@@ -262,6 +298,8 @@ test('questions over NATS with a body that does not fit are answered as such', a
     ['deadLetter', { letter: 5 }],
     ['cancel', null],
     ['submit', []],
+    ['submit', { to: 'job:q', job: 'fits', labels: JSON.parse('{"__proto__":"x"}') }],
+    ['resize', { to: 'pool:q', capacity: JSON.parse('{"__proto__":1}') }],
     ['submit', [[]]],
     ['submit', { to: 'job:q', job: 'fits', input: JSON.parse('['.repeat(1000) + ']'.repeat(1000)) }],
     ['submit', { to: 'group:q', members: [{ key: 'onEnd-1', job: 'fits' }] }],
@@ -293,6 +331,10 @@ test('a command that can never be sent fails alone', async () => {
 
 test('a handler that asks for what does not fit fails by it, and the field is named', async () => {
   const asks: [field: RegExp, ask: (ctx: never) => unknown][] = [
+    ...[Number.NaN, 2, -1, 'x', undefined].map((part): [RegExp, (ctx: never) => unknown] => [
+      /progress: must be a number from 0 to 1/,
+      ((ctx: { progress(part: unknown): void }) => ctx.progress(part)) as never,
+    ]),
     [/suspend: must be an object/, ((ctx: { suspend(): unknown }) => ctx.suspend()) as never],
     [/suspend.untill?: /, ((ctx: { suspend(given: object): unknown }) => ctx.suspend({ untill: ['ok'] })) as never],
     [/options: must be an object/, ((ctx: { submit(...given: unknown[]): unknown }) => ctx.submit(job, 1)) as never],
@@ -304,6 +346,26 @@ test('a handler that asks for what does not fit fails by it, and the field is na
     await refused('JOB_FAILED', field, async () => (await other.client.submit(asking, 1, { id: `asks-${i}` })).result())
     await other.stop()
   }
+})
+
+test('a host that cannot be made leaves its folder to others', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'stellwerk-half-'))
+  const on = embedded(folder)
+  const late: World = {
+    async connect(options) {
+      const connection = await on.connect(options)
+      const publish = async () => {
+        throw new Error('not today')
+      }
+      return { ...connection, bus: { ...connection.bus, publish } }
+    },
+  }
+  for (let i = 0; i < 2; i++) {
+    const made = createHost({ on: late, pools: { p: { slots: 1 } }, log: assert.unreachable })
+    assert.is(await made.catch(({ message }) => message), 'not today')
+  }
+  await (await createHost({ on, log: assert.unreachable })).stop()
+  rmSync(folder, { recursive: true })
 })
 
 test.run()

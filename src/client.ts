@@ -178,7 +178,7 @@ export function createClient({ bus, clock, name, onClose }: ClientParts): Client
   }
 
   async function submitMany(definition: WithInput['definition'], inputs: Iterable<unknown> | AsyncIterable<unknown>) {
-    if (!isIterable(inputs)) throw invalid('inputs', 'must be an array, a generator or a stream of inputs')
+    if (typeof inputs === 'string' || !isIterable(inputs)) throw invalid('inputs', 'must be an array, a generator or a stream of inputs')
     const submits: Promise<JobHandle<never>>[] = []
     let open = 0
     let failed = false

@@ -37,7 +37,7 @@ export function cluster(options: ClusterOptions): World {
   checkUrl(mongo, 'mongo', isMongo, 'mongodb://127.0.0.1:27017/stellwerk')
   checkNamespace(namespace)
   checkPartitions(partitions)
-  const letters = deadLetters && limitsOf(deadLetters)
+  const letters = deadLetters === undefined ? undefined : limitsOf(deadLetters)
   return {
     async connect({ name }) {
       const store = await mongoStore({ url: mongo, namespace })

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { checkId, maxIdLength } from './address.ts'
-import { address, common, grammar, segment } from './command/common.ts'
+import { address, common, grammar, segment, withoutProto } from './command/common.ts'
 import {
   chainRestart,
   planAdd,
@@ -36,9 +36,12 @@ export const time = z
   .transform((at) => new Date(at).getTime())
 
 const mostLabels = 32
-export const labels = z
-  .record(z.string().min(1).max(100), z.string().max(500))
-  .refine((given) => Object.keys(given).length <= mostLabels, { error: `at most ${mostLabels} labels` })
+const labelName = ({ code }: { code: string }) => (code === 'invalid_key' ? "a label's name has 1 to 100 characters" : undefined)
+export const labels = withoutProto(
+  z
+    .record(z.string().min(1).max(100), z.string().max(500), { error: labelName as never })
+    .refine((given) => Object.keys(given).length <= mostLabels, { error: `at most ${mostLabels} labels` }),
+)
   .optional()
   .describe(`At most ${mostLabels}, for queries.`)
 
@@ -213,8 +216,7 @@ const toPool = { ...common, to: z.string().regex(/^pool:[A-Za-z0-9_-]{1,100}$/, 
 export const resize = z.strictObject({
   ...toPool,
   type: z.literal('resize'),
-  capacity: z
-    .record(z.string().regex(/^[A-Za-z0-9_-]{1,100}$/), z.int().min(0))
+  capacity: withoutProto(z.record(z.string().regex(/^[A-Za-z0-9_-]{1,100}$/), z.int().min(0)))
     .optional()
     .describe('Units by resource: {"slots":4,"printer":2}. Absent: again as hosts declare it.'),
 })

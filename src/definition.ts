@@ -4,7 +4,7 @@ import type { ChainFacts, Outputs, WithMaker } from './chain/step.ts'
 import { callbackName, isJobName } from './command.ts'
 import { type Duration, ms } from './duration.ts'
 import { type Issue, inWords, quoted, refuse, StellwerkError, ValidationError } from './errors.ts'
-import { checkChoice, checkFields } from './fields.ts'
+import { checkChoice, checkFields, optionsOf } from './fields.ts'
 import { type Isolated, type IsolateOptions, isolatedOf } from './isolate.ts'
 import type { Suspended, SuspendOptions } from './suspend.ts'
 
@@ -115,7 +115,7 @@ export interface Context<C extends Callbacks = Callbacks> {
    * same job; with other content it is a CONFLICT. Of a run that is no longer current it is refused as SUPERSEDED: nothing is submitted.
    */
   submit<I, O, G, K extends Callbacks>(definition: JobDefinition<I, O, G, K> | string, input: G, options: { key: string }): Promise<string>
-  /** Part done, 0 to 1, told by the feed at once and kept nowhere. Dropped once the run is known to be superseded, or has ended. */
+  /** Part done, 0 to 1 (else it throws), told by the feed at once and kept nowhere. Dropped once the run is known to be superseded, or has ended. */
   progress(part: number): void
 }
 
@@ -158,8 +158,10 @@ export function defineJob<
     input,
     output,
     callbacks,
-    with: ((given: unknown, more?: { key: string }) =>
-      typeof given === 'function' ? { definition, make: given } : { definition, input: given, ...more }) as never,
+    with: ((given: unknown, more?: { key: string }) => {
+      const of = typeof given === 'function' ? { make: given } : { input: given }
+      return { definition, ...of, ...optionsOf(more, ['key']) }
+    }) as never,
     handler: (handle: unknown, options?: IsolateOptions) => handlerOf(definition as never, handle, options),
   }
   return definition
@@ -186,12 +188,15 @@ const noThread = () => {
 const mostCallbacks = 32
 
 function namesOf(callbacks: Callbacks | undefined): string[] | undefined {
-  const names = Object.keys(callbacks ?? {})
+  if (callbacks === undefined) return undefined
+  if (typeof callbacks !== 'object' || callbacks === null || Array.isArray(callbacks))
+    refuse('callbacks', 'must be an object of schemas: { approved: z.boolean() }')
+  const names = Object.keys(callbacks)
   if (!names.length) return undefined
   if (names.length > mostCallbacks) refuse('callbacks', `at most ${mostCallbacks}`)
   for (const name of names) {
     check(callbackName, name, `callbacks.${name}`)
-    checkSchema(callbacks![name] ?? null, `callbacks.${name}`)
+    checkSchema(callbacks[name] ?? null, `callbacks.${name}`)
   }
   return names
 }

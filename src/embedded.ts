@@ -1,10 +1,9 @@
 import { checkPartitions } from './address.ts'
-import type { LetterTable } from './bus/embedded/letters.ts'
 import { embeddedBus, type FrameJournal } from './bus/embedded.ts'
 import { refuse } from './errors.ts'
 import { optionsOf } from './fields.ts'
 import { type LetterOptions, limitsOf } from './letters.ts'
-import { type FolderStore, openFolder } from './store/embedded.ts'
+import { type FolderStore, lettersOf, openFolder } from './store/embedded.ts'
 import { lockFolder } from './store/folder-lock.ts'
 import { memoryStore } from './store/memory.ts'
 import type { World } from './world.ts'
@@ -56,13 +55,6 @@ const contractsIn = (store: FolderStore) => ({
   get: store.getRecord,
   put: store.putRecord,
   all: store.records,
-})
-
-export const lettersOf = ({ addDeadLetters, getDeadLetters, removeDeadLetters, deadLetters }: FolderStore): LetterTable => ({
-  add: addDeadLetters,
-  get: getDeadLetters,
-  remove: removeDeadLetters,
-  all: deadLetters,
 })
 
 function inMemory(partitions = 1, deadLetters?: LetterOptions): World {

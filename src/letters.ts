@@ -3,6 +3,7 @@ import { type LetterLimits, letterLimits } from './bus/port.ts'
 import { isJobName, labels, time } from './command.ts'
 import { type Duration, ms } from './duration.ts'
 import { invalid, quoted, refuse } from './errors.ts'
+import { checkFields } from './fields.ts'
 
 /** How long dead letters are kept, and how many: the oldest go first. Default: 30 days, 100,000. */
 export interface LetterOptions {
@@ -10,7 +11,9 @@ export interface LetterOptions {
   count?: number
 }
 
-export function limitsOf({ age = letterLimits.age, count = letterLimits.count }: LetterOptions = {}): LetterLimits {
+export function limitsOf(options: LetterOptions = {}): LetterLimits {
+  checkFields(options, ['age', 'count'], 'deadLetters')
+  const { age = letterLimits.age, count = letterLimits.count } = options
   const limits = { age: ms(age, 'deadLetters.age'), count }
   if (limits.age < 1000) throw unfit('age', 'must be a second or more')
   if (!Number.isInteger(count) || count < 1) throw unfit('count', 'must be a whole number, 1 or more')

@@ -1,6 +1,13 @@
 import { z } from 'zod'
 import { maxIdLength } from '../address.ts'
 
+/** A record drops the key `__proto__` without a word: a query by it would match everything. */
+export const withoutProto = <T extends z.ZodType>(record: T) =>
+  z.preprocess((given, ctx) => {
+    if (Object.hasOwn(Object(given), '__proto__')) ctx.addIssue({ code: 'custom', path: ['__proto__'], message: 'cannot be a name here' })
+    return given
+  }, record)
+
 /** What all commands have. */
 export const segment = '[A-Za-z0-9_-]+'
 export const grammar = 'letters, digits, "_", "-", segments joined by "/"'

@@ -7,6 +7,7 @@ import { cameOf, type JobContext, roundsOf } from '../../actors/job.ts'
 import { type Address, checkAddress, idOf } from '../address.ts'
 import type { Bus } from '../bus/port.ts'
 import type { Clock } from '../clock.ts'
+import { withoutProto } from '../command/common.ts'
 import { check } from '../definition.ts'
 import type { ActorDocument, HistoryEntry } from '../document.ts'
 import { isStellwerkError, NotFoundError, UnavailableError } from '../errors.ts'
@@ -72,7 +73,7 @@ const findQuery = z.strictObject({
   state: z.union([z.string(), z.array(z.string())]).optional(),
   prefix: z.string().optional(),
   group: z.string().optional(),
-  labels: z.record(z.string(), z.string()).optional(),
+  labels: withoutProto(z.record(z.string(), z.string())).optional(),
   status: z.enum(['active', 'done']).optional(),
   stuck: z.boolean().optional(),
 })

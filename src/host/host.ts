@@ -8,9 +8,10 @@ import { makersOf } from '../chain/makers.ts'
 import { publishChains } from '../chain/published.ts'
 import { type Client, createClient } from '../client.ts'
 import { type Clock, systemClock, within } from '../clock.ts'
+import { isJobName } from '../command.ts'
 import { type Handler, isJob } from '../definition.ts'
 import { type Duration, ms } from '../duration.ts'
-import { refuse, StellwerkError } from '../errors.ts'
+import { quoted, refuse, StellwerkError } from '../errors.ts'
 import { checkFields, optionsOf } from '../fields.ts'
 import { publishCapacity } from '../pools.ts'
 import type { ScheduleOptions } from '../schedule.ts'
@@ -54,7 +55,7 @@ export interface HostOptions {
   schedules?: Record<string, ScheduleOptions>
   /** Handlers that run at once in this host. Default 10. */
   slots?: number
-  /** Shown in `why` and in the history of runs; made unique for every start. Default `host`. */
+  /** Letters, digits, `_` and `-`, 100 at most. Shown in `why` and in the history of runs; made unique for every start. Default `host`. */
   name?: string
   clock?: Clock
   /** Gets what an operator should see, the same line once a minute. Default: console.error. */
@@ -98,11 +99,17 @@ export async function createHost(options: HostOptions): Promise<Host> {
     pools = {},
     schedules = {},
     slots = 10,
+    name: called = 'host',
     clock = systemClock,
     log: told = (message) => console.error(message),
   } = options
   if (typeof on?.connect !== 'function') refuse('on', "must say where: embedded('.stellwerk') or cluster({ nats, mongo })")
   if (typeof told !== 'function') refuse('log', 'must be a function that takes a line: (message) => void')
+  for (const part of ['now', 'monotonic', 'at'] as const)
+    if (typeof clock?.[part] !== 'function') refuse('clock', `must have a function ${part}: give a virtualClock, or leave it out`)
+  // A host may be called as its machine is.
+  if (!isJobName(called))
+    refuse('name', `${quoted(called)} is not a name of a host. Use segments of letters, digits, "_" and "-", joined by dots.`)
   const log = sparingLog(told, clock)
   checkChains(chains)
   checkHandlers(given)
@@ -110,153 +117,163 @@ export async function createHost(options: HostOptions): Promise<Host> {
   checkNames(handlers)
   if (!Number.isInteger(slots) || slots < 1) refuse('slots', 'must be a whole number, 1 or more')
   const kept = retentionOf(options.retention)
-  const name = `${options.name ?? 'host'}-${randomBytes(6).toString('hex')}`
+  const name = `${called}-${randomBytes(6).toString('hex')}`
   const { bus, store, heart, inProcess, close } = await on.connect({ name, clock, log })
-  const registry = await watchContracts(bus)
-  const publish = async () => {
-    checkPools(pools, handlers, registry.pools)
-    const checked = await checkSchedules(withPublished(bus.records, handlers, chains), schedules)
-    await publishChains(bus.records, registry.chains, chains)
-    await registry.publish(handlers)
-    return checked
-  }
-  const declared = await publish().catch(async (error) => {
-    registry.stop()
-    await close()
-    throw error
-  })
-
-  const partitions = new Map<number, Partition>()
-  const durations = new Map<string, number>()
-  let ids = 0
-  /** Jobs that are known to be short travel several to an offer. */
-  const offerSize = (name: string) => ((durations.get(name) ?? Number.POSITIVE_INFINITY) < 20 ? 20 : 1)
-  const threads = createThreads(clock, slots)
-  const children = createChildren({ bus, clock, name: `${name}.h` })
-  const warn = (message: string) => log(`stellwerk: ${message}`)
-  const worker = createWorker({
-    children,
-    bus,
-    store,
-    clock,
-    name: `${name}.w`,
-    slots,
-    handlers: handlers.map(threads.handler),
-    lease: rhythm.lease,
-    beat: rhythm.runBeat,
-    offerSize,
-    heart:
-      heart ??
-      ((own) => createHeart({ ...own, now: clock.now, request: bus.request, after: (ms, then) => clock.at(clock.now() + ms, then) })),
-    onNoOwner: (partition) => ownership.suspect(partition),
-    onRoom: () => flow.look(),
-    isAlone: () => [...liveness.hosts].length === 1,
-    warn,
-  })
-  // On servers it gains nothing (decision 19); in virtual time who submits may be who moves the clock.
-  const holdsBack = inProcess && !clock.hold
-  const flow = createFlow(clock, holdsBack ? worker : { hasRoom: () => undefined })
-  const events = createHostEvents(log)
-  const parts: HostParts = {
-    bus,
-    store,
-    clock,
-    worker,
-    actors: actorTypes,
-    contracts: registry,
-    flow,
-    counts: { turns: 0, events: 0, writes: 0, conflicts: 0, lost: 0, superseded: 0 },
-    uniqueId: () => `${name}.${ids++}`,
-    offerSize,
-    // What is measured on a busy event loop is too long: it counts only slowly.
-    noteDuration: (name, took) => durations.set(name, Math.min(took, 1.05 * (durations.get(name) ?? took) + 0.1)),
-    changed: events.tell,
-    notePool(doc) {
-      const capacity = capacityOf(doc.snapshot.context as GateContext)
-      if (capacity) publishCapacity(bus.records, idOf(doc._id), capacity).catch(() => {})
-    },
-    lease: rhythm.lease,
-    retention: kept,
-    cacheLimit: 12_000,
-    steadyFor: () => liveness.steadyFor(),
-    confirm: () => liveness.confirm(),
-    warn,
-    onError: (error, partition) => log(`stellwerk: partition ${partition} begins again: ${error instanceof Error ? error.message : error}`),
-  }
-  const liveness = createLiveness({
-    ...{ bus, clock, name, beat: rhythm.beat, ttl: rhythm.ttl },
-    changed: () => ownership.settle(),
-    rests: inProcess && (() => worker.running === 0),
-  })
-  const ownership = createOwnership({
-    bus,
-    clock,
-    name,
-    liveness,
-    async take(number, owner) {
-      partitions.set(number, await takePartition(parts, number, owner, () => ownership.lost(number)))
-      answerFor(number)
-    },
-    async drop(number) {
-      const partition = partitions.get(number)
-      partitions.delete(number)
-      silence(number)
-      await partition?.stop()
-    },
-    onError: (error) => log(`stellwerk: ${error instanceof Error ? error.message : error}`),
-  })
-  const { answerFor, silence } = serveRuns(bus, store, partitions)
-  const commands = serveCommands({ bus, clock, contracts: registry, name })
-  const plans = planQuestions({ store, clock, contracts: registry, send: commands.send })
-  const api = serveApi({ bus, store, clock, actors: parts.actors, plans })
-  const letters = serveLetters({ bus, store, clock, contracts: registry, send: commands.send })
   const client = createClient({ bus, clock, name: `${name}.c` })
-
-  await ownership.start()
-  liveness.start()
-  await worker.start()
-  await declarePools(bus, name, pools)
-  await declareSchedules(bus, name, declared)
-
   let stopped: Promise<boolean> | undefined
   let forgetSignals = () => {}
-  async function stop(grace: number): Promise<boolean> {
-    forgetSignals()
-    const end = clock.monotonic() + grace
-    const ended = await worker.stop(grace)
-    await threads.close()
-    children.stop()
-    liveness.leave()
-    // A turn that waits for a server which says nothing is left to the next owner, as after a crash.
-    await within(clock, Math.max(shortestGrace, end - clock.monotonic()), ownership.stop())
-    liveness.stop()
-    await client.close()
-    api.stop()
-    letters.stop()
-    commands.stop()
-    registry.stop()
-    await close()
-    return ended
-  }
-  const stopOnce = (grace: Duration = 60_000) => (stopped ??= stop(ms(grace, 'grace')))
-  return {
-    name,
-    client,
-    counts: parts.counts,
-    on: events.on,
-    get partitions() {
-      return ownership.owned
-    },
-    stop: async (options) => stopOnce(optionsOf(options, ['grace']).grace),
-    stopOn(signals = ['SIGTERM', 'SIGINT'], options) {
-      const { grace = 60_000 } = optionsOf(options, ['grace'])
-      ms(grace, 'grace')
+  /** Ends all that was begun. */
+  let end: (grace: number) => Promise<unknown> = close
+  try {
+    const registry = await watchContracts(bus)
+    const publish = async () => {
+      checkPools(pools, handlers, registry.pools)
+      const checked = await checkSchedules(withPublished(bus.records, handlers, chains), schedules)
+      await publishChains(bus.records, registry.chains, chains)
+      await registry.publish(handlers)
+      return checked
+    }
+    end = async () => {
+      registry.stop()
+      await close()
+    }
+    const declared = await publish()
+
+    const partitions = new Map<number, Partition>()
+    const durations = new Map<string, number>()
+    let ids = 0
+    /** Jobs that are known to be short travel several to an offer. */
+    const offerSize = (name: string) => ((durations.get(name) ?? Number.POSITIVE_INFINITY) < 20 ? 20 : 1)
+    const threads = createThreads(clock, slots)
+    const children = createChildren({ bus, clock, name: `${name}.h` })
+    const warn = (message: string) => log(`stellwerk: ${message}`)
+    const worker = createWorker({
+      children,
+      bus,
+      store,
+      clock,
+      name: `${name}.w`,
+      slots,
+      handlers: handlers.map(threads.handler),
+      lease: rhythm.lease,
+      beat: rhythm.runBeat,
+      offerSize,
+      heart:
+        heart ??
+        ((own) => createHeart({ ...own, now: clock.now, request: bus.request, after: (ms, then) => clock.at(clock.now() + ms, then) })),
+      onNoOwner: (partition) => ownership.suspect(partition),
+      onRoom: () => flow.look(),
+      isAlone: () => [...liveness.hosts].length === 1,
+      warn,
+    })
+    // On servers it gains nothing (decision 19); in virtual time who submits may be who moves the clock.
+    const holdsBack = inProcess && !clock.hold
+    const flow = createFlow(clock, holdsBack ? worker : { hasRoom: () => undefined })
+    const events = createHostEvents(log)
+    const parts: HostParts = {
+      bus,
+      store,
+      clock,
+      worker,
+      actors: actorTypes,
+      contracts: registry,
+      flow,
+      counts: { turns: 0, events: 0, writes: 0, conflicts: 0, lost: 0, superseded: 0 },
+      uniqueId: () => `${name}.${ids++}`,
+      offerSize,
+      // What is measured on a busy event loop is too long: it counts only slowly.
+      noteDuration: (name, took) => durations.set(name, Math.min(took, 1.05 * (durations.get(name) ?? took) + 0.1)),
+      changed: events.tell,
+      notePool(doc) {
+        const capacity = capacityOf(doc.snapshot.context as GateContext)
+        if (capacity) publishCapacity(bus.records, idOf(doc._id), capacity).catch(() => {})
+      },
+      lease: rhythm.lease,
+      retention: kept,
+      cacheLimit: 12_000,
+      steadyFor: () => liveness.steadyFor(),
+      confirm: () => liveness.confirm(),
+      warn,
+      onError: (error, partition) =>
+        log(`stellwerk: partition ${partition} begins again: ${error instanceof Error ? error.message : error}`),
+    }
+    const liveness = createLiveness({
+      ...{ bus, clock, name, beat: rhythm.beat, ttl: rhythm.ttl },
+      changed: () => ownership.settle(),
+      rests: inProcess && (() => worker.running === 0),
+    })
+    const ownership = createOwnership({
+      bus,
+      clock,
+      name,
+      liveness,
+      async take(number, owner) {
+        partitions.set(number, await takePartition(parts, number, owner, () => ownership.lost(number)))
+        answerFor(number)
+      },
+      async drop(number) {
+        const partition = partitions.get(number)
+        partitions.delete(number)
+        silence(number)
+        await partition?.stop()
+      },
+      onError: (error) => log(`stellwerk: ${error instanceof Error ? error.message : error}`),
+    })
+    const { answerFor, silence } = serveRuns(bus, store, partitions)
+    const commands = serveCommands({ bus, clock, contracts: registry, name })
+    const plans = planQuestions({ store, clock, contracts: registry, send: commands.send })
+    const api = serveApi({ bus, store, clock, actors: parts.actors, plans })
+    const letters = serveLetters({ bus, store, clock, contracts: registry, send: commands.send })
+
+    end = stop
+    await ownership.start()
+    liveness.start()
+    await worker.start()
+    await declarePools(bus, name, pools)
+    await declareSchedules(bus, name, declared)
+
+    async function stop(grace: number): Promise<boolean> {
       forgetSignals()
-      forgetSignals = stopOnSignals(signals, () => stopOnce(grace))
-    },
-    async [Symbol.asyncDispose]() {
-      await stopOnce()
-    },
+      const over = clock.monotonic() + grace
+      const ended = await worker.stop(grace)
+      await threads.close()
+      children.stop()
+      liveness.leave()
+      // A turn that waits for a server which says nothing is left to the next owner, as after a crash.
+      await within(clock, Math.max(shortestGrace, over - clock.monotonic()), ownership.stop())
+      liveness.stop()
+      await client.close()
+      api.stop()
+      letters.stop()
+      commands.stop()
+      registry.stop()
+      await close()
+      return ended
+    }
+    const stopOnce = (grace: Duration = 60_000) => (stopped ??= stop(ms(grace, 'grace')))
+    return {
+      name,
+      client,
+      counts: parts.counts,
+      on: events.on,
+      get partitions() {
+        return ownership.owned
+      },
+      stop: async (options) => stopOnce(optionsOf(options, ['grace']).grace),
+      stopOn(signals = ['SIGTERM', 'SIGINT'], options) {
+        const { grace = 60_000 } = optionsOf(options, ['grace'])
+        ms(grace, 'grace')
+        forgetSignals()
+        forgetSignals = stopOnSignals(signals, () => stopOnce(grace))
+      },
+      async [Symbol.asyncDispose]() {
+        await stopOnce()
+      },
+    }
+  } catch (error) {
+    // What has failed first is what is told.
+    await end(0).catch(() => {})
+    throw error
   }
 }
 

@@ -36,18 +36,19 @@ export function retentionOf(options: RetentionOptions = {}): Retention {
   }
   const { finished, failed, histories, tombstones } = options
   return {
-    finished: { age: age(finished?.age ?? '7d', 'finished'), count: count(finished?.count ?? 1_000_000, 'finished') },
-    failed: { age: age(failed?.age ?? '30d', 'failed'), count: count(failed?.count ?? 100_000, 'failed') },
-    histories: { age: age(histories?.age ?? '3d', 'histories') },
-    tombstones: { age: age(tombstones?.age ?? '30d', 'tombstones') },
+    finished: { age: age('finished', '7d', finished), count: count('finished', 1_000_000, finished) },
+    failed: { age: age('failed', '30d', failed), count: count('failed', 100_000, failed) },
+    histories: { age: age('histories', '3d', histories) },
+    tombstones: { age: age('tombstones', '30d', tombstones) },
   }
 }
 
 const fields = { finished: ['age', 'count'], failed: ['age', 'count'], histories: ['age'], tombstones: ['age'] }
 
-const age = (given: Duration, of: string): number => (given === Number.POSITIVE_INFINITY ? longest : ms(given, `retention.${of}.age`))
+const age = (of: string, otherwise: Duration, { age: given = otherwise }: Limit = {}): number =>
+  given === Number.POSITIVE_INFINITY ? longest : ms(given, `retention.${of}.age`)
 
-function count(given: number, of: string): number {
+function count(of: string, otherwise: number, { count: given = otherwise }: Limit = {}): number {
   if (given === Number.POSITIVE_INFINITY || (Number.isInteger(given) && given >= 0)) return given
   refuse(`retention.${of}.count`, 'must be a whole number, 0 or more, or Infinity')
 }

@@ -2,6 +2,7 @@ import { statSync } from 'node:fs'
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { open, type RootDatabase } from 'lmdb'
+import type { LetterTable } from '../bus/embedded/letters.ts'
 import type { DeadLetter, StoredRecord } from '../bus/port.ts'
 import type { ActorDocument } from '../document.ts'
 import { UnavailableError } from '../errors.ts'
@@ -30,6 +31,13 @@ export interface FolderStore extends Store {
   deadLetters(): Promise<DeadLetter[]>
   removeDeadLetters(ids: readonly string[]): Promise<void>
 }
+
+export const lettersOf = ({ addDeadLetters, getDeadLetters, removeDeadLetters, deadLetters }: FolderStore): LetterTable => ({
+  add: addDeadLetters,
+  get: getDeadLetters,
+  remove: removeDeadLetters,
+  all: deadLetters,
+})
 
 export async function openFolder(folder: string): Promise<FolderStore> {
   const root = await openRoot(folder)

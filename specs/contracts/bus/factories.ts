@@ -7,8 +7,7 @@ import { embeddedBus } from '../../../src/bus/embedded.ts'
 import { connectNats } from '../../../src/bus/nats.ts'
 import type { DeadLetter } from '../../../src/bus/port.ts'
 import { systemClock } from '../../../src/clock.ts'
-import { lettersOf } from '../../../src/embedded.ts'
-import { openFolder } from '../../../src/store/embedded.ts'
+import { lettersOf, openFolder } from '../../../src/store/embedded.ts'
 import type { BusFactory } from './world.ts'
 
 export const embeddedFactory: BusFactory = {
