@@ -121,6 +121,14 @@ test('what a suspend keeps has a size, as a whole', async () => {
   await host.stop()
 })
 
+test('a callback that has not come is undefined, whatever objects have by that name', async () => {
+  const asks = defineJob({ name: 'asks', callbacks: { constructor: z.string() } })
+  const handler = asks.handler((_, { callbacks }) => [typeof callbacks.constructor, { ...callbacks }, JSON.stringify(callbacks)])
+  const host = await createHost({ on: embedded(':memory:'), handlers: [handler] })
+  assert.equal(await (await host.client.submit(asks, {})).result(), ['undefined', {}, '{}'])
+  await host.stop()
+})
+
 test('a factor of backoff is a number', async () => {
   for (const retry of [{ factor: Number.POSITIVE_INFINITY }, { factor: '2' }, { jitter: Number.NaN }, { jitter: null }])
     await refused('VALIDATION', /^retry\./, async () => defineJob({ name: 'x', retry: retry as never }))

@@ -137,6 +137,8 @@ type Entry = Pick<Context, 'callbacks' | 'state' | 'round' | 'suspend'>
 async function entryOf(store: Store, { definition }: Handler, { round = 1, given = {}, state }: Grant): Promise<Entry> {
   const schemas: Callbacks | undefined = definition.callbacks
   const callbacks: Record<string, unknown> = {}
+  // What objects have by themselves has not come.
+  for (const name of Object.keys(schemas ?? {})) if (name in callbacks) callbacks[name] = undefined
   for (const [name, payload] of Object.entries(given))
     callbacks[name] = check(schemas?.[name], await readPayload(store, payload), `callbacks.${name}`)
   return { round, callbacks, state: await readPayload(store, state), suspend: (options: SuspendOptions) => suspended(schemas, options) }
