@@ -331,10 +331,6 @@ test('a command that can never be sent fails alone', async () => {
 
 test('a handler that asks for what does not fit fails by it, and the field is named', async () => {
   const asks: [field: RegExp, ask: (ctx: never) => unknown][] = [
-    ...[Number.NaN, 2, -1, 'x', undefined].map((part): [RegExp, (ctx: never) => unknown] => [
-      /progress: must be a number from 0 to 1/,
-      ((ctx: { progress(part: unknown): void }) => ctx.progress(part)) as never,
-    ]),
     [/suspend: must be an object/, ((ctx: { suspend(): unknown }) => ctx.suspend()) as never],
     [/suspend.untill?: /, ((ctx: { suspend(given: object): unknown }) => ctx.suspend({ untill: ['ok'] })) as never],
     [/options: must be an object/, ((ctx: { submit(...given: unknown[]): unknown }) => ctx.submit(job, 1)) as never],

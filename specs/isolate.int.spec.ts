@@ -157,7 +157,6 @@ test('it has all that a handler has', async () => {
   assert.match((await failure((await run('suspend wrongly')).result())).message, /suspend\.until/)
   assert.match((await failure((await run('suspend with a function')).result())).message, /suspend\.state\.seen: \[Function.* would be lost/)
   assert.match((await failure((await run('no JSON')).result())).message, /output: .*BigInt/)
-  assert.match((await failure((await run('too much progress')).result())).message, /progress: must be a number from 0 to 1/)
   assert.match((await failure((await run('lost')).result())).message, /output\.rows\.0: Map\(1\) .* would be lost/)
   assert.match((await failure((await run('suspend with a Set')).result())).message, /suspend\.state\.seen: Set\(1\) .* would be lost/)
 })

@@ -277,7 +277,7 @@ test('E7: progress is told with its run; nothing is told of a run that is known 
   await world.host({
     during: (ctx) => {
       report = ctx.progress
-      for (const part of [0, 0.5, 1]) ctx.progress(part)
+      for (const part of [-1, 0.5, Number.NaN, 7]) ctx.progress(part)
     },
   })
   const job = await world.client.submit(work, { ms: 10 }, { id: 'j' })

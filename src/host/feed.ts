@@ -1,7 +1,6 @@
 import type { Address } from '../address.ts'
 import type { Bus } from '../bus/port.ts'
 import type { ActorDocument } from '../document.ts'
-import { quoted, refuse } from '../errors.ts'
 
 /** A committed change of state, as the feed and the events of a host tell it. */
 export interface StateChange {
@@ -49,19 +48,14 @@ export function sendFeed(bus: Bus, changes: readonly StateChange[]): void {
   for (const [subject, list] of subjects) bus.signal(subject, list)
 }
 
-export function checkPart(part: number): void {
-  if (!(typeof part === 'number' && part >= 0 && part <= 1)) refuse('progress', `must be a number from 0 to 1, and not ${quoted(part)}`)
-}
-
 /**
  * Reports the progress of one run for as long as it is known to be current and its handler has not ended: what comes later is dropped. A
  * worker that was frozen, or is cut off, has not heard of its run for a lease: another may have its place, and it tells nothing.
  */
 export function reportProgress(bus: Bus, now: () => number, run: { address: Address; dispatch: number }, isCurrent: () => boolean) {
   return (part: number): void => {
-    checkPart(part)
-    if (!isCurrent()) return
-    const said: Progress = { address: run.address, run: run.dispatch, progress: part, at: now() }
+    if (!isCurrent() || Number.isNaN(Number(part))) return
+    const said: Progress = { address: run.address, run: run.dispatch, progress: Math.min(1, Math.max(0, Number(part))), at: now() }
     bus.signal(feedOf(run.address), [said])
   }
 }

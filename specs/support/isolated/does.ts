@@ -32,8 +32,6 @@ export default async function does({ how }: { how: string }, ctx: Context<{ mail
       return ctx.suspend({ until: ['mail'], state: { seen: new Set([1]) } })
     case 'lost':
       return { rows: [new Map([[1, 2]])] }
-    case 'too much progress':
-      return ctx.progress(2)
     case 'exit':
       return process.exit(3)
     case 'told':
