@@ -162,7 +162,7 @@ const calls: Record<string, [field: string, call: () => unknown][]> = {
       'clock',
       () => createHost(odd({ on, clock })),
     ]),
-    ...['', 5, null, 'a b', 'a.b', 'x'.repeat(101)].map((name): [string, () => unknown] => ['name', () => createHost(odd({ on, name }))]),
+    ...['', 5, null, 'a b', 'a..b', 'x'.repeat(201)].map((name): [string, () => unknown] => ['name', () => createHost(odd({ on, name }))]),
     ['retention.finished.age', () => createHost(odd({ on, retention: { finished: { age: null } } }))],
     ['retention.failed.count', () => createHost(odd({ on, retention: { failed: { count: null } } }))],
     ['pools', () => createHost(odd({ on, pools: null }))],

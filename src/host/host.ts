@@ -109,7 +109,7 @@ export async function createHost(options: HostOptions): Promise<Host> {
     if (typeof clock?.[part] !== 'function') refuse('clock', `must have a function ${part}: give a virtualClock, or leave it out`)
   // A host may be called as its machine is.
   if (!isJobName(called))
-    refuse('name', `${quoted(called)} is not a name of a host. Use segments of letters, digits, "_" and "-", joined by dots.`)
+    refuse('name', `${quoted(called)} is not a name of a host. Use segments of letters, digits, "_" and "-", joined by dots, 200 at most.`)
   const log = sparingLog(told, clock)
   checkChains(chains)
   checkHandlers(given)
