@@ -22,6 +22,7 @@ const lost: [path: string, value: unknown][] = [
   ['input.e', { e: new Error('x') }],
   ['input.b', { b: new Uint8Array(3) }],
   ['input.m', { m: new Money() }],
+  ['input', { toJSON: () => undefined }],
 ]
 for (const [path, value] of lost)
   test(`${path}: ${String(value)}`, () => {

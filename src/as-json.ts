@@ -15,7 +15,8 @@ export const jsonText = (output: unknown, field: string): string =>
 function written(input: unknown, field: string, read: (text: string) => unknown): { text: string; value: unknown } {
   try {
     const text = JSON.stringify(input)
-    const value = text && read(text)
+    if (text === undefined) throw invalid(field, `${quoted(input)} cannot be written as JSON: it would be lost`)
+    const value = read(text)
     if (isTooDeep(value)) throw invalid(field, `nested deeper than ${deepest} levels`)
     const lost = lostInJson(input)
     if (lost) throw invalid([field, ...lost.path].join('.'), `${quoted(lost.value)} cannot be written as JSON: it would be lost`)

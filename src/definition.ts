@@ -115,7 +115,10 @@ export interface Context<C extends Callbacks = Callbacks> {
    * same job; with other content it is a CONFLICT. Of a run that is no longer current it is refused as SUPERSEDED: nothing is submitted.
    */
   submit<I, O, G, K extends Callbacks>(definition: JobDefinition<I, O, G, K> | string, input: G, options: { key: string }): Promise<string>
-  /** Part done, 0 to 1 (else it throws), told by the feed at once and kept nowhere. Dropped once the run is known to be superseded, or has ended, or if it is no number: no run fails by it. */
+  /**
+   * Part done, 0 to 1, told by the feed at once and kept nowhere: no run fails by it. What is outside is taken for the nearest; what is no number is dropped, as is what
+   * comes once the run is known to be superseded, or has ended.
+   */
   progress(part: number): void
 }
 

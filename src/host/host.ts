@@ -55,7 +55,7 @@ export interface HostOptions {
   schedules?: Record<string, ScheduleOptions>
   /** Handlers that run at once in this host. Default 10. */
   slots?: number
-  /** Letters, digits, `_` and `-`, 100 at most. Shown in `why` and in the history of runs; made unique for every start. Default `host`. */
+  /** Segments of letters, digits, `_` and `-`, joined by dots. Shown in `why` and in the history of runs; made unique for every start. Default `host`. */
   name?: string
   clock?: Clock
   /** Gets what an operator should see, the same line once a minute. Default: console.error. */
