@@ -9,6 +9,8 @@ import { cluster, connectClient } from '../src/cluster.ts'
 import { embedded } from '../src/embedded.ts'
 import { isStellwerkError, UnavailableError, ValidationError } from '../src/errors.ts'
 import { createHost, defineChain, defineJob, type Host, planPicture, planTable, type ShownPlan, step } from '../src/index.ts'
+import { chaos } from '../src/testing/chaos.ts'
+import { given } from '../src/testing/given.ts'
 import type { World } from '../src/world.ts'
 import { refused } from './support/refused.ts'
 
@@ -172,6 +174,12 @@ const calls: Record<string, [field: string, call: () => unknown][]> = {
     ['listener', () => host.on('ended', odd(undefined))],
     ['grce', () => host.stop(odd({ grce: 1 }))],
     ['options', () => host.stop(odd(1000))],
+  ],
+  testing: [
+    ['dieat', () => chaos(odd({ dieat: 17 }))],
+    ...[0, 1.5, Number.NaN, '17'].map((dieAt): [string, () => unknown] => ['dieAt', () => chaos(odd({ dieAt }))]),
+    ['adress', () => given('job', odd({ adress: 'job:a' }))],
+    ['at', () => given('job', { at: 'tomorrow' })],
   ],
   worlds: [
     ['folder', () => embedded(odd(undefined))],

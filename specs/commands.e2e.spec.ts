@@ -273,6 +273,7 @@ test('what is wrong goes to the dead letters with the reason, and nothing of it 
       /^members: \d+ characters/,
     ],
     [Array.from({ length: 1001 }, () => submit('bad/1')), 'VALIDATION', /^1001 commands/],
+    [[], 'VALIDATION', /^a command must be an object/],
   ]
   const before = (await program.letters()).length
   const letters: Letter[] = []

@@ -58,7 +58,9 @@ export function openFrame(
   const opened: Opened = { items: [], letters: [], refused: [], size: 0 }
   const { epoch, sequence, root, body, published } = frame
   const ours = root === undefined
-  const bodies = Array.isArray(body) && (ours || body.length <= mostCommands) ? body : [body]
+  // An array of none brings nothing, and whoever sent it is told so.
+  const isList = Array.isArray(body) && (ours || (body.length > 0 && body.length <= mostCommands))
+  const bodies: unknown[] = isList ? body : [body]
   bodies.forEach((one, place) => {
     try {
       const envelope = ours ? (one as Envelope) : fromOutside(here.contracts, root, one)

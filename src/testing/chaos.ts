@@ -1,5 +1,7 @@
 import type { Bus, FrameConsumer, TakenOffer, WorkPull } from '../bus/port.ts'
 import type { Clock } from '../clock.ts'
+import { refuse } from '../errors.ts'
+import { checkFields } from '../fields.ts'
 import type { Store } from '../store/port.ts'
 
 /**
@@ -21,7 +23,11 @@ export interface Chaos {
 }
 
 /** `dieAt`: number of the place, from 1 on; undefined: only counts. `onDeath`: e.g. to disconnect it from the bus. */
-export function chaos({ dieAt, onDeath = () => {} }: { dieAt?: number; onDeath?: () => void }): Chaos {
+export function chaos(options: { dieAt?: number; onDeath?: () => void } = {}): Chaos {
+  checkFields(options, ['dieAt', 'onDeath'], '', 'chaos')
+  const { dieAt, onDeath = () => {} } = options
+  if (dieAt !== undefined && !(Number.isInteger(dieAt) && dieAt >= 1))
+    refuse('dieAt', 'must be a whole number, 1 or more: else nothing ever dies')
   let points = 0
   let dead = false
   const trace: string[] = []

@@ -5,6 +5,8 @@ import { emptyDocument } from '../decide.ts'
 import type { ActorDocument } from '../document.ts'
 import { type Duration, ms } from '../duration.ts'
 import type { ActorEvent } from '../envelope.ts'
+import { quoted, refuse } from '../errors.ts'
+import { checkFields } from '../fields.ts'
 import { differences, inWords } from './differences.ts'
 import { actorType, type Effects, step } from './step.ts'
 
@@ -47,8 +49,10 @@ interface Present {
  *   given('job').events([submitted, claimed]).when(failed).then({ state: 'backoff', timers: [{ at: 1000 }] })
  */
 export function given(type: ActorType | string, options: { address?: Address; at?: Date | string | number } = {}): Given {
+  checkFields(options, ['address', 'at'], '', 'options')
   const actor = actorType(type)
   const at = new Date(options.at ?? 0).getTime()
+  if (Number.isNaN(at)) refuse('at', `${quoted(options.at)} is not a time`)
   return from(actor, { doc: emptyDocument(options.address ?? `${actor.name}:spec`, actor, 0, at), at, peers: {} })
 }
 
