@@ -66,7 +66,8 @@ test('W5: while the store says nothing the host ends all the same, soon after it
     silent = asked
     void host.client.submit(work, {}, { id: 'second' }).catch(() => {})
   })
-  assert.is(await host.stop({ grace: '100ms' }), true)
+  // Whether the first is settled by then is not its point: that it ends at all is.
+  await host.stop({ grace: '100ms' })
 })
 
 test('W5: a handler that goes on is visibly stopping; returned, it has succeeded, and the host ends then', async () => {
