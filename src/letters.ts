@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { type LetterLimits, letterLimits } from './bus/port.ts'
 import { isJobName, labels, time } from './command.ts'
 import { type Duration, ms } from './duration.ts'
-import { invalid, quoted, refuse } from './errors.ts'
+import { quoted, refuse } from './errors.ts'
 import { checkFields } from './fields.ts'
 
 /** How long dead letters are kept, and how many: the oldest go first. Default: 30 days, 100,000. */
@@ -15,12 +15,10 @@ export function limitsOf(options: LetterOptions = {}): LetterLimits {
   checkFields(options, ['age', 'count'], 'deadLetters')
   const { age = letterLimits.age, count = letterLimits.count } = options
   const limits = { age: ms(age, 'deadLetters.age'), count }
-  if (limits.age < 1000) throw unfit('age', 'must be a second or more')
-  if (!Number.isInteger(count) || count < 1) throw unfit('count', 'must be a whole number, 1 or more')
+  if (limits.age < 1000) refuse('deadLetters.age', 'must be a second or more')
+  if (!Number.isInteger(count) || count < 1) refuse('deadLetters.count', 'must be a whole number, 1 or more')
   return limits
 }
-
-const unfit = (field: string, message: string) => invalid(`deadLetters.${field}`, message)
 
 /** Which dead letters are meant: those that match all that is given. */
 export interface LetterQuery {

@@ -1,21 +1,14 @@
 import { randomBytes } from 'node:crypto'
-import { existsSync } from 'node:fs'
 import { actorTypes } from '../../actors/all.ts'
-import { capacityOf, type GateContext, type Needs } from '../../actors/gate.ts'
+import { capacityOf, type GateContext } from '../../actors/gate.ts'
 import { idOf } from '../address.ts'
-import type { ChainDefinition } from '../chain/definition.ts'
 import { makersOf } from '../chain/makers.ts'
 import { publishChains } from '../chain/published.ts'
 import { type Client, createClient } from '../client.ts'
-import { type Clock, systemClock, within } from '../clock.ts'
-import { isJobName } from '../command.ts'
-import { type Handler, isJob } from '../definition.ts'
+import { within } from '../clock.ts'
 import { type Duration, ms } from '../duration.ts'
-import { quoted, refuse, StellwerkError } from '../errors.ts'
-import { checkFields, optionsOf } from '../fields.ts'
+import { optionsOf } from '../fields.ts'
 import { publishCapacity } from '../pools.ts'
-import type { ScheduleOptions } from '../schedule.ts'
-import type { World } from '../world.ts'
 import { serveApi } from './api.ts'
 import { createChildren } from './children.ts'
 import { serveCommands } from './command-api.ts'
@@ -24,43 +17,18 @@ import { serveLetters } from './dead-letters/actions.ts'
 import { createHostEvents, type OnHostEvent } from './events.ts'
 import { createFlow } from './flow.ts'
 import { createHeart } from './heart.ts'
+import { checkedOptions, checkNames, type HostOptions } from './host-options.ts'
 import { createLiveness } from './liveness.ts'
 import { createOwnership } from './ownership.ts'
 import { type HostParts, type Partition, takePartition } from './partition.ts'
 import { planQuestions } from './plans.ts'
 import { checkPools, declarePools } from './pools.ts'
-import { type RetentionOptions, retentionOf } from './retention.ts'
 import { serveRuns } from './runs-service.ts'
 import { checkSchedules, declareSchedules } from './schedules.ts'
 import { stopOnSignals } from './signals.ts'
-import { sparingLog } from './sparing-log.ts'
 import { createThreads } from './threads.ts'
 import { withPublished } from './to-publish.ts'
 import { createWorker } from './worker.ts'
-
-export interface HostOptions {
-  /** `embedded('.stellwerk')` or `cluster({ nats, mongo })`. */
-  on: World
-  handlers?: readonly Handler[]
-  /**
-   * Pools of the whole deployment, with their capacity: `{ printers: { slots: 4, printer: 2 } }`. Every host that has handlers of jobs in a
-   * pool declares it; the newest declaration counts, until an operator resizes the pool.
-   */
-  pools?: Record<string, Needs>
-  /** Housekeeping: how long what has ended is kept. The host that owns an actor applies its own: give all hosts the same. */
-  retention?: RetentionOptions
-  /** Chains of the whole deployment whose code this host has: it publishes them, and makes the inputs of their steps. */
-  chains?: readonly ChainDefinition[]
-  /** What starts at its times, or by an event, by id: `{ nightly: { cron: '30 2 * * *', timezone: 'Europe/Zurich', starts: report } }`. */
-  schedules?: Record<string, ScheduleOptions>
-  /** Handlers that run at once in this host. Default 10. */
-  slots?: number
-  /** Segments of letters, digits, `_` and `-`, joined by dots. Shown in `why` and in the history of runs; made unique for every start. Default `host`. */
-  name?: string
-  clock?: Clock
-  /** Gets what an operator should see, the same line once a minute. Default: console.error. */
-  log?: (message: string) => void
-}
 
 export interface Host extends AsyncDisposable {
   readonly name: string
@@ -91,32 +59,9 @@ const shortestGrace = 1000
 
 /** A running host. Disposal stops it. */
 export async function createHost(options: HostOptions): Promise<Host> {
-  checkFields(options, hostFields, '', 'host')
-  const {
-    on,
-    handlers: given = [],
-    chains = [],
-    pools = {},
-    schedules = {},
-    slots = 10,
-    name: called = 'host',
-    clock = systemClock,
-    log: told = (message) => console.error(message),
-  } = options
-  if (typeof on?.connect !== 'function') refuse('on', "must say where: embedded('.stellwerk') or cluster({ nats, mongo })")
-  if (typeof told !== 'function') refuse('log', 'must be a function that takes a line: (message) => void')
-  for (const part of ['now', 'monotonic', 'at'] as const)
-    if (typeof clock?.[part] !== 'function') refuse('clock', `must have a function ${part}: give a virtualClock, or leave it out`)
-  // A host may be called as its machine is.
-  if (!isJobName(called))
-    refuse('name', `${quoted(called)} is not a name of a host. Use segments of letters, digits, "_" and "-", joined by dots, 200 at most.`)
-  const log = sparingLog(told, clock)
-  checkChains(chains)
-  checkHandlers(given)
+  const { on, handlers: given, chains, pools, schedules, slots, name: called, clock, log, retention: kept } = checkedOptions(options)
   const handlers = [...given, ...chains.flatMap((chain) => makersOf(chain, () => client))]
   checkNames(handlers)
-  if (!Number.isInteger(slots) || slots < 1) refuse('slots', 'must be a whole number, 1 or more')
-  const kept = retentionOf(options.retention)
   const name = `${called}-${randomBytes(6).toString('hex')}`
   const { bus, store, heart, inProcess, close } = await on.connect({ name, clock, log })
   const client = createClient({ bus, clock, name: `${name}.c` })
@@ -274,29 +219,5 @@ export async function createHost(options: HostOptions): Promise<Host> {
     // What has failed first is what is told.
     await end(0).catch(() => {})
     throw error
-  }
-}
-
-function checkChains(chains: readonly ChainDefinition[]): void {
-  if (!Array.isArray(chains)) refuse('chains', 'must be an array of chains')
-  for (const [i, chain] of chains.entries()) if (!chain?.makers) refuse(`chains.${i}`, 'is no chain. Make it with defineChain.')
-}
-
-const hostFields = ['on', 'handlers', 'pools', 'retention', 'chains', 'schedules', 'slots', 'name', 'clock', 'log']
-
-function checkHandlers(handlers: readonly Handler[]): void {
-  if (!Array.isArray(handlers)) refuse('handlers', 'must be an array of handlers')
-  for (const [i, handler] of handlers.entries())
-    if (!isJob(handler?.definition) || typeof handler.handle !== 'function')
-      refuse(`handlers.${i}`, 'is no handler. Make it with job.handler(…).')
-}
-
-function checkNames(handlers: readonly Handler[]): void {
-  const names = new Set<string>()
-  for (const { definition, isolated } of handlers) {
-    if (names.has(definition.name)) throw new StellwerkError('CONFLICT', `handlers: there are two for "${definition.name}"`)
-    names.add(definition.name)
-    if (isolated && !existsSync(new URL(isolated.module)))
-      refuse('handlers', `${isolated.module}, the module of "${definition.name}", is not there`)
   }
 }

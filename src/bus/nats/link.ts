@@ -1,4 +1,5 @@
 import { connect, errors, type Msg, type MsgHdrs, type NatsConnection } from 'nats'
+import { systemClock, within } from '../../clock.ts'
 import { UnavailableError, ValidationError } from '../../errors.ts'
 import type { Listening } from '../port.ts'
 
@@ -142,9 +143,14 @@ function link(nc: NatsConnection, server: string): Link {
       if (closing) return
       closing = true
       listeners.clear()
-      const flushed = connected ? nc.flush().catch(() => {}) : undefined
-      await within(closeTime, flushed)
-      await within(closeTime, nc.close())
+      const inTime = (work: Promise<void>) =>
+        within(
+          systemClock,
+          closeTime,
+          work.catch(() => {}),
+        )
+      if (connected) await inTime(nc.flush())
+      await inTime(nc.close())
     },
   }
 }
@@ -163,13 +169,6 @@ export function serversOf(given: string) {
 function tooOld(version: string): boolean {
   const [major = 0, minor = 0] = version.split('.').map(Number)
   return major < oldest[0] || (major === oldest[0] && minor < oldest[1])
-}
-
-async function within(ms: number, work: Promise<unknown> | undefined): Promise<void> {
-  let timer: NodeJS.Timeout | undefined
-  const late = new Promise<void>((resolve) => (timer = setTimeout(resolve, ms)))
-  await Promise.race([work, late]).catch(() => {})
-  clearTimeout(timer)
 }
 
 const text = (error: unknown): string => (error instanceof Error ? error.message : String(error))

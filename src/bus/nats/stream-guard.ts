@@ -1,4 +1,5 @@
 import type { JetStreamManager } from '@nats-io/jetstream'
+import { systemClock, within } from '../../clock.ts'
 import { StellwerkError } from '../../errors.ts'
 import type { Link } from './link.ts'
 
@@ -102,10 +103,8 @@ export async function guardStream(options: {
     async close() {
       clearTimeout(timer)
       if (!memory || newest <= noted) return
-      let late: NodeJS.Timeout | undefined
-      const inTime = new Promise<void>((done) => (late = setTimeout(done, closeTime)))
-      await Promise.race([note(newest).catch(() => {}), inTime])
-      clearTimeout(late)
+      const noting = note(newest).catch(() => {})
+      await within(systemClock, closeTime, noting)
     },
   }
 }
