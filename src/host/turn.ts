@@ -79,7 +79,7 @@ async function load(partition: Partition, turn: Turn, items: Item[]): Promise<vo
 }
 
 /**
- * Where a turn is one transaction, what was delivered in it becomes durable together with its receivers: it leaves the outboxes before
+ * Where a turn is on disk as one whole, what was delivered in it becomes durable together with its receivers: it leaves the outboxes before
  * they are written at all. A group in which 250 members begin would else be written with the submits of all.
  */
 async function forgetDelivered(partition: Partition, turn: Turn): Promise<void> {

@@ -1,7 +1,5 @@
 import { statSync } from 'node:fs'
-import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import { open, type RootDatabase } from 'lmdb'
 import type { LetterTable } from '../bus/embedded/letters.ts'
 import type { DeadLetter, StoredRecord } from '../bus/port.ts'
 import type { ActorDocument } from '../document.ts'
@@ -10,7 +8,8 @@ import { type Documents, documents, type Start } from './folder/documents.ts'
 import { type Journal, journal } from './folder/journal.ts'
 import { pages } from './folder/pages.ts'
 import { table } from './folder/table.ts'
-import { type Writer, writer } from './folder/writer.ts'
+import { openTables, type Tables } from './folder/tables.ts'
+import { openWriter, type Writer } from './folder/writer.ts'
 import { byText, jsonCopy, matches, rangeOf, sameFact } from './match.ts'
 import type { Query, Store } from './port.ts'
 
@@ -40,19 +39,21 @@ export const lettersOf = ({ addDeadLetters, getDeadLetters, removeDeadLetters, d
 })
 
 export async function openFolder(folder: string): Promise<FolderStore> {
-  const root = await openRoot(folder)
-  const write = writer(folder, root, presence(join(folder, 'data.mdb')))
-  return { ...storeOf(root, write), ...recordsOf(root, write), ...deadLettersOf(root, write), journal: journal(root, write) }
-}
-
-async function openRoot(folder: string): Promise<RootDatabase<string>> {
   try {
-    await mkdir(folder, { recursive: true })
-    // Without batches of event turns: the driver would reject a promise of a failed one that nobody has. Each transaction is asked for anyway.
-    // Without the overlap of transactions and fsync a failed fsync fails its transaction; with it, nobody would be told.
-    return open({ path: folder, noSubdir: false, overlappingSync: false, eventTurnBatching: false, pageSize: 8192, maxDbs: 16 })
+    const tables = await openTables(folder)
+    const write = await writerFor(folder, tables)
+    return { ...storeOf(tables, write), ...recordsOf(tables, write), ...deadLettersOf(tables, write), journal: journal(tables, write) }
   } catch (error) {
     throw new UnavailableError(`The folder ${folder} could not be opened: ${(error as Error).message}`, { cause: error })
+  }
+}
+
+async function writerFor(folder: string, tables: Tables): Promise<Writer> {
+  try {
+    return await openWriter(folder, tables, presence(join(folder, 'data.mdb')))
+  } catch (error) {
+    await tables.close()
+    throw error
   }
 }
 
@@ -65,11 +66,11 @@ function presence(path: string): () => boolean {
   }
 }
 
-function storeOf(root: RootDatabase<string>, write: Writer): Store {
+function storeOf(tables: Tables, write: Writer): Store {
   const { check, flush } = write
-  const docs = documents(root, write)
-  const sides = pages(root, write)
-  const facts = table<unknown>(root, 'facts', write)
+  const docs = documents(tables, write)
+  const sides = pages(tables, write)
+  const facts = table<unknown>(tables, 'facts', write)
 
   return {
     atomicTurns: true,
@@ -129,7 +130,7 @@ function storeOf(root: RootDatabase<string>, write: Writer): Store {
     },
     close: async () => {
       await write.end()
-      await root.close()
+      await tables.close()
     },
   }
 }
@@ -156,9 +157,9 @@ async function find(docs: Documents, query: Query, after: string | undefined, li
   }
 }
 
-function recordsOf(root: RootDatabase<string>, write: Writer) {
+function recordsOf(tables: Tables, write: Writer) {
   const { check, flush } = write
-  const stored = table<StoredRecord>(root, 'records', write)
+  const stored = table<StoredRecord>(tables, 'records', write)
   return {
     getRecord: async (key: string) => {
       check()
@@ -178,9 +179,9 @@ function recordsOf(root: RootDatabase<string>, write: Writer) {
   }
 }
 
-function deadLettersOf(root: RootDatabase<string>, write: Writer) {
+function deadLettersOf(tables: Tables, write: Writer) {
   const { check, flush } = write
-  const letters = table<DeadLetter>(root, 'dead', write)
+  const letters = table<DeadLetter>(tables, 'dead', write)
   return {
     addDeadLetters: async (added: readonly DeadLetter[]) => {
       check()

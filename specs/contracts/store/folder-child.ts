@@ -11,8 +11,8 @@ const [, , mode = '', folder = '', count = '0'] = process.argv
 const say = (line: string) => void process.stdout.write(`${line}\n`)
 
 /** One turn: some waves, a page, a frame; on disk together. Turns with another number of waves run beside it, and flush while it is under way. */
-async function turn(store: FolderStore, name: string, i: number, waves = 1): Promise<void> {
-  const sender = aDocument(`job:${name}/${i}/sender`, { history: [{ v: 1, at: i, event: { type: 'x', text: 'x'.repeat(500) } }] })
+async function turn(store: FolderStore, name: string, i: number, waves = 1, size = 500): Promise<void> {
+  const sender = aDocument(`job:${name}/${i}/sender`, { history: [{ v: 1, at: i, event: { type: 'x', text: 'x'.repeat(size) } }] })
   await store.putPages([{ _id: `${name}/${i}`, owner: sender._id, body: i }])
   await store.commit([creation(sender)])
   for (const _ of upTo(waves)) await store.load([`job:${name}/${i}/receiver`])
@@ -32,6 +32,20 @@ async function turns(): Promise<void> {
   }
   // They begin together, so that the short ones flush in the middle of the long ones.
   for (let i = 1; ; i++) await Promise.all(upTo(4).map((k) => reported(k, i)))
+}
+
+/** Of which ten fill the log. Kills itself after so many, while the next is written. */
+async function largeTurns(): Promise<void> {
+  const store = await openFolder(folder)
+  for (let i = 1; ; i++) {
+    const written = turn(store, 'first', i, 1, 200_000)
+    if (i > Number(count)) {
+      for (const _ of upTo(4)) await new Promise(setImmediate)
+      process.kill(process.pid, 'SIGKILL')
+    }
+    await written
+    say(`flushed first ${i}`)
+  }
 }
 
 /** A flush, then what is never flushed. */
@@ -98,5 +112,5 @@ async function contend(): Promise<void> {
   say('contended')
 }
 
-const modes: Record<string, () => Promise<void>> = { turns, unflushed, full, hold, contend }
+const modes: Record<string, () => Promise<void>> = { turns, 'large-turns': largeTurns, unflushed, full, hold, contend }
 await modes[mode]!()

@@ -1,8 +1,9 @@
-import { rename, rm } from 'node:fs/promises'
+import { mkdir, rename, rm } from 'node:fs/promises'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { isStellwerkError } from '../../../src/errors.ts'
 import { type FolderStore, openFolder } from '../../../src/store/embedded.ts'
+import { openTables } from '../../../src/store/folder/tables.ts'
 import { type Child, startChild } from './child.ts'
 import { newFolder } from './factories.ts'
 import { aDocument, change, creation, stored, upTo } from './world.ts'
@@ -63,6 +64,23 @@ function crashes(test: Test) {
       await store.close()
     })
   }
+
+  test('every turn is there whole or not at all, killed while the tables catch up with the log', async ({ folder }) => {
+    let caughtUp = 0
+    for (const turns of [3, 9, 10, 11, 12, 13, 14, 20, 21]) {
+      const child = startChild(['large-turns', folder, String(turns)])
+      assert.is(await child.ended, null)
+      const tables = await openTables(folder)
+      if (tables.sequence > caughtUp) caughtUp = tables.sequence
+      await tables.close()
+      const store = await openFolder(folder)
+      await checkTurns(store, 'first', reportedBy(child, 'first'))
+      await store.close()
+      await rm(folder, { recursive: true })
+    }
+    assert.ok(caughtUp > 0, 'some caught up')
+    await mkdir(folder)
+  })
 
   test('what was not flushed is gone, and only that', async ({ folder }) => {
     const child = startChild(['unflushed', folder])

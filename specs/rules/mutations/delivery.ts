@@ -10,7 +10,7 @@ export const delivery: readonly Mutation[] = [
     'src/store/folder/heads.ts',
     'heads.delete(id)\n      if (!doc',
     'if (!doc',
-    './store.int: the base is what was flushed last',
+    './folder-log.int: the base of a write',
   ),
   off(
     'G1 what is told is on disk',

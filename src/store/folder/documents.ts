@@ -1,14 +1,15 @@
-import type { Database, RootDatabase } from 'lmdb'
 import type { ActorDocument } from '../../document.ts'
 import { afterAll, byText, byWakeAt, meets, wakingOf } from '../match.ts'
 import type { Base, Waking, Write } from '../port.ts'
 import { type Head, headIn, headLine, recentHeads } from './heads.ts'
+import type { Operation } from './operation.ts'
 import { overlay } from './overlay.ts'
 import { checkKey } from './table.ts'
-import type { Operation, Writer } from './writer.ts'
+import type { Tables } from './tables.ts'
+import type { Writer } from './writer.ts'
 
 /**
- * Documents are kept as JSON text behind a first line, their head. Those not on disk yet are kept as they were given: a caller never changes a document that it committed.
+ * Documents are kept as JSON text behind a first line, their head. Those not in the table yet are kept as they were given: a caller never changes a document that it committed.
  */
 export interface Documents {
   get(address: string): ActorDocument | undefined
@@ -36,40 +37,38 @@ export interface Row {
 interface Fresh {
   /** undefined: removed. */
   doc: ActorDocument | undefined
-  /** What is on disk, and in the index, at the time when this gets there. */
+  /** What is in the table, and in the index, at the time when this gets there. */
   was: Head | undefined
 }
 
 const textOf = (doc: ActorDocument): string => `${headLine(doc)}\n${JSON.stringify(doc)}`
 const docIn = (text: string): ActorDocument => JSON.parse(text.slice(text.indexOf('\n') + 1))
+const isWaking = (head: Head, partition: number, until: number, from: number): boolean =>
+  head.partition === partition && head.wakeAt !== undefined && head.wakeAt >= from && head.wakeAt <= until
 const byId = (a: Row, b: Row) => byText(a.head._id, b.head._id)
 
-export function documents(root: RootDatabase<string>, writer: Writer): Documents {
-  const db: Database<string> = root.openDB('documents', { encoding: 'string' })
-  const wakes: Database<string> = root.openDB('wakes', { encoding: 'string' })
-  const fresh = overlay<Fresh>()
+export function documents(tables: Tables, writer: Writer): Documents {
+  const db = tables.open('documents')
+  const wakes = tables.open('wakes')
+  const fresh = overlay<Fresh>(({ was }, { doc }) => ({ doc, was }))
   const heads = recentHeads()
 
   const operations = ([id, { doc, was }]: [string, Fresh]): Operation[] => {
-    const written: Operation[] = [{ db, key: id, value: doc && textOf(doc) }]
+    const written: Operation[] = [{ table: 'documents', key: id, value: doc && textOf(doc) }]
     if (was?.wakeAt === doc?.wakeAt && was?.partition === doc?.partition) return written
-    if (was?.wakeAt !== undefined) written.push({ db: wakes, key: [was.partition, was.wakeAt, id], value: undefined })
-    if (doc?.wakeAt !== undefined) written.push({ db: wakes, key: [doc.partition, doc.wakeAt, id], value: '1' })
+    if (was?.wakeAt !== undefined) written.push({ table: 'wakes', key: [was.partition, was.wakeAt, id], value: undefined })
+    if (doc?.wakeAt !== undefined) written.push({ table: 'wakes', key: [doc.partition, doc.wakeAt, id], value: '1' })
     return written
   }
   writer.add({
-    dirty: fresh.dirty,
+    ...fresh,
     cut: () => Array.from(fresh.cut(), operations).flat(),
-    landed() {
-      for (const [id, { doc }] of fresh.landed()) heads.landed(id, doc)
-    },
-    dropped() {
-      fresh.dropped()
-      heads.clear()
+    settled() {
+      for (const [id, { doc }] of fresh.settled()) heads.settled(id, doc)
     },
   })
 
-  const headOnDisk = (id: string): Head | undefined => {
+  const headInTable = (id: string): Head | undefined => {
     const kept = heads.get(id)
     if (kept) return kept
     const bytes = db.getBinaryFast(checkKey(id))
@@ -77,7 +76,7 @@ export function documents(root: RootDatabase<string>, writer: Writer): Documents
   }
   const present = (id: string): Head | undefined => {
     const known = fresh.get(id)
-    return known ? known.doc : headOnDisk(id)
+    return known ? known.doc : headInTable(id)
   }
   /** Sets it if the present one meets the base. */
   const change = (id: string, base: Base | undefined, doc: ActorDocument | undefined): boolean => {
@@ -93,7 +92,7 @@ export function documents(root: RootDatabase<string>, writer: Writer): Documents
     const text = db.get(id)
     return text === undefined ? undefined : docIn(text)
   }
-  const wakingOnDisk = function* (partition: number, until: number, from: number): Iterable<string> {
+  const wakingInTable = function* (partition: number, until: number, from: number): Iterable<string> {
     for (const key of wakes.getKeys({ start: [partition, from], end: [partition, until, afterAll] })) yield (key as unknown as string[])[2]!
   }
   const freshDocs = function* (): Iterable<ActorDocument> {
@@ -107,16 +106,19 @@ export function documents(root: RootDatabase<string>, writer: Writer): Documents
 
     waking: (partition, until, from = 0, limit = Number.POSITIVE_INFINITY) => {
       const found: Waking[] = []
-      for (const id of wakingOnDisk(partition, until, from)) {
+      for (const id of wakingInTable(partition, until, from)) {
         if (found.length >= limit) break
         if (!fresh.has(id)) found.push(wakingOf(get(id)!))
       }
-      for (const doc of freshDocs())
-        if (doc.partition === partition && doc.wakeAt !== undefined && doc.wakeAt >= from && doc.wakeAt <= until) found.push(wakingOf(doc))
+      for (const doc of freshDocs()) if (isWaking(doc, partition, until, from)) found.push(wakingOf(doc))
       return found.sort(byWakeAt).slice(0, limit)
     },
-    /** As it is on disk. */
-    countWaking: (partition, until, from) => wakes.getKeysCount({ start: [partition, from], end: [partition, until, afterAll] }),
+    countWaking: (partition, until, from) => {
+      const counts = (head: Head | undefined): number => (head && isWaking(head, partition, until, from) ? 1 : 0)
+      let count = wakes.getKeysCount({ start: [partition, from], end: [partition, until, afterAll] })
+      for (const [id, { doc }] of fresh.entries()) count += counts(doc) - counts(fresh.lowest(id)!.was)
+      return count
+    },
 
     slice: (start, before, limit) => {
       const first = 'after' in start ? start.after : start.from

@@ -22,21 +22,19 @@ const headOf = ({ _id, type, version, commit, partition, wakeAt, state, group, r
 const most = 20_000
 
 /**
- * What is on disk of documents that were written last and have not ended: they will be written again, and to read for a compare-and-set costs more
+ * What is in the table of documents that were written last and have not ended: they will be written again, and to read for a compare-and-set costs more
  * than to compare. A folder has one process at a time, and this is its only way to the documents: what is kept is what is there.
  */
 export function recentHeads() {
   const heads = new Map<string, Head>()
   return {
     get: (id: string): Head | undefined => heads.get(id),
-    /** What is on disk from now on; undefined: nothing. */
-    landed(id: string, doc: ActorDocument | undefined): void {
+    /** What is there from now on; undefined: nothing. */
+    settled(id: string, doc: ActorDocument | undefined): void {
       heads.delete(id)
       if (!doc || doc.status === 'done') return
       heads.set(id, headOf(doc))
       if (heads.size > most) heads.delete(heads.keys().next().value!)
     },
-    /** After a transaction of which it is not known whether it is there. */
-    clear: (): void => heads.clear(),
   }
 }

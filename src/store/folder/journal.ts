@@ -1,12 +1,12 @@
-import type { RootDatabase } from 'lmdb'
 import { table } from './table.ts'
+import type { Tables } from './tables.ts'
 import type { Writer } from './writer.ts'
 
 /** The frames of a bus inside this process, kept beside the documents: what a turn commits and what it publishes go to disk together. */
 export interface Journal {
   /** Durable when resolved. */
   put(entries: readonly JournalEntry[]): Promise<void>
-  /** Goes with the next transaction; until then an entry may come back after a crash. */
+  /** Goes with the next flush; until then an entry may come back after a crash. */
   remove(ids: readonly string[]): void
   /** By partition and sequence. */
   all(): Promise<JournalEntry[]>
@@ -22,8 +22,8 @@ export interface JournalEntry {
   frame: unknown
 }
 
-export function journal(root: RootDatabase<string>, { add, flush, check }: Writer): Journal {
-  const entries = table<JournalEntry>(root, 'journal', { add })
+export function journal(tables: Tables, { add, flush, check }: Writer): Journal {
+  const entries = table<JournalEntry>(tables, 'journal', { add })
   return {
     check,
     put: async (added) => {

@@ -1,37 +1,45 @@
 /**
- * What is not on disk yet, in two layers: what goes with the next transaction, over what is on its way with the present one.
- * Readers see the upper one first, so a value never disappears or goes back while it is written.
+ * What is not in the tables yet, in three layers: what goes to the log with the next flush, over what is on its way there, over what is in the log.
+ * Readers see the uppermost, so a value never disappears or goes back while it is written.
  */
 export interface Overlay<T> {
-  /** undefined: nothing is known here, look on disk. */
+  /** undefined: nothing is known here, look in the table. */
   get(key: string): T | undefined
-  /** Only what goes with the next transaction. */
+  /** Only what goes with the next flush. */
   upper(key: string): T | undefined
+  /** What gets into the table before all else of this key. */
+  lowest(key: string): T | undefined
   set(key: string, value: T): void
   has(key: string): boolean
-  /** Everything in both layers, each key once. */
+  /** Everything in all layers, each key once. */
   entries(): Iterable<[string, T]>
-  /** true if the next transaction has something to write. */
+  /** true if the next flush has something to write. */
   dirty(): boolean
   /** Sets the upper layer under way, and answers it. */
   cut(): Map<string, T>
-  /** Answers what was under way. */
-  landed(): Map<string, T>
-  /** Forgets both layers. */
+  /** What was under way is in the log. */
+  landed(): void
+  /** What was in the log is in the tables: answers and forgets it. */
+  settled(): Map<string, T>
+  /** Forgets what is not in the log. */
   dropped(): void
 }
 
-export function overlay<T>(): Overlay<T> {
+/** `merge`: of one that is in the log and a later one that gets there, what goes to the table. */
+export function overlay<T>(merge: (earlier: T, later: T) => T = (_, later) => later): Overlay<T> {
   let upper = new Map<string, T>()
   let underWay = new Map<string, T>()
+  let logged = new Map<string, T>()
   return {
-    get: (key) => upper.get(key) ?? underWay.get(key),
+    get: (key) => upper.get(key) ?? underWay.get(key) ?? logged.get(key),
     upper: (key) => upper.get(key),
+    lowest: (key) => logged.get(key) ?? underWay.get(key) ?? upper.get(key),
     set: (key, value) => void upper.set(key, value),
-    has: (key) => upper.has(key) || underWay.has(key),
+    has: (key) => upper.has(key) || underWay.has(key) || logged.has(key),
     *entries() {
       yield* upper
       for (const entry of underWay) if (!upper.has(entry[0])) yield entry
+      for (const entry of logged) if (!upper.has(entry[0]) && !underWay.has(entry[0])) yield entry
     },
     dirty: () => upper.size > 0,
     cut: () => {
@@ -40,9 +48,16 @@ export function overlay<T>(): Overlay<T> {
       return underWay
     },
     landed: () => {
-      const landed = underWay
+      for (const [key, later] of underWay) {
+        const earlier = logged.get(key)
+        logged.set(key, earlier === undefined ? later : merge(earlier, later))
+      }
       underWay = new Map()
-      return landed
+    },
+    settled: () => {
+      const settled = logged
+      logged = new Map()
+      return settled
     },
     dropped: () => {
       upper = new Map()

@@ -1,9 +1,10 @@
-import type { Database, RootDatabase } from 'lmdb'
 import { afterAll } from '../match.ts'
 import type { Page } from '../port.ts'
+import type { Operation } from './operation.ts'
 import { overlay } from './overlay.ts'
 import { checkKey } from './table.ts'
-import type { Operation, Writer } from './writer.ts'
+import type { Tables } from './tables.ts'
+import type { Writer } from './writer.ts'
 
 export interface Pages {
   get(id: string): Page | undefined
@@ -18,16 +19,16 @@ interface Fresh {
   page: Page | undefined
 }
 
-export function pages(root: RootDatabase<string>, { add }: Pick<Writer, 'add'>): Pages {
-  const db: Database<string> = root.openDB('pages', { encoding: 'string' })
-  const owners: Database<string> = root.openDB('owners', { encoding: 'string' })
+export function pages(tables: Tables, { add }: Pick<Writer, 'add'>): Pages {
+  const db = tables.open('pages')
+  const owners = tables.open('owners')
   const fresh = overlay<Fresh>()
 
   const operations = ([id, { owner, page }]: [string, Fresh]): Operation[] => [
-    { db, key: id, value: page && JSON.stringify(page) },
-    { db: owners, key: [owner, id], value: page && '1' },
+    { table: 'pages', key: id, value: page && JSON.stringify(page) },
+    { table: 'owners', key: [owner, id], value: page && '1' },
   ]
-  add({ dirty: fresh.dirty, cut: () => Array.from(fresh.cut(), operations).flat(), landed: fresh.landed, dropped: fresh.dropped })
+  add({ ...fresh, cut: () => Array.from(fresh.cut(), operations).flat() })
 
   const ofOwner = (owner: string): string[] => {
     const ids = Array.from(owners.getKeys({ start: [owner], end: [owner, afterAll] }) as Iterable<[string, string]>, ([, id]) => id)

@@ -1,10 +1,11 @@
-import type { Database, RootDatabase } from 'lmdb'
 import { ValidationError } from '../../errors.ts'
 import { afterAll } from '../match.ts'
+import type { Operation } from './operation.ts'
 import { overlay } from './overlay.ts'
-import type { Operation, Writer } from './writer.ts'
+import type { Tables } from './tables.ts'
+import type { Writer } from './writer.ts'
 
-/** JSON values by key. Reads see what was written at once; it is on disk after the next flush. */
+/** JSON values by key. Reads see what was written at once; it is safe after the next flush. */
 export interface Table<T> {
   get(key: string): T | undefined
   put(key: string, value: T): void
@@ -15,7 +16,7 @@ export interface Table<T> {
 
 const maxKeyBytes = 900
 
-/** The key itself. Refused here, before anything is written: in the middle of a transaction it would be too late. */
+/** The key itself. Refused here, before anything is written: on the way to the table it would be too late. */
 export function checkKey(key: string): string {
   if (key !== '' && !key.includes('\0') && Buffer.byteLength(key) <= maxKeyBytes) return key
   throw new ValidationError(`${JSON.stringify(key.slice(0, 80))} is no key: use 1 to ${maxKeyBytes} bytes, none of them 0.`)
@@ -26,16 +27,16 @@ interface Fresh<T> {
   value: T | undefined
 }
 
-export function table<T>(root: RootDatabase<string>, name: string, writer: Pick<Writer, 'add'>): Table<T> {
-  const db: Database<string> = root.openDB(name, { encoding: 'string' })
+export function table<T>(tables: Tables, name: string, writer: Pick<Writer, 'add'>): Table<T> {
+  const db = tables.open(name)
   const fresh = overlay<Fresh<T>>()
 
   const operation = ([key, { value }]: [string, Fresh<T>]): Operation => ({
-    db,
+    table: name,
     key,
     value: value === undefined ? undefined : JSON.stringify(value),
   })
-  writer.add({ dirty: fresh.dirty, cut: () => Array.from(fresh.cut(), operation), landed: fresh.landed, dropped: fresh.dropped })
+  writer.add({ ...fresh, cut: () => Array.from(fresh.cut(), operation) })
 
   const onDisk = (prefix: string) =>
     Array.from(db.getRange({ start: prefix || undefined, end: prefix + afterAll }), ({ key, value }) => ({

@@ -1,0 +1,145 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { cp, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { suite } from 'uvu'
+import * as assert from 'uvu/assert'
+import { isStellwerkError } from '../src/errors.ts'
+import { openFolder } from '../src/store/embedded.ts'
+import { openLog } from '../src/store/folder/log.ts'
+import { operationsIn, textsOf } from '../src/store/folder/operation.ts'
+import { aDocument, baseOf, change, creation, stored, upTo } from './contracts/store/world.ts'
+
+/** What was flushed is in the log before it is in the tables. */
+const test = suite('the log of a folder: E9')
+const folder = mkdtempSync(join(tmpdir(), 'stellwerk-log-'))
+const path = join(folder, 'log')
+test.after.each(() => rm(path, { force: true }))
+test.after(() => rmSync(folder, { recursive: true, force: true }))
+
+const refusal = (promise: Promise<unknown>) =>
+  promise.then(
+    () => undefined,
+    (error) => error,
+  )
+
+test('what it got is read again, in order, from the record on that the tables have not', async () => {
+  const { log } = await openLog(path, 0)
+  const written = ['one', '', 'größer als — 𝄞', 'x'.repeat(100_000)]
+  for (const text of written) await log.append([text])
+  await log.close()
+  for (const applied of [0, 4]) {
+    const again = await openLog(path, applied)
+    assert.equal(again.texts, applied ? [] : written)
+    assert.is(again.log.sequence, 4)
+    await again.log.close()
+  }
+})
+
+test('a record that is not whole is none, and the next one takes its place', async () => {
+  const { log } = await openLog(path, 0)
+  for (const text of ['first', 'second']) await log.append([text])
+  await log.append(['the last one'])
+  await log.close()
+  const bytes = await readFile(path)
+  const start = bytes.length - 16 - 'the last one'.length
+  for (let at = start; at < bytes.length; at++) {
+    const changed = Buffer.from(bytes)
+    changed[at]! ^= 0x55
+    for (const damaged of [bytes.subarray(0, at), changed]) {
+      await writeFile(path, damaged)
+      const { log, texts } = await openLog(path, 0)
+      assert.equal(texts, ['first', 'second'])
+      await log.append(['another'])
+      await log.close()
+      const again = await openLog(path, 0)
+      assert.equal(again.texts, ['first', 'second', 'another'])
+      await again.log.close()
+    }
+  }
+})
+
+test('what was written over from the beginning is not read, however much of it is left', async () => {
+  const { log } = await openLog(path, 0)
+  for (const i of upTo(10)) await log.append([`old ${i}`])
+  await log.restart()
+  await log.append(['new 1'])
+  await log.close()
+  const again = await openLog(path, 10)
+  assert.equal(again.texts, ['new 1'])
+  await again.log.append(['new 2'])
+  await again.log.close()
+  const third = await openLog(path, 10)
+  assert.equal(third.texts, ['new 1', 'new 2'])
+  await third.log.close()
+})
+
+test('a log whose beginning the tables lack is refused', async () => {
+  const { log } = await openLog(path, 7)
+  await log.append(['eight'])
+  await log.close()
+  const error = await refusal(openLog(path, 6))
+  assert.ok(isStellwerkError(error, 'UNAVAILABLE'))
+  assert.match(error.message, /Was only a part of the folder put back\?/)
+})
+
+test('operations are text and back', () => {
+  const operations = [
+    { table: 'documents', key: 'job:a/ü', value: '{"text":"zwölf\n𝄞"}' },
+    { table: 'wakes', key: [1, 2.5, 'job:a'], value: undefined },
+    { table: 'pages', key: 'p', value: '' },
+    { table: 'wakes', key: [1, 0, 'job:a'], value: '1' },
+  ]
+  assert.equal(operationsIn(textsOf(operations).join('')), operations)
+  assert.equal(operationsIn(textsOf([]).join('')), [])
+})
+
+test('what was flushed is there if the process ends before the tables have it, and if they had it but the log was not begun again', async () => {
+  const home = join(folder, 'store')
+  const store = await openFolder(home)
+  const copies = { before: join(folder, 'before'), between: join(folder, 'between') }
+  await stored(store, aDocument('job:a', { wakeAt: 5 }))
+  await store.putPages([{ _id: 'page', owner: 'job:a', body: 1 }])
+  await store.flush()
+  await cp(home, copies.before, { recursive: true, filter: (name) => !name.includes('turn') })
+  const log = await readFile(join(home, 'log'))
+  await store.close()
+  await cp(home, copies.between, { recursive: true, filter: (name) => !name.includes('turn') })
+  await writeFile(join(copies.between, 'log'), log)
+  for (const copy of [copies.before, copies.between]) {
+    const again = await openFolder(copy)
+    assert.equal(
+      (await again.waking(0, 10)).map(({ _id }) => _id),
+      ['job:a'],
+    )
+    assert.is((await again.getPages(['page'])).length, 1)
+    await stored(again, aDocument('job:b'))
+    await again.close()
+    const third = await openFolder(copy)
+    assert.is((await third.load(['job:a', 'job:b'])).length, 2)
+    await third.close()
+  }
+})
+
+test('the base of a write is what the tables have got: created, ended, begun again, removed, created again', async () => {
+  const store = await openFolder(join(folder, 'bases'))
+  const caughtUp = async () => {
+    for (const _ of upTo(2)) {
+      await store.putPages([{ _id: 'large', owner: 'job:other', body: 'x'.repeat(2 ** 21) }])
+      await store.flush()
+    }
+  }
+  const created = aDocument('job:a')
+  const ended = change(created, { status: 'done' })
+  const again = change(ended.doc, { status: 'active' })
+  for (const write of [creation(created), ended, again]) {
+    assert.equal(await store.commit([write]), [true])
+    await caughtUp()
+  }
+  assert.is(await store.remove('job:a', baseOf(again.doc)), true)
+  await caughtUp()
+  assert.equal(await store.commit([again, creation(created)]), [false, true])
+  await store.close()
+})
+
+test.run()

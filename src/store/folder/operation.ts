@@ -1,0 +1,49 @@
+/** What one flush does to one key of one table. To do it again changes nothing. */
+export interface Operation {
+  table: string
+  key: Key
+  /** undefined: remove. */
+  value: string | undefined
+}
+
+export type Key = string | (string | number)[]
+
+/** As texts that belong one behind the other: a line that says what belongs where, and the values. */
+export function textsOf(operations: readonly Operation[]): string[] {
+  const line = JSON.stringify(operations.map(({ table, key, value }) => [table, key, value === undefined ? -1 : value.length]))
+  return [line, '\n', ...operations.map(({ value }) => value ?? '')]
+}
+
+export function operationsIn(text: string): Operation[] {
+  let start = text.indexOf('\n') + 1
+  const line: [string, Key, number][] = JSON.parse(text.slice(0, start))
+  return line.map(([table, key, length]) => {
+    if (length < 0) return { table, key, value: undefined }
+    const value = text.slice(start, start + length)
+    start += length
+    return { table, key, value }
+  })
+}
+
+/** No key has a 0 in it. */
+const nameOf = ({ table, key }: Operation): string => `${table}\0${typeof key === 'string' ? key : key.join('\0')}`
+
+/** The last of what was done to each key. */
+export interface Pending {
+  add(operations: readonly Operation[]): void
+  readonly operations: Iterable<Operation>
+  clear(): void
+}
+
+export function pending(): Pending {
+  const last = new Map<string, Operation>()
+  return {
+    add(operations) {
+      for (const operation of operations) last.set(nameOf(operation), operation)
+    },
+    get operations() {
+      return last.values()
+    },
+    clear: () => last.clear(),
+  }
+}

@@ -1,0 +1,62 @@
+import { mkdir } from 'node:fs/promises'
+import { type Database, open } from 'lmdb'
+import type { Operation } from './operation.ts'
+
+/** The tables of a folder, in LMDB. */
+export interface Tables {
+  open(name: string): Database<string>
+  /** Of the last record of the log that is in them; 0: none. */
+  readonly sequence: number
+  /** All or nothing, and on disk when it resolves. It runs beside the event loop. */
+  write(operations: Iterable<Operation>, sequence: number): Promise<void>
+  close(): Promise<void>
+}
+
+export async function openTables(folder: string): Promise<Tables> {
+  await mkdir(folder, { recursive: true })
+  // Without batches of event turns: the driver would reject a promise of a failed one that nobody has. Each transaction is asked for anyway.
+  // Without the overlap of transactions and fsync a failed fsync fails its transaction; with it, nobody would be told.
+  const root = open<string, string>({
+    path: folder,
+    noSubdir: false,
+    overlappingSync: false,
+    eventTurnBatching: false,
+    pageSize: 8192,
+    maxDbs: 16,
+  })
+  const opened = new Map<string, Database<string>>()
+  const table = (name: string): Database<string> => {
+    const known = opened.get(name) ?? root.openDB<string>(name, { encoding: 'string' })
+    opened.set(name, known)
+    return known
+  }
+  const log = table('log')
+  return {
+    open: table,
+    get sequence() {
+      return Number(log.get('sequence') ?? 0)
+    },
+    async write(operations, sequence) {
+      try {
+        await root.batch(() => {
+          for (const { table: name, key, value } of operations) value === undefined ? table(name).remove(key) : table(name).put(key, value)
+          log.put('sequence', String(sequence))
+        })
+      } catch (error) {
+        throw await reasonOf(error)
+      }
+    },
+    close: () => root.close(),
+  }
+}
+
+/** The driver rejects twice: with a general error, and with the reason in a promise that hangs on it. */
+async function reasonOf(error: unknown): Promise<unknown> {
+  const reason = (error as { commitError?: Promise<unknown> }).commitError
+  return reason
+    ? reason.then(
+        () => error,
+        (inner) => inner,
+      )
+    : error
+}
