@@ -83,6 +83,7 @@ export const jobMachine = jobSetup.createMachine({
       { actions: ['keepCallback', { type: 'send', params: answerVia(taken) }] },
     ],
     notRegistered: {},
+    begun: {},
     stopping: {},
     begin: {},
     again: {},
@@ -136,9 +137,19 @@ export const ended: ReadonlySet<string> = new Set(['succeeded', 'failed', 'cance
 function workOf(state: string, { job, terms: { priority }, dispatch, queuedAt, run }: JobContext): Work | undefined {
   if (state === 'queued') return { state: 'queued', job, priority, dispatch, at: queuedAt }
   if (!holdsRun.has(state)) return undefined
-  const { worker, at } = run!
+  const { worker, at, begun } = run!
   const cancelling = state === 'cancelling' || undefined
-  return { state: 'running', job, priority, dispatch: run!.dispatch, worker, at, cancelling }
+  // Only a handler that runs is told to end.
+  return {
+    state: 'running',
+    job,
+    priority,
+    dispatch: run!.dispatch,
+    worker,
+    at,
+    begun: begun || state === 'stopping' || undefined,
+    cancelling,
+  }
 }
 
 export const job: ActorType = {
@@ -147,7 +158,7 @@ export const job: ActorType = {
   machine: jobMachine,
   creates: new Set(['submit', 'follow']),
   needless: new Set(['granted', 'withdrawn', 'predecessorEnded']),
-  unmarked: new Set(['claim', 'result', 'lost', 'stopping', 'reconcile', 'follow', 'predecessorEnded']),
+  unmarked: new Set(['claim', 'result', 'begun', 'lost', 'stopping', 'reconcile', 'follow', 'predecessorEnded']),
   peers: (self, event) => {
     const end = self.lastIndexOf('/')
     // A group's own submit of a member is after all else that the group has sent; a step after a job is that job's.

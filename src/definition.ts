@@ -20,8 +20,8 @@ export interface JobOptions<I extends z.ZodType, O extends z.ZodType, C extends 
   /** Values that the job may be given while it is not over, by name: 32 at most. `ctx.suspend` waits for them. */
   callbacks?: C
   /**
-   * Attempts are counted from what was seen to begin. A run whose worker was lost before anybody saw it begin uses none, up to 3 in a row: with
-   * `attempts: 1` a handler may so be entered again. If it must never be, say `onLost: 'hold'`.
+   * Attempts are counted from what was seen to begin. A run whose worker was lost before anybody saw it begin (in the first second or so) uses none, up to
+   * 3 in a row: with `attempts: 1` a handler may so be entered again. If it must never be, say `onLost: 'hold'`.
    */
   retry?: { attempts?: number; backoff?: Duration; factor?: number; jitter?: number }
   /** For one attempt. When it has passed, `ctx.signal` aborts; what is returned within 5 s still counts, and then the attempt has failed. */

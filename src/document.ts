@@ -107,6 +107,8 @@ export interface Work {
   dispatch: number
   /** Incarnation of the worker that holds the run. */
   worker?: string
+  /** The handler is known to have begun. */
+  begun?: boolean
   /** The holder is to be told to cancel. */
   cancelling?: boolean
   /** When it was queued, or granted. */

@@ -1,3 +1,4 @@
+import { resolve } from 'node:path'
 import { checkPartitions } from './address.ts'
 import { embeddedBus, type FrameJournal } from './bus/embedded.ts'
 import { refuse } from './errors.ts'
@@ -17,7 +18,8 @@ export function embedded(folder: string, options?: { partitions?: number; deadLe
   const { partitions, deadLetters } = optionsOf(options, ['partitions', 'deadLetters'])
   checkPartitions(partitions)
   if (partitions !== undefined && folder !== ':memory:') refuse('partitions', 'are of memory only: a folder has one')
-  return folder === ':memory:' ? inMemory(partitions, deadLetters) : inFolder(folder, deadLetters)
+  // The process may change its directory later.
+  return folder === ':memory:' ? inMemory(partitions, deadLetters) : inFolder(resolve(folder), deadLetters)
 }
 
 function inFolder(folder: string, letters?: LetterOptions): World {

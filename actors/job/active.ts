@@ -31,6 +31,7 @@ export const activeState = jobSetup.createStateConfig({
       after: overdue,
       on: {
         result: [...afterRun],
+        begun: { guard: 'current', actions: 'noteBegun' },
         lost: [...onLost],
         stopping: { guard: 'current', target: '#stopping' },
         cancel: { target: '#cancelling', actions: 'noteCancel' },

@@ -60,7 +60,7 @@ export interface JobContext {
   overdue?: true
   dispatch: number
   queuedAt: number
-  run?: { dispatch: number; worker: string; at: number; lapsed: boolean }
+  run?: { dispatch: number; worker: string; at: number; begun?: true; lapsed: boolean }
   attempts: { used: number; unbegun: number }
   /** In a lane: a run of it began, and gave itself back when its host shut down: that was no attempt. */
   gaveBack?: true

@@ -42,6 +42,8 @@ export type JobEvent = { at: number; self: Address } & (
       retryAt?: number
       suspend?: Suspend
     }
+  /** A worker was heard that runs it. Said where nobody but the document will know of it. */
+  | { type: 'begun'; dispatch: number; worker: string }
   | { type: 'lost'; dispatch: number; worker: string; begun: boolean }
   /** From its handler, for a job of its own. */
   | { type: 'child'; dispatch: number; worker: string; key: string; job: string; input: Payload; terms: Terms }

@@ -40,11 +40,10 @@ export const grant = ({ context }: Args): Grant => ({
   state: context.rounds?.state,
 })
 
-/** What a loss would bring the used attempts to. Unseen to begin, the first few in a row are free. */
-export function afterLoss({ attempts }: JobContext, begun: boolean) {
-  return !begun && attempts.unbegun < freeLosses
-    ? { used: attempts.used, unbegun: attempts.unbegun + 1 }
-    : { used: attempts.used + 1, unbegun: 0 }
+/** What a loss would bring the used attempts to. Unseen to begin, the first few in a row are free; those after them are not, until something is seen. */
+export function afterLoss({ attempts: { used, unbegun } }: JobContext, begun: boolean) {
+  if (begun) return { used: used + 1, unbegun: 0 }
+  return unbegun < freeLosses ? { used, unbegun: unbegun + 1 } : { used: used + 1, unbegun }
 }
 
 /** From the worker that holds the current run. */

@@ -146,6 +146,7 @@ export const jobSetup = setup({
     }),
     forgetRun: assign({ run: undefined }),
     noteBack: assign(({ context, event }) => (context.lane !== undefined && outcome(event) === 'back' ? { gaveBack: true as const } : {})),
+    noteBegun: assign(({ context }) => ({ run: context.run && { ...context.run, begun: true as const } })),
     lapse: assign(({ context, event }) => {
       const { worker, dispatch } = event as Of<'lost'>
       const message = `worker ${worker} did not renew its lease on run ${dispatch}`

@@ -175,6 +175,24 @@ test('running: losses unseen use no attempt, three in a row at most (Q12)', () =
     .when(lost(4, 'w', false))
     .then({ state: 'failed' })
 })
+test('running: after three that were free each unseen loss uses an attempt, until something is seen (Q12)', () => {
+  // It began with three free ones again after each: a handler that ends its process at once ran twelve times with three attempts.
+  let one = fresh.events([submit({ attempts: 3 })])
+  for (let d = 1; d <= 5; d++) one = one.events([claim(d), lost(d, 'w', false)])
+  one
+    .events([claim(6)])
+    .when(lost(6, 'w', false))
+    .then({ state: 'failed', context: { attempts: { used: 3 } } })
+})
+test('running: begun(w) is written down for the next owner; another run has not begun by it (Q12)', () => {
+  const begun = (worker: string) => ({ type: 'begun' as const, dispatch: 1, worker })
+  running.when(begun('w')).then({ state: 'running', context: { run: { dispatch: 1, worker: 'w', begun: true } } })
+  running.when(begun('other')).then({ state: 'running', context: { run: { begun: undefined } } })
+  running
+    .events([begun('w'), lost(1, 'w', false), claim(2)])
+    .when(begun('w'))
+    .then({ state: 'running', context: { run: { dispatch: 2, begun: undefined } } })
+})
 test('running: loss, onLost retry, no attempt left → failed, with the reason', () => {
   fresh
     .events([submit({ attempts: 1 }), claim()])

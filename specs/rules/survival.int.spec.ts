@@ -5,9 +5,10 @@ import type { Bus } from '../../src/bus/port.ts'
 import type { Context } from '../../src/definition.ts'
 import { UnavailableError } from '../../src/errors.ts'
 import { historyOf } from '../../src/host/history.ts'
+import { serveRuns } from '../../src/host/runs-service.ts'
 import type { Store } from '../../src/store/port.ts'
 import { serve, workerOn } from '../support/rules-worker.ts'
-import { type RulesWorld, rulesWorld } from '../support/rules-world.ts'
+import { gate, type RulesWorld, rulesWorld } from '../support/rules-world.ts'
 
 /** What a death, a frozen worker or an outage leaves behind: nothing that waits for ever, and nothing twice. */
 const test = suite('survival: W4 R6 E3 E4 Q8 Q11 Q12 Q13 [memory]')
@@ -250,7 +251,6 @@ test('R6: the store is away for 20 s while a handler returns: the same', async (
 
 /** Claims and heartbeats are answered by the host's partition of the moment, which it may have given up and taken again. */
 async function servedBy(world: RulesWorld, partition: (number: number) => Awaited<ReturnType<ReturnType<RulesWorld['host']>['take']>>) {
-  const { serveRuns } = await import('../../src/host/runs-service.ts')
   const present = {
     get: (number: number) => {
       try {
@@ -260,7 +260,7 @@ async function servedBy(world: RulesWorld, partition: (number: number) => Awaite
       }
     },
   }
-  serveRuns(world.bus.connect('serving'), world.store, present as never).answerFor(0)
+  serveRuns({ bus: world.bus.connect('serving'), store: world.store, partitions: present as never, endTogether: false }).answerFor(0)
   return {
     worker: (name: string, handle: (ctx: Context) => Promise<unknown>) => workerOn(world, name, handle).start(),
   }
@@ -303,6 +303,28 @@ test('W4: cancelling is visible until the handler reacts, and it is told within 
   await world.clock.advance('2s')
   assert.is((await docOf(world)).state, 'cancelled')
   assert.is((await contextOf(world)).attempts.used, 0)
+})
+
+test('Q5 a worker is told to forget a result only when what came of it is on disk', async () => {
+  // It was answered from what a turn had committed and not flushed: a full disk took that back, and the result was gone.
+  const world = rulesWorld()
+  const owner = await world.host('h').take(0)
+  await world.publish(submit())
+  await world.clock.settled()
+  await owner.claim(j, 1, 'w1')
+  await world.publish({ to: j, event: { type: 'result', dispatch: 1, worker: 'w1', outcome: 'ok' } })
+  await world.clock.settled()
+  const disk = gate()
+  const store = { ...world.store, flush: () => disk.pass() }
+  serveRuns({ bus: world.bus.connect('serving'), store, partitions: new Map([[0, owner]]), endTogether: false }).answerFor(0)
+  let answers: unknown
+  const asked = world.bus.connect('asking').request('beat.0', { worker: 'w1', runs: [[j, 1, true]] }, 60_000)
+  void asked.then((told) => (answers = told))
+  await world.clock.settled()
+  assert.is(answers, undefined)
+  disk.open()
+  await world.clock.settled()
+  assert.equal(answers, ['over'])
 })
 
 test.run()

@@ -145,7 +145,7 @@ export async function createHost(options: HostOptions): Promise<Host> {
     const liveness = createLiveness({
       ...{ bus, clock, name, beat: rhythm.beat, ttl: rhythm.ttl },
       changed: () => ownership.settle(),
-      rests: inProcess && (() => worker.running === 0),
+      rests: () => !!inProcess && worker.running === 0 && ownership.owned.length === bus.partitions,
     })
     const ownership = createOwnership({
       bus,
@@ -164,7 +164,7 @@ export async function createHost(options: HostOptions): Promise<Host> {
       },
       onError: (error) => log(`stellwerk: ${error instanceof Error ? error.message : error}`),
     })
-    const { answerFor, silence } = serveRuns(bus, store, partitions)
+    const { answerFor, silence } = serveRuns({ bus, store, partitions, endTogether: !!inProcess && store.atomicTurns })
     const commands = serveCommands({ bus, clock, contracts: registry, name })
     const plans = planQuestions({ store, clock, contracts: registry, send: commands.send })
     const api = serveApi({ bus, store, clock, actors: parts.actors, plans })

@@ -11,6 +11,8 @@ export interface Leases {
   note(doc: Pick<ActorDocument, '_id' | 'work'>): void
   /** A heartbeat of a worker: what it should do about each run that it lists. undefined: not a run that holds a lease here. */
   renew(worker: string, address: Address, dispatch: number, begun: boolean): 'go' | 'cancel' | undefined
+  /** A worker says of its run that it has begun. true: it had not said so before. To be asked before `renew`. */
+  begins(worker: string, address: Address, dispatch: number): boolean
   /** A worker that shuts down says so of its run. true: it had not said so before. */
   stops(worker: string, address: Address, dispatch: number): boolean
   /** All leases begin anew: after a time in which heartbeats could not be heard. */
@@ -40,6 +42,10 @@ interface Lease extends Run {
 
 export function createLeases(clock: Clock, length: number, workerLives: (worker: string) => boolean | undefined): Leases {
   const leases = new Map<Address, Lease>()
+  const heldBy = (worker: string, address: Address, dispatch: number): Lease | undefined => {
+    const lease = leases.get(address)
+    return lease?.dispatch === dispatch && lease.worker === worker ? lease : undefined
+  }
   return {
     note({ _id, work }) {
       if (work?.state !== 'running') return void leases.delete(_id)
@@ -49,19 +55,23 @@ export function createLeases(clock: Clock, length: number, workerLives: (worker:
       else {
         // Where the bus knows that the worker's process is gone, nothing is waited for.
         const until = workerLives(work.worker!) === false ? 0 : clock.monotonic() + length
-        leases.set(_id, { address: _id, dispatch: work.dispatch, worker: work.worker!, begun: false, until, cancelling })
+        leases.set(_id, { address: _id, dispatch: work.dispatch, worker: work.worker!, begun: !!work.begun, until, cancelling })
       }
     },
     renew(worker, address, dispatch, begun) {
-      const lease = leases.get(address)
-      if (lease?.dispatch !== dispatch || lease.worker !== worker) return undefined
+      const lease = heldBy(worker, address, dispatch)
+      if (!lease) return undefined
       lease.until = clock.monotonic() + length
       lease.begun ||= begun
       return lease.cancelling ? 'cancel' : 'go'
     },
+    begins(worker, address, dispatch) {
+      const lease = heldBy(worker, address, dispatch)
+      return !!lease && !lease.begun && !lease.cancelling
+    },
     stops(worker, address, dispatch) {
-      const lease = leases.get(address)
-      if (lease?.dispatch !== dispatch || lease.worker !== worker || lease.stopping || lease.cancelling) return false
+      const lease = heldBy(worker, address, dispatch)
+      if (!lease || lease.stopping || lease.cancelling) return false
       lease.stopping = true
       return true
     },

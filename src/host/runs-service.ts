@@ -16,8 +16,17 @@ interface Beat {
   runs: [Address, number, boolean, boolean?][]
 }
 
+interface RunsParts {
+  bus: Bus
+  store: Store
+  /** Those that this host owns. */
+  partitions: Map<number, Partition>
+  /** A worker ends with the owner of its runs: whether they had begun is written down, for nobody will have heard it. */
+  endTogether: boolean
+}
+
 /** Answers the workers of all hosts for the partitions that this host owns: claims, and heartbeats. */
-export function serveRuns(bus: Bus, store: Store, partitions: Map<number, Partition>) {
+export function serveRuns({ bus, store, partitions, endTogether }: RunsParts) {
   const serving = new Map<number, Listening[]>()
 
   async function claim(number: number, { worker, jobs }: Claim) {
@@ -30,6 +39,9 @@ export function serveRuns(bus: Bus, store: Store, partitions: Map<number, Partit
   async function beat(number: number, { worker, runs }: Beat) {
     const partition = partitions.get(number)
     if (!partition) return runs.map(() => 'go')
+    for (const [to, dispatch, begun] of runs)
+      if (endTogether && begun && partition.leases.begins(worker, to, dispatch))
+        partition.push({ envelope: { to, event: { type: 'begun', dispatch, worker } } })
     const answers = runs.map(([address, dispatch, begun]) => partition.leases.renew(worker, address, dispatch, begun))
     for (const [to, dispatch, , stopping] of runs)
       if (stopping && partition.leases.stops(worker, to, dispatch))
@@ -37,6 +49,8 @@ export function serveRuns(bus: Bus, store: Store, partitions: Map<number, Partit
     const unknown = runs.filter((_, i) => !answers[i]).map(([address]) => address)
     if (!unknown.length) return answers
     const docs = new Map((await store.load(unknown)).map((doc) => [doc._id, doc]))
+    // What a worker is told to forget must not come back.
+    await store.flush()
     return runs.map(([address, dispatch], i) => {
       if (answers[i]) return answers[i]
       const doc = docs.get(address)

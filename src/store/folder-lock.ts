@@ -16,6 +16,15 @@ import { type Doorbell, listenAt, ringAt, type Sockets, socketsIn } from './fold
  */
 export async function lockFolder(folder: string, { onWait }: { onWait?: (message: string) => void } = {}): Promise<() => Promise<void>> {
   const sockets = await enter(folder)
+  try {
+    return await takeWhenFree(folder, sockets, onWait)
+  } catch (error) {
+    await sockets.close()
+    throw unusable(folder, error)
+  }
+}
+
+async function takeWhenFree(folder: string, sockets: Sockets, onWait?: (message: string) => void): Promise<() => Promise<void>> {
   let told = 0
   for (;;) {
     const last = await lastTurn(sockets.folder)
@@ -36,10 +45,13 @@ async function enter(folder: string): Promise<Sockets> {
     await mkdir(folder, { recursive: true })
     await access(folder, constants.W_OK)
   } catch (error) {
-    throw new UnavailableError(`The folder ${folder} cannot be used: ${(error as Error).message}`, { cause: error })
+    throw unusable(folder, error)
   }
   return socketsIn(folder)
 }
+
+const unusable = (folder: string, error: unknown) =>
+  new UnavailableError(`The folder ${folder} cannot be used: ${(error as Error).message}`, { cause: error })
 
 const turnName = (turn: number) => `turn.${turn}`
 const turnIn = (name: string): number => Number(/^turn\.(\d+)$/.exec(name)?.[1] ?? 0)
@@ -58,7 +70,10 @@ async function takeTurn(sockets: Sockets, turn: number): Promise<Doorbell | unde
   const { folder, path } = sockets
   const name = `turn-${randomBytes(8).toString('hex')}`
   const bell = await listenAt(path(`${name}.socket`))
-  const made = await makeTurn(folder, turn, name)
+  const made = await makeTurn(folder, turn, name).catch(async (error) => {
+    await bell.close()
+    throw error
+  })
   if (made && (await lastTurn(folder)) === turn) {
     await tidy(folder, turn, name)
     return bell
@@ -70,8 +85,8 @@ async function takeTurn(sockets: Sockets, turn: number): Promise<Doorbell | unde
 
 async function makeTurn(folder: string, turn: number, name: string): Promise<boolean> {
   const draft = join(folder, `${name}.draft`)
-  await writeFile(draft, `${process.pid} ${name}.socket`)
   try {
+    await writeFile(draft, `${process.pid} ${name}.socket`)
     await link(draft, join(folder, turnName(turn)))
     return true
   } catch (error) {

@@ -20,6 +20,13 @@ export const delivery: readonly Mutation[] = [
     './questions.int: are answered with what is on disk',
   ),
   off(
+    'R7 what changed is in the history, also if it was refused',
+    'src/decide.ts',
+    ' || !isDeepStrictEqual(snapshot, doc.snapshot)',
+    '',
+    './dead-letters.int: members: redriven',
+  ),
+  off(
     'F1 marks are numbers of events, not versions',
     send,
     'inc: doc.inc, n: entry.n }',
