@@ -211,6 +211,10 @@ test('members: redriven while their group is open, with an edited input too; els
     refused.map(({ letter, code }) => [letter, code]),
     [['job:g/b@1', 'NOT_ALLOWED']],
   )
+  // The refusal was an event that changed it, and its history had none.
+  const recorded = await w.client.job('g/b').history()
+  assert.equal(recorded.history.filter(({ event }) => event.type === 'notAgain').length, 2)
+  assert.equal(replay(recorded).differences, [])
 })
 
 // ---- events and commands that could not be applied ---------------------------------------------------------------------

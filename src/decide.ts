@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util'
 import type { ActorType, Peer } from '../actors/actor.ts'
 import { contentOf, type Grant } from '../actors/job.ts'
 import { type Address, rootOf, typeOf } from './address.ts'
@@ -97,9 +98,11 @@ export function decide(type: ActorType, doc: ActorDocument, envelope: Envelope, 
     doc.outbox.push(...fresh)
     keepRefused(doc, envelope, outcome)
     doc.timers = timers
-    doc.snapshot = snapshot
     const refused = outcome.rejected || outcome.refused.length > 0
-    if (changed && (!refused || fresh.length > 0 || outcome.superseded)) {
+    // What is refused and changes nothing is not kept.
+    const counts = !refused || fresh.length > 0 || outcome.superseded || !isDeepStrictEqual(snapshot, doc.snapshot)
+    doc.snapshot = snapshot
+    if (changed && counts) {
       if (outcome.superseded) entry.superseded = true
       entry.out = followed(fresh, outcome)
       doc.history.push(entry)
