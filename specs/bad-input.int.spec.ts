@@ -308,7 +308,7 @@ for (const { name, world: make } of backends) {
     const job = await client.submit(unpublished, { any: 'thing' }, { id: 'waits' })
     const { state, conditions } = await job.why()
     assert.is(state, 'queued')
-    assert.is(conditions[0]!.code, 'NO_WORKER_YET')
+    assert.is(conditions[0]!.code, 'NO_HANDLER')
     await job.cancel()
   })
 

@@ -191,7 +191,7 @@ test('cancel: queued', async () => {
   await world.host({ handlers: [] })
   const j = await job(defineJob({ name: 'nobody-has-it' }) as never, {}, {}, world)
   assert.is(await j.state(), 'queued')
-  assert.is((await why(j.handle))[0]!.code, 'NO_WORKER_YET')
+  assert.is((await why(j.handle))[0]!.code, 'NO_HANDLER')
   await j.handle.cancel()
   assert.is((await j.ended()).code, 'JOB_CANCELLED')
 })

@@ -85,8 +85,8 @@ test('while no host with its handler is up a job waits, says why, and uses no at
   assert.is(await archive.stop(), 0)
   const job = await client.submit('once', { ms: 5 }, { id: 'waits' })
   const [condition] = (await job.why()).conditions
-  assert.is(condition!.code, 'NO_WORKER_YET')
-  assert.match(condition!.message, /waits for a free slot at a worker that has a handler for once/)
+  assert.is(condition!.code, 'NO_HANDLER')
+  assert.match(condition!.message, /no host that is up has a handler for once/)
   const member = await client.submitGroup({ id: 'half', members: [{ definition: 'once', input: { ms: 5 }, key: 'a' }] })
   // The other service goes on, and takes nothing of it.
   await (await client.submit('work', number(3), { id: 'other' })).result()

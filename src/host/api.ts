@@ -18,6 +18,7 @@ import { answerSize, fitting } from './answer-size.ts'
 import { changesOf } from './changes.ts'
 import { circleOf } from './circle.ts'
 import { letterQuestions } from './dead-letters/questions.ts'
+import { withHandlers } from './handlers-up.ts'
 import { entriesOf, historyPages } from './history.ts'
 import type { PlanQuestions } from './plans.ts'
 import { reach } from './reach.ts'
@@ -122,7 +123,8 @@ export function serveApi({ bus, store, clock, actors, plans }: Parts) {
       const waiting = doc ? undefined : await plans?.waiting(request.address)
       if (waiting) return { ...waiting }
       if (!doc) throw missing(request.address)
-      return { state: doc.state, conditions: [...whyOf(doc), ...(await circleOf(store, doc, whyOf))] }
+      const conditions = await withHandlers(bus, whyOf(doc))
+      return { state: doc.state, conditions: [...conditions, ...(await circleOf(store, doc, whyOf))] }
     },
     history: async (request) => ({ address: request.address, ...(await partOfHistory(store, await load(request), request.after)) }),
     changes: async (request) => ({ ...(await changesOf(store, await load(request), request.from ?? 0, request.inc)) }),

@@ -1,6 +1,6 @@
 import type { Grant } from '../../actors/job.ts'
 import { partitionOf, rootOf } from '../address.ts'
-import type { Bus } from '../bus/port.ts'
+import type { Bus, Listening } from '../bus/port.ts'
 import { type Clock, within } from '../clock.ts'
 import type { Handler } from '../definition.ts'
 import type { Envelope } from '../envelope.ts'
@@ -8,6 +8,7 @@ import { JobCancelledError, StellwerkError, SupersededError } from '../errors.ts
 import type { Store } from '../store/port.ts'
 import type { Children } from './children.ts'
 import type { Room } from './flow.ts'
+import { serveHandlers } from './handlers-up.ts'
 import type { Answer, Heart, Wearer } from './heart.ts'
 import type { OwnWorker } from './partition.ts'
 import { createResults, type Ended } from './results.ts'
@@ -70,6 +71,7 @@ export function createWorker(parts: WorkerParts): Worker {
   const handlers = new Map(parts.handlers.map((handler) => [handler.definition.name, handler]))
   const runs = new Map<string, WorkerRun>()
   const slots = createSlots(clock, parts.slots)
+  let serving: Listening[] = []
   let stopping = false
   let idle: (() => void) | undefined
 
@@ -201,9 +203,13 @@ export function createWorker(parts: WorkerParts): Worker {
       const spare = Math.ceil(parts.slots / 10)
       return slots.open + coming === 0 || slots.room >= coming + Math.min(jobs, parts.slots) + spare
     },
-    start: () => claims.start(handlers.keys()),
+    start() {
+      serving = serveHandlers(bus, handlers.keys())
+      return claims.start(handlers.keys())
+    },
     async stop(grace) {
       stopping = true
+      for (const one of serving) one.stop()
       claims.giveBackOffers()
       line.startReady()
       for (const run of runs.values()) {
