@@ -31,16 +31,17 @@ const { values } = parseArgs({
   },
 })
 const rounds = Number(values.rounds ?? (values.quick ? 1 : 5))
-const chosen = scenarios(values.quick).filter(({ name }) => !values.only || values.only.split(',').includes(name))
-if (!chosen.length)
-  throw new Error(
-    `--only: there is ${scenarios(false)
-      .map(({ name }) => name)
-      .join(', ')}`,
-  )
+if (!Number.isInteger(rounds) || rounds < 1) throw new Error(`--rounds: ${values.rounds} is no number of rounds`)
+const every = scenarios(values.quick)
+const only = chosenOf(
+  '--only',
+  values.only,
+  every.map(({ name }) => name),
+)
+const on = chosenOf('--on', values.on, ['embedded', 'cluster'])
+const chosen = every.filter(({ name }) => only.includes(name))
 
-const wants = (backend: Backend) =>
-  backend.startsWith('bullmq') ? !values['no-peer'] : !values.on || values.on.split(',').includes(backend)
+const wants = (backend: Backend) => (backend.startsWith('bullmq') ? !values['no-peer'] : on.includes(backend))
 const compiled = await compile()
 const servers = await startAll({ cluster: wants('cluster'), peer: !values['no-peer'] })
 const rows: Row[] = []
@@ -67,6 +68,14 @@ try {
 const text = JSON.stringify(rows, null, 2)
 if (values.json) await writeFile(values.json, `${text}\n`)
 console.log(`\n${text}`)
+
+/** All, if none are named. */
+function chosenOf(option: string, given: string | undefined, all: readonly string[]): readonly string[] {
+  const named = given?.split(',') ?? all
+  const unknown = named.find((name) => !all.includes(name))
+  if (unknown !== undefined) throw new Error(`${option}: there is no ${unknown}. There are ${all.join(', ')}`)
+  return named
+}
 
 /** Once for each side, with many kills. Redis needs no second setting for it. */
 async function recover({ sizes }: Scenario, entered: readonly Backend[]): Promise<Map<Backend, Outcome>> {

@@ -2,7 +2,7 @@
 import os, socket, sys
 host, port = sys.argv[1].removeprefix('nats://').split(':')
 subject, inbox = sys.argv[2].encode(), b'_INBOX.' + os.urandom(12).hex().encode()
-connection = socket.create_connection((host, int(port)))
+connection = socket.create_connection((host, int(port)), 10)
 incoming = connection.makefile('rb')
 connection.sendall(b'CONNECT {"verbose":false}\r\nSUB %s 1\r\n' % inbox)
 for body in sys.stdin.buffer.read().splitlines():

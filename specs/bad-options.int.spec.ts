@@ -234,6 +234,8 @@ const calls: Record<string, [field: string, call: () => unknown][]> = {
     ['labels.__proto__', () => host.client.submitGroup({ members: [], labels: proto })],
     ['capacity.__proto__', () => host.client.pool('p').resize(JSON.parse('{"__proto__":1}'))],
     ['query.labels.__proto__', () => host.client.deadLetters.drop({ labels: proto })],
+    ['query.type', () => host.client.find({ type: 'grp' })[Symbol.asyncIterator]().next()],
+    ['query.group', () => host.client.find({ group: 'd' })[Symbol.asyncIterator]().next()],
     ['query.labels.__proto__', () => host.client.find({ labels: proto })[Symbol.asyncIterator]().next()],
   ],
   submitGroup: [

@@ -283,7 +283,8 @@ test('a start whose id other work has is not lost without a word: who triggered 
   await clock.advance('61m')
   const conditions = async (id: string) =>
     (await client.schedule(id).why()).conditions.map(({ code, message, on }) => `${code} ${message} (${on})`)
-  const taken = (id: string) => `job:${id} exists with other content (it is a note). Use another id, or the same definition and input.`
+  const taken = (id: string) =>
+    `job:${id} exists with other content (it is of the definition note). Use another id, or the same definition and input.`
   assert.equal(await conditions('hourly'), [
     'START_TIME starts at 2026-11-23T01:00:00.000Z (undefined)',
     `NOT_STARTED did not start at 2026-11-23T00:00:00.000Z: ${taken('hourly/20261123T000000Z')} (job:hourly/20261123T000000Z)`,

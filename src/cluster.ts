@@ -12,7 +12,6 @@ import { refuse } from './errors.ts'
 import { checkFields } from './fields.ts'
 import { type LetterOptions, limitsOf } from './letters.ts'
 import { checkSameStore } from './same-store.ts'
-import { mongoStore } from './store/mongo.ts'
 import type { Store } from './store/port.ts'
 import type { World } from './world.ts'
 
@@ -40,6 +39,8 @@ export function cluster(options: ClusterOptions): World {
   const letters = deadLetters === undefined ? undefined : limitsOf(deadLetters)
   return {
     async connect({ name }) {
+      // Loaded by hosts only: a client needs NATS alone.
+      const { mongoStore } = await import('./store/mongo.ts')
       const store = await mongoStore({ url: mongo, namespace })
       const memory = streamMemory(store)
       let bus: Bus | undefined

@@ -27,7 +27,7 @@ export const end = ({ context, context: { member, endedAs, output } }: Args) =>
 export const conflict = ({ context }: Args) => ({
   code: 'CONFLICT',
   message: context.content
-    ? `${context.self} exists with other content (it is a ${context.job}). Use another id, or the same definition and input.`
+    ? `${context.self} exists with other content (it is of the definition ${context.job}). Use another id, or the same definition and input.`
     : `${context.self} was waited for and never submitted: it was given up. Use another id.`,
 })
 

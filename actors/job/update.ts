@@ -42,7 +42,7 @@ export const isTooEarly = ({ context, event }: Args) => (context.startAt ?? 0) >
 
 export const anotherJob = (args: Args) => ({
   code: 'VALIDATION',
-  message: `job: ${args.context.self} is a ${args.context.job}, not a ${update(args).job}: an input is checked by the contract of its own job`,
+  message: `job: ${args.context.self} is of the definition ${args.context.job}, not ${update(args).job}: an input is checked by the contract of its own job`,
 })
 export const underWay = ({ context: { self, run } }: Args) => {
   const why = run ? `run ${run.dispatch} of ${self} was lost and may still return` : `${self} has begun, and was suspended and resumed`

@@ -10,7 +10,7 @@ import type { Clock } from '../clock.ts'
 import { withoutProto } from '../command/common.ts'
 import { check } from '../definition.ts'
 import type { ActorDocument, HistoryEntry } from '../document.ts'
-import { isStellwerkError, NotFoundError, UnavailableError } from '../errors.ts'
+import { isStellwerkError, NotFoundError, quoted, refuse, UnavailableError } from '../errors.ts'
 import { checkFields } from '../fields.ts'
 import { readPayload } from '../payload.ts'
 import type { Query, Store } from '../store/port.ts'
@@ -73,7 +73,7 @@ const findQuery = z.strictObject({
   type: z.string().optional(),
   state: z.union([z.string(), z.array(z.string())]).optional(),
   prefix: z.string().optional(),
-  group: z.string().optional(),
+  group: z.string().startsWith('group:', "must be the address of a group: 'group:<id>'").optional(),
   labels: withoutProto(z.record(z.string(), z.string())).optional(),
   status: z.enum(['active', 'done']).optional(),
   stuck: z.boolean().optional(),
@@ -132,6 +132,8 @@ export function serveApi({ bus, store, clock, actors, plans }: Parts) {
       checkFields(request, ['query', 'after', 'limit'], '', 'request')
       const { query: given = {}, after, limit = 100 } = request
       const query = check(findQuery, given, 'query') as Find
+      if (query.type !== undefined && !actors.has(query.type))
+        refuse('query.type', `${quoted(query.type)} is no type. There are ${[...actors.keys()].join(', ')}.`)
       if (query.stuck) return findStuck(query, after)
       const docs = await store.find(query, after, Math.min(limit, 1000))
       const views = fitting(await Promise.all(docs.map((doc) => viewOf(store, doc, false))))
