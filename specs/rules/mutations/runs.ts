@@ -211,6 +211,13 @@ export const runs: readonly Mutation[] = [
     './folder-log.int: what was flushed is there',
   ),
   off(
+    'E9 what is answered is on disk',
+    'src/store/folder/log.ts',
+    '      await file.datasync()\n',
+    '',
+    './folder-power.int: what was flushed',
+  ),
+  off(
     'E9 a record that is not whole is none',
     'src/store/folder/log.ts',
     ' || crc32(bytes.subarray(start + 4, end)) !== bytes.readUInt32BE(start)',
