@@ -170,7 +170,7 @@ export const runs: readonly Mutation[] = [
   off('W5 no new starts', worker, 'stopping: () => stopping', 'stopping: () => false', 'shutdown: W5: while handlers'),
   off('E8 given back', readyLine, 'if (parts.stopping() || clock', 'if (clock', 'shutdown: E8'),
   off('E4 a child of a current run only', active, "child: { guard: 'current', actions:", 'child: { actions:', './children.int: by the run'),
-  off('E4 a superseded child is recorded', 'src/decide.ts', ' || outcome.superseded)', ')', './children.int: E4'),
+  off('E4 a superseded child is recorded', 'src/decide.ts', ' || outcome.superseded ||', ' ||', './children.int: E4'),
   off('W4 the thread ends with the run', threads, 'hardEnd.abort()', '{}', './isolate.int: a cancel'),
   off('W5 the thread ends with its host', threads, 'await (await made)?.destroy()', '', './isolate.int: the end of its host'),
   off('W4 a thread that has gone is missed', threads, "thread.emit('error', error)", '{}', './isolate.int: a handler that ends'),
