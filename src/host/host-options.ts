@@ -36,7 +36,9 @@ export interface HostOptions {
 }
 
 /** The same with its defaults. Throws a ValidationError that names the field: nothing was begun. */
-export function checkedOptions(options: HostOptions): Required<Omit<HostOptions, 'retention'>> & { retention: Retention } {
+export type CheckedOptions = Required<Omit<HostOptions, 'retention'>> & { retention: Retention }
+
+export function checkedOptions(options: HostOptions): CheckedOptions {
   checkFields(options, hostFields, '', 'host')
   const {
     on,

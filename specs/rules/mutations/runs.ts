@@ -138,7 +138,7 @@ export const runs: readonly Mutation[] = [
   ),
   off(
     'E9 who owns less than it should does not rest',
-    'src/host/host.ts',
+    'src/host/services.ts',
     ' && ownership.owned.length === bus.partitions',
     '',
     './folder-crash.int: E9 a host that was idle',
