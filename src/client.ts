@@ -39,7 +39,7 @@ export type { JobUpdate } from './client/update.ts'
 export type { Watch, WatchOptions } from './client/watch.ts'
 
 export interface SubmitOptions extends OrderOptions {
-  /** Default: a random id. The same id with the same definition and input is the same job; with other content a ConflictError. */
+  /** Default: a random id. The same id with the same definition and input, as given (before the defaults of its schema), is the same job; with other content a ConflictError. */
   id?: string
   /** Not before this time. */
   startAt?: Date | string | number
