@@ -4,7 +4,7 @@ import { startServers } from '../../scripts/servers/index.ts'
 import type { Client } from '../../src/client.ts'
 import { connectClient } from '../../src/cluster.ts'
 import { type EffectLog, effectLog } from '../support/effect-log.ts'
-import { startsNotAllowed } from '../support/effects.ts'
+import { notAllowed } from '../support/effects.ts'
 import { hostProcesses } from '../support/hosts.ts'
 import { storedActors } from '../support/inspect.ts'
 import { work } from '../support/jobs.ts'
@@ -26,7 +26,7 @@ async function inWorld(play: (client: Client, log: EffectLog) => Promise<void>):
     await hosts.start()
     await using client = await connectClient({ nats, namespace })
     await play(client, log)
-    assert.equal(startsNotAllowed(log.read(), await storedActors(mongo, namespace)), [])
+    assert.equal(notAllowed(log.read(), await storedActors(mongo, namespace)), [])
   } catch (error) {
     for (const line of hosts.said.slice(-40)) console.log(line)
     throw error

@@ -9,7 +9,7 @@ import { createHost } from '../../src/host/host.ts'
 import { memoryStore } from '../../src/store/memory.ts'
 import { type Chaos, chaos } from '../../src/testing/chaos.ts'
 import { virtualClock } from '../../src/testing/virtual-clock.ts'
-import { type Effect, startsNotAllowed } from '../support/effects.ts'
+import { type Effect, notAllowed } from '../support/effects.ts'
 
 /**
  * A member of a group that waits for callbacks, and a host that dies at every place in turn: one callback comes by the correlation id
@@ -104,7 +104,7 @@ async function play(partitions: number, deaths: readonly (number | undefined)[])
 
   const docs = await store.find({}, undefined, 1000)
   const all = await Promise.all(docs.map(async (doc) => ({ doc, history: await historyOf(store, doc) })))
-  const problems = startsNotAllowed(effects, all)
+  const problems = notAllowed(effects, all)
   const expected = {
     early: 'ok',
     direct: 'ok',

@@ -9,11 +9,11 @@ import { createHost } from '../../src/host/host.ts'
 import { memoryStore } from '../../src/store/memory.ts'
 import { type Chaos, chaos } from '../../src/testing/chaos.ts'
 import { virtualClock } from '../../src/testing/virtual-clock.ts'
-import { type Effect, startsNotAllowed } from '../support/effects.ts'
+import { type Effect, notAllowed } from '../support/effects.ts'
 
 /**
  * Every place where a host can die, one after the other, then pairs of them: two groups (one with a retry and two partitions apart),
- * each with an output. Whatever dies where: one final state each, no start that is not allowed, each output once.
+ * each with an output. Whatever dies where: each enters one final state and does not leave it, no start that is not allowed, each output once.
  */
 const work = defineJob({ name: 'work', input: z.object({ fail: z.boolean().optional() }), retry: { attempts: 4, backoff: 100 } })
 const bind = defineJob({ name: 'bind', retry: { attempts: 4, backoff: 100 } })
@@ -99,7 +99,7 @@ async function play({ groups, partitions }: Scenario, deaths: readonly (number |
   const problems: string[] = []
   const docs = await store.find({}, undefined, 1000)
   const all = await Promise.all(docs.map(async (doc) => ({ doc, history: await historyOf(store, doc) })))
-  problems.push(...startsNotAllowed(effects, all))
+  problems.push(...notAllowed(effects, all))
   for (const [id, keys] of Object.entries(groups)) {
     const expected = keys.map((key) => `${key} succeeded`).sort()
     const output = outputs.get(id)

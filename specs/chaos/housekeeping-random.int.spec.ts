@@ -2,7 +2,7 @@ import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { z } from 'zod'
 import { type Context, defineJob } from '../../src/definition.ts'
-import { startsNotAllowed } from '../support/effects.ts'
+import { notAllowed } from '../support/effects.ts'
 import { keepHistories } from '../support/kept-histories.ts'
 import { seededRandom, seedOf } from '../support/random.ts'
 import { bind, once, placed, virtualWorld, work } from '../support/virtual-world.ts'
@@ -173,7 +173,7 @@ async function play(seed: number): Promise<string[]> {
   for (const { _id, state, removedAt } of await left()) problems.push(`${_id} is left, ${state}${removedAt ? ', a tombstone' : ''}`)
   for (const { _id } of await store.getPages([...pages])) if (!_id.startsWith('pool:')) problems.push(`page ${_id} is left`)
   for (const letter of world.bus.deadLetters) problems.push(`dead letter: ${JSON.stringify(letter)}`)
-  problems.push(...startsNotAllowed(world.effects, histories.all()))
+  problems.push(...notAllowed(world.effects, histories.all()))
   return problems
 }
 

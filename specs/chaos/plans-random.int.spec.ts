@@ -12,7 +12,7 @@ import { type ChainDefinition, defineChain } from '../../src/chain/definition.ts
 import { type Step, step } from '../../src/chain/step.ts'
 import type { ActorDocument } from '../../src/document.ts'
 import type { RunOptions } from '../../src/plan/runs.ts'
-import { startsNotAllowed } from '../support/effects.ts'
+import { notAllowed } from '../support/effects.ts'
 import { keepHistories } from '../support/kept-histories.ts'
 import { type Random, seededRandom, seedOf } from '../support/random.ts'
 import { bind, once, virtualWorld, work } from '../support/virtual-world.ts'
@@ -131,7 +131,7 @@ async function play(seed: number): Promise<string[]> {
   for (const [name, at] of waiting) if (clock.now() > at + 25_000) problems.push(`not answered: ${name}`)
   problems.push(...wrong(await store.load([...histories.seen]), clock.now()))
   for (const letter of world.bus.deadLetters) problems.push(`dead letter: ${JSON.stringify(letter)}`)
-  problems.push(...startsNotAllowed(world.effects, histories.all()))
+  problems.push(...notAllowed(world.effects, histories.all()))
   if ((await store.load([self])).length !== 1) problems.push('there is no plan')
   return problems
 }

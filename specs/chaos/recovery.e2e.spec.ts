@@ -8,7 +8,7 @@ import type { Client } from '../../src/client.ts'
 import { connectClient } from '../../src/cluster.ts'
 import type { ActorDocument, HistoryEntry } from '../../src/document.ts'
 import { type EffectLog, effectLog, type LoggedEffect } from '../support/effect-log.ts'
-import { startsNotAllowed } from '../support/effects.ts'
+import { notAllowed } from '../support/effects.ts'
 import { figure } from '../support/figures.ts'
 import { type HostProcess, type Hosts, hostProcesses } from '../support/hosts.ts'
 import { ownersOf, storedActors } from '../support/inspect.ts'
@@ -93,7 +93,7 @@ const startOf = (log: EffectLog, job: string, not?: (effect: LoggedEffect) => bo
 
 async function allowed({ mongo, namespace, log }: World): Promise<{ doc: ActorDocument; history: HistoryEntry[] }[]> {
   const actors = await storedActors(mongo, namespace)
-  assert.equal(startsNotAllowed(log.read(), actors), [])
+  assert.equal(notAllowed(log.read(), actors), [])
   return actors
 }
 

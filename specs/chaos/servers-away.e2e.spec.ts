@@ -9,7 +9,7 @@ import type { Client } from '../../src/client.ts'
 import { cluster, connectClient } from '../../src/cluster.ts'
 import { createHost } from '../../src/host/host.ts'
 import { type EffectLog, effectLog } from '../support/effect-log.ts'
-import { startsNotAllowed } from '../support/effects.ts'
+import { notAllowed } from '../support/effects.ts'
 import { figure } from '../support/figures.ts'
 import { type Hosts, hostProcesses } from '../support/hosts.ts'
 import { storedActors, streamsOf } from '../support/inspect.ts'
@@ -166,7 +166,7 @@ async function nothingLeft({ nats, mongo }: World, namespace: string, log: Effec
   await until('the streams are empty', streams, 60_000, 250)
   assert.is((await streamsOf(nats.url, namespace)).dead, 0, 'no dead letters')
   const actors = await storedActors(mongo.url, namespace)
-  const wrong = startsNotAllowed(log.read(), actors)
+  const wrong = notAllowed(log.read(), actors)
   for (const { doc } of actors) if (doc.state !== 'succeeded') wrong.push(`${doc._id} is ${doc.state}`)
   assert.equal(wrong, [])
   assert.is(actors.length, members + 2 + 3, 'documents')

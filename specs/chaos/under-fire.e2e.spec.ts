@@ -7,7 +7,7 @@ import { connectClient } from '../../src/cluster.ts'
 import { built } from '../support/built.ts'
 import { duplicates } from '../support/duplicates.ts'
 import { effectLog, type LoggedEffect } from '../support/effect-log.ts'
-import { startsNotAllowed } from '../support/effects.ts'
+import { notAllowed } from '../support/effects.ts'
 import { figure } from '../support/figures.ts'
 import { type Hosts, hostProcesses, hostProgram } from '../support/hosts.ts'
 import { type Streams, storedActors, streamsOf } from '../support/inspect.ts'
@@ -199,7 +199,7 @@ async function checkAll({ plan, totals, effects, mongo, nats }: Evidence): Promi
   for (const [id, members] of plan) assert.equal(totals.get(id), totalOf(members), `total of ${id}`)
   await untilEmpty(nats)
   const actors = await storedActors(mongo, namespace)
-  const wrong = startsNotAllowed(effects, actors)
+  const wrong = notAllowed(effects, actors)
   for (const { doc } of actors) if (doc.status !== 'done' || doc.state !== 'succeeded') wrong.push(`${doc._id} is ${doc.state}`)
   const outputs = actors.filter(({ doc }) => doc._id.endsWith('/output'))
   assert.equal(wrong, [])

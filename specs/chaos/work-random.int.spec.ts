@@ -8,7 +8,7 @@ import { RetryAt, TerminalError } from '../../src/errors.ts'
 import type { Host } from '../../src/host/host.ts'
 import type { Store } from '../../src/store/port.ts'
 import type { Chaos } from '../../src/testing/chaos.ts'
-import { startsNotAllowed } from '../support/effects.ts'
+import { notAllowed } from '../support/effects.ts'
 import { keepHistories } from '../support/kept-histories.ts'
 import { seededRandom, seedOf } from '../support/random.ts'
 import { bind, virtualWorld } from '../support/virtual-world.ts'
@@ -205,7 +205,7 @@ async function play(seed: number): Promise<string[]> {
     if (Object.keys(held).length) problems.push(`${_id} is held by ${Object.keys(held)}`)
     for (const { near } of Object.values(queues)) for (const { job } of near) problems.push(`${job} waits in ${_id}`)
   }
-  problems.push(...startsNotAllowed(world.effects, histories.all()))
+  problems.push(...notAllowed(world.effects, histories.all()))
   for (const letter of world.bus.deadLetters) problems.push(`dead letter: ${JSON.stringify(letter)}`)
   return problems
 }

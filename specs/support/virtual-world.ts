@@ -10,7 +10,7 @@ import type { HostOptions } from '../../src/host/host-options.ts'
 import { memoryStore } from '../../src/store/memory.ts'
 import { type Chaos, chaos } from '../../src/testing/chaos.ts'
 import { virtualClock } from '../../src/testing/virtual-clock.ts'
-import { type Effect, startsNotAllowed } from './effects.ts'
+import { type Effect, notAllowed } from './effects.ts'
 
 const behaviour = z.object({
   /** Virtual time that it takes. */
@@ -202,7 +202,7 @@ export function virtualWorld({ partitions = 1 } = {}) {
     /** What is wrong with what happened: see effects.ts. */
     async problems(): Promise<string[]> {
       const all = await Promise.all((await docs()).map(async (doc) => ({ doc, history: await historyOf(store, doc) })))
-      return startsNotAllowed(effects, all)
+      return notAllowed(effects, all)
     },
   }
 }
