@@ -10,9 +10,10 @@ import { memoryStore } from '../../src/store/memory.ts'
 import { type Chaos, chaos } from '../../src/testing/chaos.ts'
 import { virtualClock } from '../../src/testing/virtual-clock.ts'
 import { type Effect, notAllowed } from '../support/effects.ts'
+import { seededRandom, seedOf } from '../support/random.ts'
 
 /**
- * Every place where a host can die, one after the other, then pairs of them: two groups (one with a retry and two partitions apart),
+ * Every place where a host can die (chaos.ts says which calls are none), one after the other, then pairs of them: two groups (one with a retry and two partitions apart),
  * each with an output. Whatever dies where: each enters one final state and does not leave it, no start that is not allowed, each output once.
  */
 const work = defineJob({ name: 'work', input: z.object({ fail: z.boolean().optional() }), retry: { attempts: 4, backoff: 100 } })
@@ -149,6 +150,26 @@ test('a crash at each pair of places', async () => {
     }
   }
   console.log(`crash harness: ${pairs} pairs of places, each tried; ${bad} with problems`)
+  assert.is(bad, 0)
+})
+
+test('a crash at pairs of places by chance, in two partitions', async () => {
+  const random = seededRandom(seedOf())
+  const first = (await play(full, [])).hosts[0]!.points
+  let pairs = 0
+  let bad = 0
+  for (let sample = 0; sample < 50; sample++) {
+    const a = random.between(1, first)
+    const second = (await play(full, [a])).hosts[1]!.points
+    for (let nth = 0; nth < 3; nth++) {
+      const b = random.between(1, second)
+      const { hosts, problems } = await play(full, [a, b])
+      pairs++
+      if (problems.length && ++bad < 6)
+        console.log(`crashes ${a} (${hosts[0]!.trace[a - 1]}), ${b} (${hosts[1]?.trace[b - 1]}): ${problems.join('; ')}`)
+    }
+  }
+  console.log(`# crash harness: ${pairs} pairs of ${first} places by chance; ${bad} with problems`)
   assert.is(bad, 0)
 })
 

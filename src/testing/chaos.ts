@@ -7,13 +7,15 @@ import type { Store } from '../store/port.ts'
 /**
  * Kills a host at one of the calls that it makes to bus or store: before the call has any effect, or after it had all of it and
  * before the host learns so. From then on nothing that the host does has an effect, and nothing that it called returns.
+ * No places: its heartbeats, the beginning of what it hears (`listen`, `serve`), asking for more frames (`more`) or offers (`want`), the end of
+ * a pull, and `close`. They change nothing that is stored: who dies there leaves what a death after the call before leaves.
  */
 export interface Chaos {
   bus(bus: Bus): Bus
   store(store: Store): Store
   /** Its timers stop with it. */
   clock(clock: Clock): Clock
-  /** Places where the host could have died so far: two for each call. */
+  /** Places where the host could have died so far: two for each call, one for each that only reads. */
   readonly points: number
   /** What was called at each place. */
   readonly trace: readonly string[]
@@ -56,6 +58,12 @@ export function chaos(options: { dieAt?: number; onDeath?: () => void } = {}): C
     const answer = await call()
     return reached(`after ${name}`) ? never() : answer
   }
+  /** One that only reads: nothing is different after it, until the next call. */
+  async function read<T>(name: string, call: () => Promise<T>): Promise<T> {
+    if (reached(name)) return never()
+    const answer = await call()
+    return dead ? never() : answer
+  }
   function now(name: string, call: () => void): void {
     if (reached(`before ${name}`)) return
     call()
@@ -88,10 +96,10 @@ export function chaos(options: { dieAt?: number; onDeath?: () => void } = {}): C
       publish: (frames) =>
         later(`publish ${frames.map(({ events }) => events.map(({ event }) => event.type)).join()}`, () => inner.publish(frames)),
       consume: (partition, owner, on) => later('consume', async () => consumer(await inner.consume(partition, owner, on))),
-      lastSequence: (partition) => later('lastSequence', () => inner.lastSequence(partition)),
+      lastSequence: (partition) => read('lastSequence', () => inner.lastSequence(partition)),
       offer: (offers) => later('offer', () => inner.offer(offers)),
-      offersWaiting: (job) => later('offersWaiting', () => inner.offersWaiting(job)),
-      pull: async (job, on) => pull(await inner.pull(job, (taken) => dead || on(offer(taken)))),
+      offersWaiting: (job) => read('offersWaiting', () => inner.offersWaiting(job)),
+      pull: (job, on) => read(`pull ${job}`, async () => pull(await inner.pull(job, (taken) => dead || on(offer(taken))))),
       signal: (subject, data) =>
         subject === 'host.beat' ? dead || inner.signal(subject, data) : now(`signal ${subject}`, () => inner.signal(subject, data)),
       tell: (subject, data) => now(`tell ${subject}`, () => inner.tell(subject, data)),
@@ -99,14 +107,14 @@ export function chaos(options: { dieAt?: number; onDeath?: () => void } = {}): C
       request: (subject, data, timeout) => later(`request ${subject}`, () => inner.request(subject, data, timeout)),
       serve: (subject, answer, queue) => inner.serve(subject, answer, queue),
       records: {
-        get: (key) => inner.records.get(key),
+        get: (key) => read(`read record ${key}`, () => inner.records.get(key)),
         put: (key, value, revision) => later(`record ${key}`, () => inner.records.put(key, value, revision)),
-        watch: (prefix, on) => inner.records.watch(prefix, on),
+        watch: (prefix, on) => read(`watch records ${prefix}`, () => inner.records.watch(prefix, on)),
       },
       deadLetter: (letters) => later('deadLetter', () => inner.deadLetter(letters)),
       letters: {
-        list: (after, limit) => later('letters.list', () => inner.letters.list(after, limit)),
-        get: (place) => later('letters.get', () => inner.letters.get(place)),
+        list: (after, limit) => read('letters.list', () => inner.letters.list(after, limit)),
+        get: (place) => read('letters.get', () => inner.letters.get(place)),
         remove: (places) => later('letters.remove', () => inner.letters.remove(places)),
       },
       onConnection: (on) => inner.onConnection(on),
@@ -117,11 +125,16 @@ export function chaos(options: { dieAt?: number; onDeath?: () => void } = {}): C
       ...inner,
       commit: (writes) => later(`commit ${writes.map(({ doc }) => `${doc._id}=${doc.state}`).join(' ')}`, () => inner.commit(writes)),
       flush: () => later('flush', () => inner.flush()),
-      load: (addresses) => later('load', () => inner.load(addresses)),
+      load: (addresses) => read('load', () => inner.load(addresses)),
+      find: (query, after, limit) => read('find', () => inner.find(query, after, limit)),
+      getPages: (ids) => read('getPages', () => inner.getPages(ids)),
+      fact: (key) => read(`fact ${key}`, () => inner.fact(key)),
+      setFact: (key, value, expected) => later(`setFact ${key}`, () => inner.setFact(key, value, expected)),
       putPages: (pages) => later('putPages', () => inner.putPages(pages)),
       removePages: (ids) => later('removePages', () => inner.removePages(ids)),
+      // Two places: what an owner does before it knows what is due, and after.
       waking: (...of) => later('waking', () => inner.waking(...of)),
-      countWaking: (...of) => later('countWaking', () => inner.countWaking(...of)),
+      countWaking: (...of) => read('countWaking', () => inner.countWaking(...of)),
       removePagesOf: (owners) => later(`removePagesOf ${owners.join(' ')}`, () => inner.removePagesOf(owners)),
       remove: (address, base) => later(`remove ${address}`, () => inner.remove(address, base)),
     }),
