@@ -109,11 +109,13 @@ async function killHosts(
   await Promise.all(starting)
 }
 
-/** Breaks a line to NATS now and then. */
+/** Breaks a line to NATS now and then, and at the latest after ten seconds. */
 function cutLines(random: Random, proxy: TcpProxy) {
   let cuts = 0
+  let seconds = 0
   const timer = setInterval(() => {
-    if (random.chance(0.15) && proxy.cutOne((lines) => random.between(0, lines - 1))) cuts++
+    const now = random.chance(0.15) || (++seconds >= 10 && !cuts)
+    if (now && proxy.cutOne((lines) => random.between(0, lines - 1))) cuts++
   }, 1000)
   return {
     stop(): number {
@@ -165,6 +167,9 @@ test('hosts and servers die, lines break, everything comes twice: each output on
     const totals = await results
     await copies.stop()
     const done = performance.now() - began
+    assert.ok(toll.whileRunning > toll.kills / 2, `${toll.whileRunning} of ${toll.kills} hosts were killed while handlers ran`)
+    assert.ok(copies.frames + copies.offers > 0 && copies.commands > 0, 'frames or offers, and submits were published again')
+    assert.ok(cuts > 0, 'a line was cut')
     await checkAll({ plan, totals, effects: log.read(), mongo: mongo.url, nats: nats.url })
     const lost = await lostRuns(mongo.url)
     figure(`${toll.kills} hosts killed, ${toll.whileRunning} while handlers ran; NATS and FerretDB killed once each; ${cuts} lines cut`)
