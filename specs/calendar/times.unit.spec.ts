@@ -128,6 +128,15 @@ schedules('intervals are the same instants wherever they are asked for', () => {
   assert.equal(next({ every: '1h', from }, '2026-11-23T08:00Z', 2), ['2026-11-23T11:05', '2026-11-23T12:05'])
   assert.equal(next({ every: '1h', from }, '2026-11-23T11:05Z', 1), ['2026-11-23T12:05'], 'after, not at')
 })
+schedules('intervals that are no whole ms are rounded: each time has one after it, and one before', () => {
+  for (const every of ['1.0007s', 3_600_000 / 7, '2.3456789s', 1000.4])
+    for (let i = 0, at = Date.parse('2026-11-23'); i < 2000; i++) {
+      const time = nextTime({ every }, at)!
+      assert.ok(time > at && Number.isInteger(time), `${every}: ${time} after ${at}`)
+      assert.is(latestTime({ every }, 0, time), time, `${every}: ${time}`)
+      at = time
+    }
+})
 schedules('one that never comes has no next time', () => {
   assert.is(nextTime({ cron: '0 0 30 2 *', timezone: zurich }, 0), undefined)
 })

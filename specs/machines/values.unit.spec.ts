@@ -26,11 +26,11 @@ const issuesOf = (body: unknown): string[] => {
   }
 }
 
-test('durations: milliseconds, or text with a unit', () => {
-  const given = [0, 1.5, '250ms', '30s', '5m', '1h', '2d', '1.5h']
+test('durations: whole milliseconds, or text with a unit', () => {
+  const given = [0, 1.5, '250ms', '30s', '5m', '1h', '2d', '1.5h', '1.0007s']
   assert.equal(
     given.map((duration) => ms(duration, 'x')),
-    [0, 1.5, 250, 30_000, 300_000, 3_600_000, 172_800_000, 5_400_000],
+    [0, 2, 250, 30_000, 300_000, 3_600_000, 172_800_000, 5_400_000, 1001],
   )
 })
 test('durations: anything else is refused by name', () => {
