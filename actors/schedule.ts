@@ -248,12 +248,15 @@ const scheduleMachine = scheduleSetup.createMachine({
   },
 })
 
-/** Somebody has to take over from a host that died: its times start late, and all of them. Of those that nobody was up for it is the latest. */
+/**
+ * Somebody has to take over from a host that died: its times start late, and all of them. Of those that nobody was up for it is the latest; where the rules
+ * of its zone were changed since, and by them there is none, the one that was meant.
+ */
 function dueOf(when: Schedule, first: number, at: number): readonly number[] {
   const due: number[] = []
   for (let time = nextTime(when, Math.max(first, at - inTime) - 1); time !== undefined && time <= at; time = nextTime(when, time))
     due.push(time)
-  return due.length ? due : [latestTime(when, first - 1, at)!]
+  return due.length ? due : [latestTime(when, first - 1, at) ?? first]
 }
 
 export const schedule: ActorType = {

@@ -1,3 +1,4 @@
+import { Temporal } from 'temporal-polyfill'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { z } from 'zod'
@@ -361,6 +362,30 @@ test('a time that passed before its schedule was changed starts as it was declar
   await clock.advanceTo('2026-11-23T14:00:00+01:00')
   assert.equal(ran, ['11-23T11:00:00 nightly/20261123T013000Z nightly', '11-23T12:30:00 nightly/20261123T123000Z newer'])
   await second.stop()
+})
+
+test('a time that is none any more, since the rules of its zone were changed while nobody was up, is made up for as it was meant', async () => {
+  const noon = { cron: '30 12 * * *', timezone: 'Europe/Berlin', starts: note.with({ text: 'noon' }) }
+  const { clock, host, ran, up } = await deployment({ noon }, '2026-11-23T08:00:00Z')
+  await host.stop()
+  const { toZonedDateTime } = Temporal.PlainDateTime.prototype
+  const { toZonedDateTimeISO } = Temporal.Instant.prototype
+  try {
+    Temporal.PlainDateTime.prototype.toZonedDateTime = function (_, how) {
+      return toZonedDateTime.call(this, 'Europe/Moscow', how)
+    }
+    Temporal.Instant.prototype.toZonedDateTimeISO = function () {
+      return toZonedDateTimeISO.call(this, 'Europe/Moscow')
+    }
+    await clock.advanceTo('2026-11-23T12:00:00Z')
+    const second = await up()
+    await clock.advance('1d')
+    assert.equal(ran, ['11-23T12:00:00 noon/20261123T113000Z noon', '11-24T09:30:00 noon/20261124T093000Z noon'])
+    await second.stop()
+  } finally {
+    Temporal.PlainDateTime.prototype.toZonedDateTime = toZonedDateTime
+    Temporal.Instant.prototype.toZonedDateTimeISO = toZonedDateTimeISO
+  }
 })
 
 test('what is set counts before what code says, until it is unset', async () => {

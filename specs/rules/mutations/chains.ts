@@ -336,6 +336,13 @@ export const chains: readonly Mutation[] = [
     './schedules.int: times while a host takes over',
   ),
   off(
+    'C4 a time that is none any more is made up for',
+    'actors/schedule.ts',
+    'latestTime(when, first - 1, at) ?? first',
+    'latestTime(when, first - 1, at)!',
+    './schedules.int: a time that is none any more',
+  ),
+  off(
     'C4 each time of a schedule has one id',
     'actors/schedule.ts',
     '}, nameOf(at), undefined',
