@@ -24,8 +24,12 @@ import { canonical, type Payload } from './job.ts'
 export { failure } from './chain/answers.ts'
 export type { ChainContext } from './chain/context.ts'
 
-const moved = (f: (args: Args) => Moved | undefined) => (args: Args) => {
-  const result = f(args)
+interface How {
+  /** Nothing begins any more. */
+  cancelling: true
+}
+const moved = (f: (args: Args, how?: How) => Moved | undefined) => (args: Args, how?: How) => {
+  const result = f(args, how)
   return result ? { progress: result.progress, out: [...args.context.out, ...result.out] } : {}
 }
 const begun = (self: Address, steps: Steps) => ({ steps, ...advance(self, steps, fresh(steps)) })
@@ -69,9 +73,13 @@ const chainSetup = setup({
       const steps = event.type === 'steps' ? event.body! : (event as Of<'start'>).steps!
       return begun(context.self, steps)
     }),
-    noteEnd: assign(moved(({ context: { self, steps, progress }, event }) => jobEnded(self, steps, progress, event as Of<'ended'>))),
+    noteEnd: assign(
+      moved(({ context: { self, steps, progress }, event }, how) => jobEnded(self, steps, progress, event as Of<'ended'>, how?.cancelling)),
+    ),
     noteGroup: assign(
-      moved(({ context: { self, steps, progress }, event }) => groupEnded(self, steps, progress, event as Of<'predecessorEnded'>)),
+      moved(({ context: { self, steps, progress }, event }, how) =>
+        groupEnded(self, steps, progress, event as Of<'predecessorEnded'>, how?.cancelling),
+      ),
     ),
     noteRerun: assign(
       moved(({ context: { self, steps, progress }, event }) => {
@@ -197,8 +205,8 @@ const chainMachine = chainSetup.createMachine({
       ],
       on: {
         cancel: {},
-        ended: { actions: ['noteEnd', 'cancelAll', ...emit] },
-        predecessorEnded: { actions: ['noteGroup', 'cancelAll', ...emit] },
+        ended: { actions: [{ type: 'noteEnd', params: { cancelling: true } }, ...emit] },
+        predecessorEnded: { actions: [{ type: 'noteGroup', params: { cancelling: true } }, ...emit] },
       },
     },
     succeeded: ended('succeeded'),

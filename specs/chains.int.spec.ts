@@ -248,6 +248,46 @@ chains('cancelled: what runs is told, what waits never begins, and a restart goe
   await d.host.stop()
 })
 
+chains('cancelled while an input and the members of a group are made: nothing of them begins, and a restart makes them anew', async () => {
+  let d: Awaited<ReturnType<typeof deployment>>
+  const made = async <T>(input: T): Promise<T> => {
+    await d.clock.sleep('10s')
+    return input
+  }
+  const slow = defineChain({
+    name: 'slow',
+    steps: {
+      post: step(post.with(() => made({ rows: 1 }))),
+      print: step({
+        members: async function* () {
+          for (let i = 0; i < 600; i++) {
+            if (i === 550) await d.clock.sleep('10s')
+            yield print.with({ row: `${i}` }, { key: `${i}` })
+          }
+        },
+        concurrency: 1,
+        output: bind.with({}),
+      }),
+    },
+  })
+  d = await deployment([slow])
+  const run = await d.client.chain(slow).start(undefined, { id: 'x' })
+  await d.clock.advance('1s')
+  const cancelled = run.cancel({ reason: 'wrong month' })
+  await d.clock.settled()
+  await cancelled
+  const begun = d.ran.length
+  const view = await d.ended(run)
+  assert.equal([view.state, view.steps], ['cancelled', { post: 'cancelled', print: 'cancelled' }])
+  assert.equal(d.ran.slice(begun), [])
+  assert.not(d.ran.some((line) => line.startsWith('post')))
+  await refused('NOT_FOUND', /does not exist/, () => d.client.job('slow/x/post').view())
+  await run.restart()
+  assert.is((await d.ended(run)).state, 'succeeded')
+  assert.ok(d.ran.includes('post slow/x/2/post') && d.ran.includes('bind slow/x/2/print/output'))
+  await d.host.stop()
+})
+
 chains('a step that was cancelled while it ran is restarted as the same job, with the same idempotency key', async () => {
   const d = await deployment([small])
   const keys: string[] = []

@@ -135,7 +135,7 @@ function make(chain: Address, steps: Steps, name: string, progress: Progress): S
 
 function begin(chain: Address, name: string, terms: StepTerms, step: Step, input: Payload | undefined): Send[] {
   const to = addressOf(chain, name, step, terms)
-  if ('group' in terms.work) return [{ type: 'send', params: { to, event: { type: 'follow', follower: chain } } }]
+  if ('group' in terms.work) return [follow(chain, to)]
   const { job, terms: how, input: own = { value: null } } = terms.work
   const member = { group: chain, key: name, index: 0, round: step.round }
   return [{ type: 'send', params: { to, event: { type: 'submit', job, terms: how, input: input ?? own, member } } }]
@@ -150,12 +150,22 @@ export interface StepEnd {
   output?: Payload
 }
 
-/** A job has ended. Of an earlier round, or said again, it changes nothing. */
-export function jobEnded(chain: Address, steps: Steps, before: Progress, { key, round, state, error, output }: StepEnd): Moved | undefined {
+/** A job has ended. Of an earlier round, or said again, it changes nothing. In a chain that is `cancelling` nothing begins by it. */
+export function jobEnded(
+  chain: Address,
+  steps: Steps,
+  before: Progress,
+  { key, round, state, error, output }: StepEnd,
+  cancelling = false,
+): Moved | undefined {
   const making = key.endsWith('/input')
   const name = making ? key.slice(0, -'/input'.length) : key
   const step = before[name]
   if (!step || step.round !== round || step.state !== (making ? 'preparing' : 'running')) return undefined
+  if (cancelling && (step.anew || (making && state === 'succeeded' && 'job' in steps[name]!.work))) {
+    const { anew: _, ...rest } = step
+    return { progress: { ...before, [name]: { ...rest, state: 'cancelled' } }, out: [] }
+  }
   if (step.anew) return advance(chain, steps, { ...before, [name]: renewed(step) })
   // A group that was given up says that it was cancelled: what its members were to be made of had failed.
   const because = step.abandoned && state !== 'succeeded' ? step.error : error
@@ -171,6 +181,7 @@ export function jobEnded(chain: Address, steps: Steps, before: Progress, { key, 
     return advance(chain, steps, { ...before, [name]: { ...failed, state: endOf(state) } })
   }
   const running = { ...before, [name]: { ...step, state: 'running' as const, made: true as const } }
+  if (cancelling) return { progress: running, out: giveUp(chain, addressOf(chain, name, step, steps[name]!), `${chain} was cancelled`) }
   return { progress: running, out: begin(chain, name, steps[name]!, step, output ?? { value: null }) }
 }
 
@@ -181,11 +192,9 @@ function abandon(chain: Address, steps: Steps, before: Progress, name: string, s
   const step = before[name]!
   const to = addressOf(chain, name, step, steps[name]!)
   const abandoned: Step = { ...step, state: 'running', ...(state !== 'cancelled' && { abandoned: true }) }
-  return {
-    progress: { ...before, [name]: abandoned },
-    out: [{ type: 'send', params: { to, event: { type: 'follow', follower: chain } } }, cancel(chain, to, step.error!)],
-  }
+  return { progress: { ...before, [name]: abandoned }, out: giveUp(chain, to, step.error!) }
 }
+const giveUp = (chain: Address, group: Address, reason: string): Send[] => [follow(chain, group), cancel(chain, group, reason)]
 
 export interface GroupEnd {
   of: Address
@@ -196,13 +205,19 @@ export interface GroupEnd {
 }
 
 /** The same of a group, by its address. */
-export function groupEnded(chain: Address, steps: Steps, before: Progress, { of, state, error, round = 0 }: GroupEnd): Moved | undefined {
+export function groupEnded(
+  chain: Address,
+  steps: Steps,
+  before: Progress,
+  { of, state, error, round = 0 }: GroupEnd,
+  cancelling = false,
+): Moved | undefined {
   const name = Object.keys(steps).find((one) => 'group' in steps[one]!.work && addressOf(chain, one, before[one]!, steps[one]!) === of)
   if (name === undefined) return undefined
   const { rerun, ...step } = before[name]!
   if (rerun !== undefined && round < rerun) return undefined
   if (rerun === undefined || !hasEnded(step))
-    return jobEnded(chain, steps, { ...before, [name]: step }, { key: name, round: step.round, state, error })
+    return jobEnded(chain, steps, { ...before, [name]: step }, { key: name, round: step.round, state, error }, cancelling)
   // Its output was run again by hand: what is behind it runs when the chain is restarted.
   const { error: _, ...rest } = step
   const mended =
@@ -232,13 +247,20 @@ const endOf = (state: string): Step['state'] => (state === 'succeeded' || state 
 
 const renewed = ({ round, nth }: Step): Step => ({ state: 'waiting', round: round + 1, nth: nth + 1 })
 
+const follow = (chain: Address, group: Address): Send => ({
+  type: 'send',
+  params: { to: group, event: { type: 'follow', follower: chain } },
+})
 /** A group tells by the chain whether it is meant. */
 const cancel = (chain: Address, to: Address, reason: string): Send => ({
   type: 'send',
   params: { to, event: { type: 'cancel', reason, ...(typeOf(to) === 'group' && { chain }) } },
 })
 
-/** Everything under way is told; what has not begun never will. */
+/**
+ * Everything under way is told; what has not begun never will. A group that is being submitted takes no more members from then on; it is waited for when the
+ * job that submits it has ended.
+ */
 export function cancelAll(chain: Address, steps: Steps, before: Progress, because?: string): Moved {
   const out: Send[] = []
   const progress: Record<string, Step> = {}
@@ -247,6 +269,7 @@ export function cancelAll(chain: Address, steps: Steps, before: Progress, becaus
     progress[name] = step.state === 'waiting' ? { ...step, state: 'skipped' } : step
     const making = step.state === 'preparing'
     if (underWay(step) || step.rerun) out.push(cancel(chain, addressOf(chain, name, step, steps[name]!, making), reason))
+    if (making && 'group' in steps[name]!.work) out.push(...giveUp(chain, addressOf(chain, name, step, steps[name]!), reason))
   }
   return { progress, out }
 }

@@ -191,6 +191,23 @@ export const chains: readonly Mutation[] = [
     'machines/chain.unit: removed by retention',
   ),
   off(
+    'C2 an input that is made while its chain is cancelled begins nothing',
+    'actors/chain/steps.ts',
+    "if (cancelling && (step.anew || (making && state === 'succeeded' && 'job' in steps[name]!.work))) {",
+    'if (false as boolean) {',
+    'machines/chain.unit: cancelled while an input is made',
+    'machines/chain.unit: an output that is run again by hand is cancelled with its chain',
+    './chains.int: cancelled while an input',
+  ),
+  off(
+    'C2 of a group that is submitted while its chain is cancelled nothing begins',
+    'actors/chain/steps.ts',
+    "if (making && 'group' in steps[name]!.work) out.push",
+    'if (false as boolean) out.push',
+    'machines/chain.unit: cancelled while a group is submitted',
+    './chains.int: cancelled while an input',
+  ),
+  off(
     'C2 a step that was cancelled is restarted as the same job',
     'actors/chain/steps.ts',
     'hasEnded(step) && !behind',
