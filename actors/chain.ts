@@ -244,5 +244,6 @@ export const chain: ActorType = {
     const kept: ChainContext = { self, plan, round, input, cancelled, cancelReason, steps: {}, progress: {}, removedAt: at, out: [] }
     return { ...snapshot, context: kept }
   },
+  peer: ({ context }) => ((context as ChainContext).removedAt === undefined ? undefined : { content: '', member: false, removed: true }),
   why,
 }

@@ -1,9 +1,10 @@
+import { chainOver } from '../src/address.ts'
 import type { ActorType } from './actor.ts'
 import { isChain, tellFollower, tellFollowers, tooManyFollowers } from './followers.ts'
-import { type Args, type GroupContext, type Of, outputKey } from './group/context.ts'
+import { type Args, chainKey, type GroupContext, type Of, outputKey } from './group/context.ts'
 import { failure } from './group/failure.ts'
 import { askChain, makeOutput, outputAgain } from './group/output.ts'
-import { closed, conflict, otherOptions, removed, tooLate, unknownYet } from './group/refusals.ts'
+import { closed, conflict, otherOptions, removed, reserved, tooLate, unknownYet } from './group/refusals.ts'
 import { groupSetup } from './group/setup.ts'
 import { tombstoneOf } from './group/tombstone.ts'
 import { stateOf, why } from './group/why.ts'
@@ -111,10 +112,14 @@ const groupMachine = groupSetup.createMachine({
     new: {
       on: {
         submit: [
+          { guard: 'isReserved', actions: { type: 'reject', params: reserved } },
           { guard: 'conflicting', actions: { type: 'reject', params: conflict } },
           { target: 'open', actions: ['accept', 'add', 'seal', ...emit] },
         ],
-        follow: { target: 'awaited', actions: 'noteFollower' },
+        follow: [
+          { guard: 'isReserved', target: 'cancelled', actions: ['noteFollower', 'goneWithChain'] },
+          { target: 'awaited', actions: 'noteFollower' },
+        ],
         // A member that has a place has one in a group that was deleted: this must not begin a new one.
         ended: [{ guard: 'early', target: 'awaited', actions: 'noteEarly' }, { actions: { type: 'reject', params: unknownYet } }],
       },
@@ -207,8 +212,11 @@ export const group: ActorType = {
     as: (events) => ({ type: 'ended', of: events.map(({ type, ...end }) => end) }),
   },
   hasMembers: true,
-  peers: (self, event) =>
-    Array.isArray(event.members) ? (event.members as Member[]).map(({ key }) => ({ key, address: jobOf(self, key) })) : [],
+  peers(self, event) {
+    const members = Array.isArray(event.members) ? (event.members as Member[]).map(({ key }) => ({ key, address: jobOf(self, key) })) : []
+    const chain = event.type === 'submit' || event.type === 'follow' ? chainOver(self) : undefined
+    return chain ? [...members, { key: chainKey, address: chain }] : members
+  },
   view(snapshot) {
     const state = stateOf(snapshot.value)
     return { state, final: groupEnded.has(state), labels: (snapshot.context as GroupContext).labels }

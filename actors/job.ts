@@ -1,3 +1,4 @@
+import { chainOver } from '../src/address.ts'
 import type { Snapshot, Work } from '../src/document.ts'
 import type { ActorType } from './actor.ts'
 import { tellFollower, tooManyFollowers } from './followers.ts'
@@ -163,7 +164,9 @@ export const job: ActorType = {
     const end = self.lastIndexOf('/')
     // A group's own submit of a member is after all else that the group has sent; a step after a job is that job's.
     const isOthers = ['submit', 'follow'].includes(event.type) && !event.member && end > 0 && !/^onEnd-\d+$/.test(self.slice(end + 1))
-    return isOthers ? [{ key: 'group', address: `group:${self.slice('job:'.length, end)}` }] : []
+    if (!isOthers) return []
+    const chain = chainOver(self)
+    return [{ key: 'group', address: `group:${self.slice('job:'.length, end)}` }, ...(chain ? [{ key: 'chain', address: chain }] : [])]
   },
   view(snapshot) {
     const context = snapshot.context as JobContext

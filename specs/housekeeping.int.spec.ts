@@ -1,6 +1,8 @@
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { z } from 'zod'
+import { defineChain } from '../src/chain/definition.ts'
+import { step } from '../src/chain/step.ts'
 import { defineJob } from '../src/definition.ts'
 import { retentionOf } from '../src/host/retention.ts'
 import { bind, once, type VirtualWorld, virtualWorld, work } from './support/virtual-world.ts'
@@ -116,6 +118,50 @@ test('a group goes with its members and its output, and they never before it', a
   await world.clock.advance(25 * unit)
   assert.equal(await world.docs(), [])
   assert.equal(world.bus.deadLetters, [])
+})
+
+test('a chain goes with its steps, their groups and members, and all of their ids stay reserved', async () => {
+  const world = virtualWorld({ partitions: 4 })
+  const { clock, client } = world
+  const k = defineChain({
+    name: 'k',
+    steps: { s: step(work.with(() => ({ ms: 100 }))), g: step({ members: [work.with({ ms: 100 }, { key: 'm' })], output: bind.with({}) }) },
+  })
+  await world.host({
+    retention,
+    chains: [k],
+    schedules: { often: { on: 'arrived', starts: k } },
+  })
+  await client.chain(k).start(undefined, { id: 'x' })
+  await client.raise('arrived', undefined, { id: 'a' })
+  await clock.advance(5 * unit)
+  for (const chain of ['x', 'often/_a']) assert.is((await client.chain(k).run(chain).view()).state, 'succeeded')
+  await clock.advance(7 * unit)
+  const limit = { signal: AbortSignal.timeout(5000) }
+  for (const chain of ['k/x', 'k/often/_a']) {
+    assert.ok((await client.actor(`chain:${chain}`).view()).removedAt)
+    for (const id of ['s', '2/s', 'input/s', 'g/m', 'g/output'].map((id) => `${chain}/${id}`)) {
+      assert.is(await refused(client.job(id).view()), 'NOT_FOUND', id)
+      assert.is(await refused(client.job(id).result(limit)), 'NOT_FOUND', id)
+      assert.is(await refused(client.watch(`job:${id}`, limit)[Symbol.asyncIterator]().next()), 'NOT_FOUND', id)
+      if (id.endsWith('output')) continue
+      assert.is(await refused(client.submit(work, { ms: 100 }, { id })), 'CONFLICT', id)
+    }
+    assert.is(await refused(client.group(`${chain}/2/g`).result(limit)), 'NOT_FOUND')
+    assert.is(await refused(client.watch(`group:${chain}/2/g`, limit)[Symbol.asyncIterator]().next()), 'NOT_FOUND')
+    assert.is(
+      await refused(client.submitGroup({ id: `${chain}/2/g`, members: [work.with({}, { key: 'm' })], output: bind.with({}) })),
+      'CONFLICT',
+    )
+    const after = [`job:${chain}/s`, `group:${chain}/2/g`].map((of, i) => ({ id: `after-${chain.length}-${i}`, after: [of] }))
+    for (const options of after) await client.submit(work, { ms: 100 }, options)
+    await clock.advance('1s')
+    for (const { id } of after) assert.is((await client.job(id).view()).state, 'cancelled', id)
+  }
+  assert.equal(
+    ['k/x/s', 'k/x/g/m', 'k/often/_a/s'].map((id) => world.startsOf(id).length),
+    [1, 1, 1],
+  )
 })
 
 test('what failed has a time of its own, and cannot run again once it was removed', async () => {

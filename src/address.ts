@@ -33,6 +33,17 @@ export const addressOf = (type: string, id: string): Address => `${type}:${id}`
 export const typeOf = (address: Address): string => address.slice(0, address.indexOf(':'))
 export const idOf = (address: Address): string => address.slice(address.indexOf(':') + 1)
 
+/**
+ * The chain of which this is a step, or a part of one, if there is such a chain: `<chain>/<id>`, or `<chain>/<date>/<run>` of a plan, or `<chain>/<schedule>/` and what
+ * no step is called. undefined: its id is too short.
+ */
+export function chainOver(address: Address): Address | undefined {
+  const segments = idOf(address).split('/')
+  const isLong = /^\d{4}-\d\d-\d\d$/.test(segments[1] ?? '') || /^(_|\d{8}T)/.test(segments[2] ?? '')
+  const length = isLong ? 3 : 2
+  return segments.length > length ? addressOf('chain', segments.slice(0, length).join('/')) : undefined
+}
+
 /** How many a deployment may have: each has a consumer, and is scanned. */
 const mostPartitions = 1024
 

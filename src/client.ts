@@ -251,7 +251,7 @@ export function createClient({ bus, clock, name, onClose }: ClientParts): Client
     deadLetters: deadLettersOf({ bus, ask, history: async (id) => (await job(id).history()).history }),
     find,
     stuck: () => countStuck(ask),
-    watch: watching(waits),
+    watch: watching({ ...waits, ends }),
     async close() {
       closed = true
       news.close()

@@ -77,4 +77,6 @@ export type Args = { context: GroupContext; event: GroupEvent }
 export type Of<T extends GroupEvent['type']> = Extract<GroupEvent, { type: T }>
 
 export const added = (event: GroupEvent): Member[] => ('members' in event ? event.members : [])
+/** What a decision knows of the chain of its group stands beside what it knows of members, under what is no key of one. */
+export const chainKey = '/chain'
 export const known = (event: GroupEvent) => ('known' in event && event.known) || {}

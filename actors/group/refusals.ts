@@ -22,6 +22,11 @@ export const removed = ({ context: { self, removedAt } }: Args) => ({
   message: `${self} was removed on ${new Date(removedAt!).toISOString()}: only its id is kept. Submit a new one.`,
 })
 
+export const reserved = ({ event: { self } }: Args) => ({
+  code: 'CONFLICT',
+  message: `${self}: a chain of this name has ended and was removed, and the ids of its groups stay reserved with it. Use another id.`,
+})
+
 export const unknownYet = ({ event }: Args) => ({
   code: 'NOT_ALLOWED',
   message: `${event.self} was not submitted yet (members of it have ended already): submit it first. Nothing was changed.`,

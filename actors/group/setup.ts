@@ -1,10 +1,11 @@
 import { assign, setup } from 'xstate'
 import type { Address } from '../../src/address.ts'
 import type { ActorEvent } from '../../src/envelope.ts'
+import type { Peer } from '../actor.ts'
 import { isChain, unknownFor, withFollower } from '../followers.ts'
 import { canonical } from '../job.ts'
 import { add, allFinished, cancelRest, conflicts, type Effect, end, isKnown, noMembers, retry, type Step, turnPage } from '../members.ts'
-import { type Args, added, type Ended, type GroupContext, type GroupEvent, known, type Of, outputKey } from './context.ts'
+import { type Args, added, chainKey, type Ended, type GroupContext, type GroupEvent, known, type Of, outputKey } from './context.ts'
 import { isOutput } from './output.ts'
 import { isContent } from './tombstone.ts'
 
@@ -50,6 +51,7 @@ export const groupSetup = setup({
     newWhileSealed: ({ context, event }) => context.sealed && !added(event).every(({ key }) => isKnown(known(event)[key])),
     conflicting: ({ event }) => conflicts(added(event), known(event)).length > 0,
     allKnown: ({ event }) => added(event).every(({ key }) => isKnown(known(event)[key])),
+    isReserved: ({ event }) => !!(known(event)[chainKey] as Peer | undefined)?.removed,
     isRemoved: ({ context }) => context.removedAt !== undefined,
     complete: ({ context }) => context.sealed && allFinished(context.members),
     completeAndCancelled: ({ context }) => context.sealed && context.cancelled && allFinished(context.members),
@@ -128,6 +130,7 @@ export const groupSetup = setup({
       const { self, follower } = event as Of<'follow'>
       return { self, followers: withFollower({ ...context, self }, follower) }
     }),
+    goneWithChain: assign({ cancelReason: 'it was removed with its chain' }),
     /** That of which it is a step: it stays as long as that does. Others were only to be told. */
     noteChain: assign(({ context, event }) => {
       const { follower } = event as Of<'follow'>

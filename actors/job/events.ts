@@ -23,8 +23,8 @@ export interface JobSubmit extends ActorEvent {
   lane?: string
   after?: readonly Address[]
   afterWhen?: 'all-succeeded' | 'all-finished'
-  /** Its group, if that was removed. */
-  known?: { group?: { removed?: true } }
+  /** Its group, and its chain, if that was removed. */
+  known?: { group?: { removed?: true }; chain?: { removed?: true } }
 }
 
 export type JobEvent = { at: number; self: Address } & (

@@ -29,8 +29,8 @@ export const removed = ({ context: { self, endedAs, removedAt } }: Args) => ({
   message: `${self} is ${endedAs}, and was removed on ${new Date(removedAt!).toISOString()}: only its id is kept. Submit a new one.`,
 })
 
-/** The ids of members stay reserved with that of their group. */
+/** The ids of members, and of what belongs to a chain, stay reserved with that of their group or chain. */
 export const reserved = ({ event: { self } }: Args) => ({
   code: 'CONFLICT',
-  message: `${self}: a group of this name has ended and was removed, and the ids of its jobs stay reserved with it. Use another id.`,
+  message: `${self}: a group or chain of this name has ended and was removed, and the ids of its jobs stay reserved with it. Use another id.`,
 })

@@ -1,4 +1,4 @@
-import { type Address, addressOf, idOf, typeOf } from '../address.ts'
+import { type Address, addressOf, chainOver, idOf, typeOf } from '../address.ts'
 import { type Clock, sleep } from '../clock.ts'
 import { JobCancelledError, JobFailedError, NotFoundError, type StellwerkError } from '../errors.ts'
 import { optionsOf } from '../fields.ts'
@@ -20,6 +20,8 @@ export interface Ends {
   ended(address: Address, options?: WaitOptions, known?: Known): Promise<View>
   /** Waits until it is in a state that is looked for. */
   reaches(address: Address, isIt: (seen: Seen) => boolean, options?: WaitOptions, known?: Known): Promise<View>
+  /** Throws a NotFoundError if what does not exist cannot come any more. */
+  mayCome(address: Address, signal?: AbortSignal): Promise<void>
   /** undefined: there is no such actor. While nobody can answer it goes on waiting. */
   viewIfAny(address: Address, signal?: AbortSignal): Promise<View | undefined>
 }
@@ -47,13 +49,16 @@ export function endsOf({ clock, ask, news, closed }: { clock: Clock; ask: Ask; n
     }
   }
 
-  /** What does not exist may be submitted yet; but not what was removed with its group, whose ids stay reserved. */
+  /** What does not exist may be submitted yet; but not what was removed with its group or chain, with which its id stays reserved. */
   async function mayCome(address: Address, signal?: AbortSignal): Promise<void> {
+    const type = typeOf(address)
     const end = address.lastIndexOf('/')
-    if (typeOf(address) !== 'job' || end < 0 || /\/onEnd-\d+$/.test(address)) return
-    const group = addressOf('group', idOf(address.slice(0, end)))
-    if ((await viewIfAny(group, signal))?.removedAt === undefined) return
-    throw new NotFoundError(`${address} does not exist: ${group} was removed with all its jobs, and their ids stay reserved with it`)
+    if ((type !== 'job' && type !== 'group') || end < 0 || /\/onEnd-\d+$/.test(address)) return
+    const group = type === 'job' ? addressOf('group', idOf(address.slice(0, end))) : undefined
+    for (const owner of [group, chainOver(address)]) {
+      if (owner === undefined || (await viewIfAny(owner, signal))?.removedAt === undefined) continue
+      throw new NotFoundError(`${address} does not exist: ${owner} was removed with all its jobs, and their ids stay reserved with it`)
+    }
   }
 
   async function viewIfAny(address: Address, signal?: AbortSignal): Promise<View | undefined> {
@@ -70,7 +75,7 @@ export function endsOf({ clock, ask, news, closed }: { clock: Clock; ask: Ask; n
     }
   }
 
-  return { reaches, ended: (address, options, known) => reaches(address, ({ final }) => final, options, known), viewIfAny }
+  return { reaches, mayCome, ended: (address, options, known) => reaches(address, ({ final }) => final, options, known), viewIfAny }
 }
 
 const removed = (address: Address) =>

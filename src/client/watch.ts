@@ -3,6 +3,7 @@ import { type Clock, sleep } from '../clock.ts'
 import { invalid, NotFoundError, quoted, type StellwerkError } from '../errors.ts'
 import { optionsOf } from '../fields.ts'
 import type { Change, Changes } from '../host/changes.ts'
+import type { Ends } from './ends.ts'
 import type { News } from './news.ts'
 import type { Ask } from './questions.ts'
 
@@ -21,8 +22,8 @@ export type Watch = (address: Address, options?: WatchOptions) => AsyncIterable<
 /** While nobody can answer it is asked again after so long, ms. */
 const pause = 500
 
-export function watching(parts: { clock: Clock; ask: Ask; news: News; closed(): boolean }): Watch {
-  const { clock, ask, news, closed } = parts
+export function watching(parts: { clock: Clock; ask: Ask; news: News; ends: Ends; closed(): boolean }): Watch {
+  const { clock, ask, news, ends, closed } = parts
 
   async function* changes(address: Address, from: number, signal?: AbortSignal): AsyncGenerator<Change> {
     let next = from
@@ -41,6 +42,7 @@ export function watching(parts: { clock: Clock; ask: Ask; news: News; closed(): 
           }
           if (part.ended) return
         }
+        if (!part) await ends.mayCome(address, signal)
         if (!part || part.all) await told.next(signal)
       }
     } finally {
