@@ -49,6 +49,8 @@ const chainSetup = setup({
     isPlanned: ({ context }) => context.plan !== undefined,
     isRemoved: ({ context }) => context.removedAt !== undefined,
     isStartOfRemoved: ({ context, event }) => context.removedAt !== undefined && event.type === 'start' && event.plan !== undefined,
+    /** A later round of what is not there: its tombstone has gone too. */
+    isForgotten: ({ event }) => event.type === 'start' && event.plan !== undefined && (event.round ?? 1) > 1,
     isOfAnotherPlan: ({ context, event }) =>
       (event.type === 'start' || event.type === 'cancel') && event.plan !== undefined && event.plan !== context.plan?.address,
     isOfPlan: ({ event }) => event.type === 'cancel' && event.plan !== undefined,
@@ -69,6 +71,7 @@ const chainSetup = setup({
       const { self, plan, key, round = 1, input } = event as Of<'start'>
       return { self, round, plan: plan === undefined ? undefined : { address: plan, key: key! }, input }
     }),
+    noteForgotten: assign(({ event }) => ({ removedAt: event.at })),
     begin: assign(({ context, event }) => {
       const steps = event.type === 'steps' ? event.body! : (event as Of<'start'>).steps!
       return begun(context.self, steps)
@@ -173,6 +176,7 @@ const chainMachine = chainSetup.createMachine({
     new: {
       on: {
         start: [
+          { guard: 'isForgotten', target: 'failed', actions: ['note', 'noteForgotten'] },
           { guard: 'bringsSteps', target: 'running', actions: ['note', 'begin', ...emit] },
           { target: 'loading', actions: ['note', ...load] },
         ],

@@ -692,6 +692,29 @@ making('a chain that retention has removed cannot be restarted: its plan says th
   await day.host.stop()
 })
 
+making('nor can one of which nothing is left, not even its id: it does not run anew', async () => {
+  const retention = { failed: { age: '1m' }, tombstones: { age: '1m' } }
+  const day = await chainDay({ chains: [chain('B', on(workdays, { at: '08:00' }))], courses: { B: { ends: 'failed' } }, retention })
+  await day.until('12:00')
+  assert.is(
+    await day.client
+      .chain('B')
+      .run('2026-11-23/main')
+      .view()
+      .then(
+        () => 'there',
+        ({ code }) => code,
+      ),
+    'NOT_FOUND',
+  )
+  const begun = day.starts.length
+  await day.plan.restart('B')
+  await day.until('13:00')
+  assert.match((await day.row('B')).words, /failed at 12:00: it was removed by retention/)
+  assert.is(day.starts.length, begun)
+  await day.host.stop()
+})
+
 making('a service that has no host here publishes a chain: today’s plan has it', async () => {
   const day = await chainDay()
   await day.until('12:00')

@@ -3,9 +3,10 @@ import { retryRefused } from '../members.ts'
 import type { Args, ChainContext, Of } from './context.ts'
 import { addressOf, whatFailed } from './steps.ts'
 
+const goneBy = 'it was removed by retention'
 /** Why it has failed. */
 export const failure = ({ self, steps, progress, removedAt }: ChainContext): string => {
-  if (removedAt !== undefined) return 'its steps were removed by retention'
+  if (removedAt !== undefined) return goneBy
   return Object.keys(steps).length ? whatFailed(steps, progress) : `no service has declared a chain ${rootOf(self)}`
 }
 
@@ -36,7 +37,7 @@ export const notStarted = (args: Args) => {
 /** Its plan would wait for ever for the end of what cannot go on. */
 export const cannotStart = ({ event }: Args) => {
   const { plan, key, round } = event as Of<'start'>
-  return { to: plan!, event: { type: 'ended', key, round, state: 'failed', error: 'it was removed by retention' } }
+  return { to: plan!, event: { type: 'ended', key, round, state: 'failed', error: goneBy } }
 }
 /** Two plans, or a plan and somebody's hand, may mean the same instance: it is of the first, and the other is told. */
 export const isTaken = ({ event }: Args) => {

@@ -72,6 +72,7 @@ function actor(given: Steps | 'declared' = steps) {
   }
 }
 const told = 'ended plan:z/2026-11-23'
+const failedBy = (round: number) => ({ type: 'ended', key: 'E/main', round, state: 'failed', error: 'it was removed by retention' })
 
 const chains = suite('a chain: its steps, each when those before it have ended: C2 C9 C12')
 chains('is walked, not interpreted', () => assert.ok(isPlain(chainActor.machine)))
@@ -428,6 +429,16 @@ chains('removed by retention it answers for its id', () => {
   assert.is(c.state, 'failed')
   assert.is(c.send({ type: 'restart' }), 'NOT_ALLOWED')
   assert.equal([...c.take(), ...c.read], [told], 'its plan learns that it cannot go on')
+})
+chains('a later round of one that is not there any more, nor its tombstone, says that it cannot start, and so does each after it', () => {
+  for (const c of [actor(), actor('declared')])
+    for (const round of [2, 2, 3]) {
+      c.start(round)
+      assert.is(c.state, 'failed')
+      assert.equal([...c.sent, ...c.read], [{ to: 'plan:z/2026-11-23', event: failedBy(round) }])
+      c.take()
+      assert.is(c.send({ type: 'restart' }), 'NOT_ALLOWED')
+    }
 })
 chains('an operator’s retry of one job is refused: the chain is restarted', () => {
   const c = actor()

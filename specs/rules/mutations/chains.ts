@@ -191,6 +191,14 @@ export const chains: readonly Mutation[] = [
     'machines/chain.unit: removed by retention',
   ),
   off(
+    'C9 a chain of which nothing is left does not start again',
+    'actors/chain.ts',
+    'event.plan !== undefined && (event.round ?? 1) > 1',
+    '(false as boolean)',
+    'machines/chain.unit: a later round of one that is not there',
+    './plans.int: nor can one',
+  ),
+  off(
     'C2 an input that is made while its chain is cancelled begins nothing',
     'actors/chain/steps.ts',
     "if (cancelling && (step.anew || (making && state === 'succeeded' && 'job' in steps[name]!.work))) {",
