@@ -45,6 +45,11 @@ const allowed: [name: string, entries: Entry[], attempts: number[]][] = [
     [...[1, 2, 3].flatMap((n) => [claim(n), lost(n, false)]), claim(4), fail(4), claim(5), lost(5, false), claim(6), ok(6)],
     [1, 1, 1, 1, 2, 2],
   ],
+  [
+    'unseen once more than is free, with an attempt left',
+    [submit(2), ...[1, 2, 3, 4].flatMap((n) => [claim(n), lost(n, false)]), claim(5), ok(5)],
+    [1, 1, 1, 1, 2],
+  ],
   ['a success that was thought lost', [submit(), claim(1), lost(1, true), ok(1)], [1]],
   ['a failure that was thought lost: one attempt', [submit(2), claim(1), lost(1, true), fail(1, 'queued'), claim(2), ok(2)], [1, 2]],
   ['a late result that changes nothing', [submit(), claim(1), lost(1, true), claim(2), superseded(ok(1), 'running'), ok(2)], [1, 2]],
@@ -90,6 +95,12 @@ const wrong: [name: string, entries: Entry[], attempts: number[], says: RegExp][
   ['a run while another is open', [submit(), claim(1), claim(2), ok(2)], [], /run 2 was granted while run 1 was open/],
   ['the same run for another worker', [submit(), claim(1), claim(1, 'v'), ok(1)], [], /run 1 was granted while run 1 was open/],
   ['the same run once more', [submit(), claim(1), lost(1, false), claim(1), ok(1)], [], /run 1 was granted again/],
+  [
+    'unseen, and free once more after an attempt',
+    [submit(1), ...[1, 2, 3, 4].flatMap((n) => [claim(n), lost(n, false)]), claim(5)],
+    [],
+    /run 5 was granted, and its 1 attempts were used/,
+  ],
   [
     'a run after a success',
     [submit(), claim(1), result(1, 'ok', 'queued'), claim(2), ok(2)],

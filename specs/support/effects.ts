@@ -126,8 +126,9 @@ function runsIn(history: readonly HistoryEntry[]): { granted: Map<number, number
     run.lapsed = true
     if (terms?.onLost === 'hold') barred ??= 'was held'
     else if (terms?.onLost === 'abort') barred ??= 'was aborted'
-    else if (begun || unbegun >= freeLosses) useAttempt()
-    else unbegun++
+    else if (begun) useAttempt()
+    else if (unbegun < freeLosses) unbegun++
+    else used++
   }
 
   for (const { event, state, superseded, threw } of history) {
