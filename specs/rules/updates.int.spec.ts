@@ -179,7 +179,7 @@ test('W7: as a command of any program', async () => {
     [{}, /nothing to update/],
     [{ input: { ms: 1 } }, /^job: must be the name of its definition/],
     [{ input: { ms: 'x' }, job: 'work' }, /^input\.ms/],
-    [{ input: { ms: 1 }, job: 'once' }, /job:j is a work, not a once/],
+    [{ input: { ms: 1 }, job: 'once' }, /job:j is of the definition work, not once/],
   ] as const) {
     const { error } = await say(body)
     assert.is(error!.code, 'VALIDATION')
