@@ -65,7 +65,7 @@ function inMemory(partitions = 1, deadLetters?: LetterOptions): World {
   return {
     async connect({ name, clock }) {
       shared ??= { bus: embeddedBus({ clock, partitions, letterLimits }), store: memoryStore() }
-      const bus = shared.bus.connect(name)
+      const bus = shared.bus.connect(name, clock)
       return { bus, store: shared.store, inProcess: true, close: () => bus.close() }
     },
   }

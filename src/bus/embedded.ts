@@ -29,8 +29,8 @@ export interface EmbeddedBusOptions {
 
 /** A bus inside one process. Several hosts can be connected, as to a cluster. */
 export interface EmbeddedBus {
-  /** Names of workers that use this connection begin with its name and a dot. */
-  connect(name: string): Bus
+  /** Names of workers that use this connection begin with its name and a dot. `clock`: by which what it asks takes too long; default that of the bus. */
+  connect(name: string, clock?: Clock): Bus
   /**
    * The death of a host, as the others see it: it hears nothing more, nothing that it does has an effect, and what it called
    * never returns. Offers that it held are offered to others after `ackWait`.
@@ -56,7 +56,7 @@ export function embeddedBus(options: EmbeddedBusOptions): EmbeddedBus {
     epoch,
     frames: frameQueues({ partitions, epoch, clock, journal, defer }),
     work,
-    messages: subjects(clock, defer),
+    messages: subjects(defer),
     records: recordsOf(defer, options.records),
     letters: letterBox(options.letters ?? letters, clock.now, options.letterLimits),
     workerLives(worker: string) {
@@ -66,9 +66,9 @@ export function embeddedBus(options: EmbeddedBusOptions): EmbeddedBus {
   }
 
   return {
-    connect(name) {
+    connect(name, own = clock) {
       if (connections.has(name)) throw new UnavailableError(`${name} is connected already. Give each connection a name of its own.`)
-      const made = connection(shared, () => connections.delete(name))
+      const made = connection(shared, own, () => connections.delete(name))
       connections.set(name, made)
       return made.bus
     },

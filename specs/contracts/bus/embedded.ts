@@ -2,7 +2,9 @@ import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { ackWait, embeddedBus, type FrameJournal, type JournalEntry } from '../../../src/bus/embedded.ts'
 import { type Clock, systemClock } from '../../../src/clock.ts'
+import { embedded } from '../../../src/embedded.ts'
 import { UnavailableError } from '../../../src/errors.ts'
+import { chaos } from '../../../src/testing/chaos.ts'
 import { frame, frames, offer, read, take, unique, until } from './world.ts'
 
 /** What only the bus inside a process has: deaths on demand, and a journal. */
@@ -34,6 +36,24 @@ export function embeddedBusSpecs(): void {
     assert.equal([returned, heard, reading.frames, reading.lost], [0, [], [], []])
     const again = hub.connect('a')
     assert.is(await again.lastSequence(0), next.frames[0]!.sequence)
+  })
+
+  test('in memory, what others ask takes too long by their own clocks, also when the host that was there first has died with its clock', async () => {
+    const timed = handClock()
+    const world = embedded(':memory:')
+    const faults = chaos()
+    const log = () => {}
+    await world.connect({ name: 'first', clock: faults.clock(timed.clock), log })
+    const [b, c] = await Promise.all(['b', 'c'].map((name) => world.connect({ name, clock: timed.clock, log })))
+    b!.bus.serve('ask', () => new Promise(() => {}))
+    let answer: unknown
+    c!.bus.request('ask', 1, 1000).catch((error) => {
+      answer = error
+    })
+    faults.kill()
+    timed.advance(1000)
+    await new Promise((done) => setTimeout(done, 20))
+    assert.match(String(answer), 'ask was not answered within 1000 ms')
   })
 
   test('what a dead host had not acknowledged goes to the next owner; its offers to others after a while', async () => {

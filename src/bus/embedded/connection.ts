@@ -1,3 +1,4 @@
+import type { Clock } from '../../clock.ts'
 import { UnavailableError } from '../../errors.ts'
 import type { Bus, Offer, Records } from '../port.ts'
 import type { Frames } from './frames.ts'
@@ -26,7 +27,7 @@ export interface Connection {
 const never = new Promise<never>(() => {})
 
 /** One host's (or client's) place at the bus. */
-export function connection(shared: Shared, left: () => void): Connection {
+export function connection(shared: Shared, clock: Clock, left: () => void): Connection {
   const { frames, work, messages, records, letters } = shared
   const ends = new Set<() => void>()
   const pulls = new Set<() => readonly Offer[]>()
@@ -101,7 +102,7 @@ export function connection(shared: Shared, left: () => void): Connection {
     signal: whileOpen(messages.signal),
     tell: whileOpen(messages.signal),
     listen: (subject, on, queue) => ({ stop: stopping(messages.listen(subject, whileOpen(on), queue).stop) }),
-    request: (subject, data, timeout) => call(() => messages.request(subject, data, timeout)),
+    request: (subject, data, timeout) => call(() => messages.request(subject, data, timeout, clock)),
     serve: (subject, answer, queue) => ({
       stop: stopping(messages.serve(subject, (data, asked) => call(() => answer(data, asked)), queue).stop),
     }),

@@ -7,12 +7,13 @@ import type { Deferred } from './deferred.ts'
 export interface Subjects {
   signal(subject: string, data: unknown): void
   listen(subject: string, on: (data: unknown, subject: string) => void, queue?: string): Listening
-  request(subject: string, data: unknown, timeout: number): Promise<unknown>
+  /** `clock`: of who asks; it may end with its host. */
+  request(subject: string, data: unknown, timeout: number, clock: Clock): Promise<unknown>
   serve(subject: string, answer: (data: unknown, subject: string) => Promise<unknown>, queue?: string): Listening
 }
 
 /** Small messages between those who are there now. They cross as JSON: the receiver may do with them what it likes. */
-export function subjects(clock: Clock, defer: Deferred): Subjects {
+export function subjects(defer: Deferred): Subjects {
   const listeners = registry<(json: string, subject: string) => void>()
   const servers = registry<(json: string, subject: string) => Promise<string>>()
 
@@ -26,7 +27,7 @@ export function subjects(clock: Clock, defer: Deferred): Subjects {
 
     listen: (pattern, on, queue) => listeners.add(pattern, (json, subject) => on(fromJson(json), subject), queue),
 
-    async request(subject, data, timeout) {
+    async request(subject, data, timeout, clock) {
       const json = toJson(data)
       const found = servers.match(subject)
       if (found.length === 0) throw new UnavailableError(`Nobody answers ${subject}. Is a host running?`, { nobody: true })
