@@ -138,7 +138,9 @@ const scheduleSetup = setup({
       const { id, data } = event as Of<'occurred'>
       return begun(context, id, data)
     }),
-    leave: assign(({ context }) => ({ ...leftTopic(context), notTaken: undefined, code: undefined, set: undefined, next: undefined })),
+    /** What code says counts again when something is set, and then unset. */
+    noteCode: assign(({ event }) => ({ code: (event as Of<'declare'>).terms })),
+    leave: assign(({ context }) => ({ ...leftTopic(context), notTaken: undefined, set: undefined, next: undefined })),
     noteRefused: assign(({ event }) => {
       const { of, at, error } = event as Of<'notStarted'>
       return { refused: { of, at, error } }
@@ -234,7 +236,7 @@ const scheduleMachine = scheduleSetup.createMachine({
     },
     removed: {
       on: {
-        declare: {},
+        declare: [{ guard: 'isNothingNew' }, { actions: 'noteCode' }],
         set: { target: 'active', actions: ['note', ...emit] },
         unset: refuse('was removed: set it'),
         trigger: refuse('was removed: set it'),

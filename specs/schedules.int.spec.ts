@@ -335,6 +335,31 @@ test('paused it starts nothing and makes up for nothing; triggered it starts at 
   await host.stop()
 })
 
+test('what was removed and set, and is unset, is as code declares it by then', async () => {
+  const declared = (every: string, text: string) => ({ hourly: { every, starts: note.with({ text }) } })
+  const { clock, host, client, ran, up } = await deployment(declared('1h', 'code'))
+  const hourly = client.schedule('hourly')
+  for (const [every, text] of [
+    ['1h', 'code'],
+    ['30m', 'newer'],
+  ] as const) {
+    await hourly.remove()
+    const other = await up({ schedules: declared(every, text) })
+    await clock.advance('1s')
+    assert.is((await hourly.view()).state, 'removed')
+    await hourly.set({ every: '10m', starts: note.with({ text: 'set' }) })
+    await hourly.unset()
+    ran.length = 0
+    await clock.advance('60m')
+    assert.equal(
+      ran.map((line) => line.replace(/.* /, '')),
+      text === 'code' ? [text] : [text, text],
+    )
+    await other.stop()
+  }
+  await host.stop()
+})
+
 test('one schedule too many for an event says so, until it is set again when there is room', async () => {
   const { clock, host, client, ran } = await deployment()
   for (let i = 0; i < 51; i++) await client.schedule(`s${i}`).set({ on: 'arrived', starts: note })

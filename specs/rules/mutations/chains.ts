@@ -433,7 +433,7 @@ export const chains: readonly Mutation[] = [
   off(
     'C4 code does not bring back what was removed',
     'actors/schedule.ts',
-    '        declare: {},',
+    "        declare: [{ guard: 'isNothingNew' }, { actions: 'noteCode' }],",
     "        declare: { target: 'active', actions: ['note', ...emit] },",
     './schedules.int: paused it starts nothing',
   ),
