@@ -68,6 +68,17 @@ calendars('is plain JSON, and the same again from that', () => {
   for (let i = 0; i < 100; i++) assert.equal(again.day(addDays('2026-11-01', i)), both.day(addDays('2026-11-01', i)))
 })
 
+calendars('one that is active only before, between or after the dates that it names is no mistake', () => {
+  const saturdays = Array.from({ length: 400 }, (_, week) => addDays('2023-01-07', 7 * week))
+  const not = defineCalendar({ name: 'not', timezone, extra: saturdays })
+  for (const options of [{ except: [not] }, { holidays: saturdays }, { except: [not], ofMonth: [-1] }]) {
+    const { day } = defineCalendar({ name: 'later', timezone, days: ['sat'], ...options })
+    assert.equal([day('2026-11-28').active, day('2031-11-29').active], [false, true])
+  }
+  const all = defineCalendar({ name: 'all', timezone, days: [...days, 'sat', 'sun'], holidays: ['2031-02-04'] })
+  assert.ok(defineCalendar({ name: 'one', timezone, days: ['tue'], except: [all] }).day('2031-02-04').active)
+})
+
 calendars('does not change when what it was made of is changed', () => {
   const extra = ['2026-11-28']
   const calendar = defineCalendar({ name: 'a', timezone, extra })
@@ -150,7 +161,20 @@ bad('each of them', () => {
   refused({ holidays: [{ country: 'DE', region: 'constructor' }] }, 'holidays.0.region', /BY/)
   refused({ name: 'work days' }, 'name', /letters, digits/)
   refused({ timezone: 'Europe/Zuric' }, 'timezone', /Europe\/Zurich/)
-  refused({ timezone: 'europe/zurich' }, 'timezone', /not a time zone/)
+  for (const timezone of ['europe/zurich', 'asia/kolkata', 'Asia/kolkata', 'asia/calcutta', 'us/pacific', 'etc/utc', 'est'])
+    refused({ timezone }, 'timezone', /not a time zone/)
+  const zones = [
+    'Asia/Kolkata',
+    'Asia/Calcutta',
+    'US/Pacific',
+    'Etc/UTC',
+    'EST',
+    'America/Port-au-Prince',
+    'Asia/Ho_Chi_Minh',
+    'Australia/LHI',
+  ]
+  for (const timezone of [...zones, ...Intl.supportedValuesOf('timeZone')])
+    assert.is(defineCalendar({ name: 'a', timezone, days }).timezone, timezone)
   refused({ timezone: '+01:00' }, 'timezone', /not a time zone/)
   refused({ timezone: undefined }, 'timezone', /not a time zone/)
   refused({ days: ['monday'] }, 'days.0', /mon, tue/)

@@ -68,11 +68,26 @@ export function defineCalendar(given: CalendarOptions): Calendar {
 /** Refuses one that is on no date: a mistake, of which nothing else would ever tell. Most are active within a week, so that little is looked at. */
 export function everActive(calendar: Calendar, at = ''): Calendar {
   const { terms } = calendar
-  for (const date of extraOf(terms)) if (calendar.day(date).active) return calendar
-  for (let date = '2024-01-01'; date < '2029'; date = addDays(date, 1)) if (calendar.day(date).active) return calendar
+  const isActive = (date: DateText) => calendar.day(date).active
+  const isWithin = (year: number) => {
+    for (let date = `${year}-01-01`; date < `${year + 5}`; date = addDays(date, 1)) if (isActive(date)) return true
+    return false
+  }
+  if (extraOf(terms).some(isActive) || isWithin(2024)) return calendar
+  // Else the dates that it names are the reason, in their months: or that it is active only after them.
+  const months = [...new Set(namedIn(terms).map((date) => date.slice(0, 7)))].sort()
+  const last = Number(months.at(-1)?.slice(0, 4) ?? 0)
+  if (months.some((month) => monthOf(`${month}-01`).some(isActive)) || (last >= 2024 && isWithin(last + 1))) return calendar
   const field = terms.except?.length ? 'except' : terms.ofMonth ? 'ofMonth' : terms.holidays?.length ? 'holidays' : 'also'
   refuse([...(at ? [at] : []), field].join('.'), 'the calendar is never active: it leaves none of its days')
 }
+
+/** All dates that it, and what it is made of, names. */
+const namedIn = ({ extra = [], holidays = [], also = [], except = [] }: CalendarTerms): DateText[] => [
+  ...extra,
+  ...holidays.filter((holiday) => typeof holiday === 'string'),
+  ...[...also, ...except].flatMap(namedIn),
+]
 
 const extraOf = ({ extra = [], also = [] }: CalendarTerms): DateText[] => [...extra, ...also.flatMap(extraOf)]
 

@@ -24,9 +24,8 @@ export function isTimezone(zone: unknown): zone is string {
   // Offsets are no zones: they know nothing of clock changes.
   if (typeof zone !== 'string' || !/^[A-Za-z]/.test(zone)) return false
   try {
-    const { timeZone } = formatOf(zone).resolvedOptions()
-    // One zone, one spelling: it is part of ids.
-    return timeZone === zone || timeZone.toLowerCase() !== zone.toLowerCase()
+    // One name, one spelling: it is part of ids.
+    return Temporal.Instant.fromEpochMilliseconds(0).toZonedDateTimeISO(zone).timeZoneId === zone
   } catch {
     return false
   }
