@@ -4,6 +4,7 @@ import * as assert from 'uvu/assert'
 import { job } from '../actors/job.ts'
 import { assertReplays, type Recorded, replay } from '../src/testing/replay.ts'
 import { recordScenario } from './support/recorded-scenario.ts'
+import { refused } from './support/refused.ts'
 
 const test = suite('replay of recorded histories: R6 R7 E3 E4 W5 Q8 [memory]')
 
@@ -76,6 +77,19 @@ test('a machine that decides otherwise: the first entry that differs, in words',
     () => assertReplays(of('job:retried/fails-once-1'), changed),
     /job:retried\/fails-once-1, recorded with job@1, does not replay the same:\n {2}entry 3 \(result, version \d+, 2026-11-23T.*\): state: expected "backoff", actual "failed"/,
   )
+})
+
+test('what is no recording, or of a machine that there is not, is refused by name', async () => {
+  const one = of('job:retried/fails-once-1')
+  for (const odd of [undefined, null, 5, [], {}, 'job', { ...one, address: 'x' }, { ...one, history: {} }, { ...one, machine: undefined }])
+    for (const run of [replay, assertReplays])
+      await refused('VALIDATION', /^recorded: must be what .*history\(\) answers/, () => run(odd as never))
+  const history = [one.history[0]!, {} as never]
+  await refused('VALIDATION', /^recorded.history.1: is no entry/, () => replay({ ...one, history }))
+  for (const machine of ['job@99', 'job@1.5', 'job@'])
+    await refused('VALIDATION', /^type: there is no .* here\. .*job@1/, () => replay({ ...one, machine }))
+  await refused('VALIDATION', /^type: there is no actor "nobody@1" here/, () => replay({ ...one, machine: 'nobody@1' }))
+  assert.ok(replay({ ...one, machine: 'job@99' }, 'job').ok, 'to see what would change')
 })
 
 test('a recording that was tampered with, or lacks its beginning, does not replay', () => {

@@ -1,8 +1,9 @@
 import { AssertionError } from 'node:assert'
 import type { ActorType } from '../../actors/actor.ts'
-import type { Address } from '../address.ts'
+import { type Address, isAddress } from '../address.ts'
 import { emptyDocument } from '../decide.ts'
 import type { ActorDocument, HistoryEntry, Snapshot } from '../document.ts'
+import { refuse } from '../errors.ts'
 import { differences, inWords, type Unequal } from './differences.ts'
 import { actorType, type Effects, isTimer, type Stepped, step } from './step.ts'
 
@@ -41,8 +42,9 @@ const mostDifferences = 20
  * on is in the record (the event, when it was decided, what was known of siblings), so the same machine decides the same.
  * `type`: another version of the machine, to see what would change.
  */
-export function replay(recorded: Recorded, type: ActorType | string = recorded.machine): Replayed {
-  const actor = actorType(type)
+export function replay(recorded: Recorded, type?: ActorType | string): Replayed {
+  checkRecorded(recorded)
+  const actor = actorType(type ?? recorded.machine)
   const { address, history, snapshot } = recorded
   const found: Difference[] = []
   const snapshots: Snapshot[] = []
@@ -61,6 +63,14 @@ export function replay(recorded: Recorded, type: ActorType | string = recorded.m
   })
   found.push(...differences('snapshot', plain(snapshot), plain(doc.snapshot)))
   return { ok: found.length === 0, differences: found.slice(0, mostDifferences), snapshots, effects }
+}
+
+function checkRecorded(recorded: unknown): asserts recorded is Recorded {
+  const { machine, address, history } = Object(recorded)
+  if (typeof machine !== 'string' || !isAddress(address) || !Array.isArray(history))
+    refuse('recorded', 'must be what job.history() or group.history() answers: an object with machine, address, history and snapshot')
+  for (const [i, entry] of history.entries())
+    if (typeof entry?.event?.type !== 'string') refuse(`recorded.history.${i}`, 'is no entry of a history: it has no event')
 }
 
 /** The same, for a spec: throws with every difference in words. */

@@ -40,9 +40,11 @@ export interface Stepped {
 /** The kind of actor itself, or the one of this name (`job`, `job@1`). */
 export function actorType(type: ActorType | string): ActorType {
   if (typeof type !== 'string') return type
-  const found = actorTypes.get(type.split('@')[0]!)
-  if (found) return found
-  refuse('type', `there is no actor "${type}" here. Use one of ${[...actorTypes.keys()].join(', ')}, or pass the type itself.`)
+  const [name, version] = type.split('@') as [string, string?]
+  const found = actorTypes.get(name)
+  if (found && (version === undefined || version === String(found.version))) return found
+  const names = found ? `${name}@${found.version}` : [...actorTypes.keys()].join(', ')
+  refuse('type', `there is no actor "${type}" here. Use one of ${names}, or pass the type itself.`)
 }
 
 /** Names of the events that delayed transitions send themselves. */
