@@ -492,6 +492,17 @@ chains('members that never come fail their step', async () => {
   await stopped
 })
 
+chains('a function that answers no members fails its step, in the words of who reads members', async () => {
+  for (const odd of ['abc', 5, null, undefined, { a: 1 }]) {
+    const wrong = defineChain({ name: 'wrong', steps: { print: step({ members: () => odd as never }) } })
+    const d = await deployment([wrong])
+    const run = await d.client.chain(wrong).start(undefined, { id: 'x' })
+    const { error } = await d.ended(run)
+    assert.match(error!.message, /members were not made: members: must be an array, a generator or a stream/, String(odd))
+    await d.host.stop()
+  }
+})
+
 chains('a function that answers the same generator again fails its step: the group would be empty', async () => {
   const once = (function* () {
     yield print.with({ row: 'a' }, { key: 'a' })

@@ -46,7 +46,8 @@ async function run(client: Asking, { input }: ChainDefinition, made: Made, { cha
 /** Generators and streams that functions have answered: such a one is empty the second time, and its group would be. */
 const answered = new WeakSet<object>()
 function fresh<T extends Iterable<unknown> | AsyncIterable<unknown>>(members: T): T {
-  if (!isIterable(members) || !isReadOnce(members)) return members
+  // What is none is refused by whoever reads it.
+  if (typeof members !== 'object' || !isIterable(members) || !isReadOnce(members)) return members
   if (answered.has(members))
     throw new TerminalError('members: the same generator was answered before, and can be read only once. Make a new one in each call.')
   answered.add(members)
