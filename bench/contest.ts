@@ -64,10 +64,10 @@ export async function contest(
   }
   const outcomes = new Map<Backend, Outcome>()
   for (const contender of contenders) {
-    const { transactions } = await leave(contender, options.budget)
+    const { flushes } = await leave(contender, options.budget)
     const of = (part: 'figures' | 'costs') => medians(contender.rounds.map((round) => round[part]))
     const outcome = { figures: of('figures'), costs: of('costs') }
-    if (transactions) outcome.costs['LMDB transactions (each flushed)'] = transactions / contender.units
+    if (flushes) outcome.costs['flushes of the folder'] = flushes / contender.units
     outcomes.set(contender.backend, outcome)
   }
   return outcomes
@@ -126,12 +126,12 @@ async function play(contender: Contender, scenario: Scenario, round: number, ser
   return { figures, costs }
 }
 
-async function leave({ child, folder }: Contender, limit: number): Promise<{ transactions?: number }> {
+async function leave({ child, folder }: Contender, limit: number): Promise<{ flushes?: number }> {
   child.send('close')
   const closed = await attempt('closing', () => told(child, 'closed', limit))
   if (!closed) child.kill('SIGKILL')
   if (folder) await rm(folder, { recursive: true, force: true })
-  return (closed as { transactions?: number }) ?? {}
+  return (closed as { flushes?: number }) ?? {}
 }
 
 /** The next message of this kind; an error if the process ends or takes too long. */

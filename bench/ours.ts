@@ -1,7 +1,7 @@
-import { open } from 'lmdb'
 import { cluster, connectClient } from '../src/cluster.ts'
 import { embedded } from '../src/embedded.ts'
 import { type Client, createHost, defineJob, type Host } from '../src/index.ts'
+import { openTables } from '../src/store/folder/tables.ts'
 import { slots, type Work } from './scenarios.ts'
 import { inputOf, type Opening, outputOf, type Side, wait } from './side.ts'
 import { createStamps, merge, now, type Stamped, type Stamps } from './stamps.ts'
@@ -113,10 +113,10 @@ export async function openOurs(opening: Opening): Promise<Side> {
   }
 }
 
-/** Transactions that a folder has seen: each is flushed. The folder must be closed. */
-export async function transactionsOf(folder: string): Promise<number> {
-  const root = open({ path: folder, noSubdir: false, readOnly: true })
-  const { lastTxnId } = root.getStats() as { lastTxnId: number }
-  await root.close()
-  return lastTxnId
+/** Records of its log that a folder has seen: each is flushed. The folder must be closed. */
+export async function flushesOf(folder: string): Promise<number> {
+  const tables = await openTables(folder)
+  const { sequence } = tables
+  await tables.close()
+  return sequence
 }

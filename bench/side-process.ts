@@ -1,5 +1,5 @@
 import { openPeer } from './bullmq.ts'
-import { openOurs, transactionsOf } from './ours.ts'
+import { flushesOf, openOurs } from './ours.ts'
 import type { Scenario } from './scenarios.ts'
 import type { Opening } from './side.ts'
 import { fanIns, now } from './stamps.ts'
@@ -72,8 +72,8 @@ process.on('message', async (order: Order) => {
     return
   }
   await side.close()
-  const transactions = opening.folder ? await transactionsOf(opening.folder) : undefined
-  process.send!({ closed: { transactions } }, () => process.exit(0))
+  const flushes = opening.folder ? await flushesOf(opening.folder) : undefined
+  process.send!({ closed: { flushes } }, () => process.exit(0))
 })
 process.on('disconnect', () => process.exit(0))
 process.send!({ ready: true })
