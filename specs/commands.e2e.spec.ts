@@ -166,7 +166,7 @@ test('W7 update of what has not begun: input, priority and time; refused once it
     [{}, 'VALIDATION', /nothing to update/],
     [{ input: { number: 'x' } }, 'VALIDATION', /^job: must be the name of its definition/],
     [{ input: { number: 7 }, job: 'invoice.print' }, 'VALIDATION', /^input\.number: /],
-    [{ input: { title: 'x' }, job: 'invoice.bind' }, 'VALIDATION', /^job: job:u1 is a invoice.print, not a invoice.bind/],
+    [{ input: { title: 'x' }, job: 'invoice.bind' }, 'VALIDATION', /^job: job:u1 is of the definition invoice.print, not invoice.bind/],
     [{ to: 'job:u1/none', priority: 1 }, 'NOT_FOUND', /job:u1\/none does not exist/],
   ]
   for (const [i, [more, code, message]] of cases.entries()) {

@@ -1,10 +1,12 @@
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
+import { openLog } from '../src/store/folder/log.ts'
 import type { Operation } from '../src/store/folder/operation.ts'
 import type { Tables } from '../src/store/folder/tables.ts'
 import { openWriter, type Part } from '../src/store/folder/writer.ts'
 import { fragileDisk } from './support/fragile-disk.ts'
 import { seededRandom, seedOf } from './support/random.ts'
+import { until } from './support/until.ts'
 
 const test = suite('a folder whose machine loses power: E9')
 const random = seededRandom(seedOf())
@@ -35,8 +37,10 @@ function tablesWith(content: Content, sequence: number) {
       for (const { key, value } of operations) value === undefined ? content.delete(String(key)) : content.set(String(key), value)
       underWay = { content, sequence }
       await passes(random.between(1, 5))
-      if (isOn) present = underWay
-      else await new Promise(() => {})
+      if (!isOn) await new Promise(() => {})
+      const failed = random.chance(0.1)
+      if (!failed || random.chance(0.5)) present = underWay
+      if (failed) throw new Error('the disk fails')
     },
     close: async () => {},
   }
@@ -53,9 +57,11 @@ function tablesWith(content: Content, sequence: number) {
   }
 }
 
-/** Changes random keys, and one that tells the number of the flush. `states`: what was there after each. */
-function changing(states: Content[]) {
-  const present = new Map(states.at(-1))
+/** Changes random keys, and one that tells the number of the flush. `states`: what was there after each; of one that failed, what would have been. */
+function changing(states: Content[], first: number) {
+  let landed = first
+  let cuts = first
+  let present = new Map(states[first])
   let fresh: Operation[] = []
   const set = (key: string, value: string | undefined) => {
     fresh.push({ table: 't', key, value })
@@ -67,56 +73,167 @@ function changing(states: Content[]) {
     cut() {
       const operations = fresh
       fresh = []
-      states.push(new Map(present))
+      states[++cuts] = new Map(present)
       return operations
     },
-    landed() {},
+    landed() {
+      landed = cuts
+    },
     settled() {},
-    dropped() {},
+    dropped() {
+      cuts = landed
+      present = new Map(states[landed])
+      fresh = []
+    },
   }
-  const change = () => {
-    set('n', String(states.length))
-    for (let count = random.between(1, 4); count > 0; count--) {
-      const text = `${random.next()} ü`.repeat(random.between(1, 15_000))
-      set(`k${random.between(1, 30)}`, random.chance(0.2) ? undefined : text)
-    }
+  return {
+    part,
+    get landed() {
+      return landed
+    },
+    /** Answers with which flush it will be there. */
+    change(): number {
+      set('n', String(cuts + 1))
+      for (let count = random.between(1, 4); count > 0; count--) {
+        const text = `${random.next()} ü`.repeat(random.between(1, 15_000))
+        set(`k${random.between(1, 30)}`, random.chance(0.2) ? undefined : text)
+      }
+      return cuts + 1
+    },
   }
-  return { part, change }
 }
 
-test('what was flushed is there, and nothing by halves, whenever it happens and whatever of the rest was written', async () => {
+test('what was flushed is there, and nothing by halves, whenever it happens, whatever of the rest was written, and whatever failed before', async () => {
+  disk.fail(0.02)
   let caughtUp = 0
+  let failed = 0
+  let unsafe = 0
   for (let folder = 0; folder < 20; folder++) {
     const states: Content[] = [new Map()]
     let left = { content: states[0]!, sequence: 0 }
     let safe = 0
     for (let life = 0; life < 4; life++) {
       const store = tablesWith(left.content, left.sequence)
-      const writer = await openWriter(`/nowhere/${folder}`, store.tables, () => true)
+      const writer = await opened(() => openWriter(`/nowhere/${folder}`, store.tables, () => () => true))
       const n = Number(store.content.get('n') ?? 0)
       assert.ok(n >= safe && n < states.length, `${n} of ${states.length} flushes, of which ${safe} were reported`)
       assert.equal(store.content, states[n], `as it was after flush ${n}`)
       states.length = n + 1
       safe = n
-      const { part, change } = changing(states)
-      writer.add(part)
+      const data = changing(states, n)
+      writer.add(data.part)
       let isOn = true
       const work = async () => {
         while (isOn) {
-          change()
-          await writer.flush()
-          if (isOn) safe = states.length - 1
+          const mine = data.change()
+          try {
+            await writer.flush()
+            if (data.landed < mine) unsafe++
+            if (isOn) safe = Math.max(safe, data.landed)
+          } catch {
+            failed++
+            await passes(1)
+          }
         }
       }
       void work()
+      void work()
       await passes(random.between(5, 150))
       isOn = false
+      if (random.chance(0.3)) void writer.end().catch(() => {})
+      await passes(random.between(0, 5))
       if (store.tables.sequence > left.sequence) caughtUp++
       left = store.losePower()
       disk.losePower()
     }
   }
   assert.ok(caughtUp > 10, `in ${caughtUp} lives the tables caught up`)
+  assert.is(unsafe, 0, 'what was reported has landed')
+  assert.ok(failed > 10, `${failed} flushes failed`)
 })
+
+test('a record that failed leaves nothing behind: its place is free, and so is its room', async () => {
+  disk.fail(0)
+  const path = '/nowhere/log'
+  const { log } = await openLog(path, 0)
+  await log.append(['good'])
+  const size = disk.sizeOf(path)
+  disk.fail(1)
+  assert.ok(
+    await log.append(['x'.repeat(100_000)]).then(
+      () => false,
+      () => true,
+    ),
+  )
+  assert.is(disk.sizeOf(path), size)
+  disk.fail(0)
+  await log.append(['better'])
+  assert.equal((await openLog(path, 0)).texts, ['good', 'better'])
+})
+
+test('tables that have caught up, and could not say so: nothing goes to the log before they have said it', async () => {
+  // It would have been behind what they have, where nothing is read.
+  disk.fail(0)
+  let content: Content = new Map()
+  let sequence = 0
+  let silent = true
+  let isOn = true
+  const tables: Tables = {
+    open: () => assert.unreachable() as never,
+    get sequence() {
+      return sequence
+    },
+    async write(operations, upTo) {
+      if (!silent) await passes(3)
+      if (!isOn) return
+      content = new Map([...content, ...Array.from(operations, ({ key, value }) => [String(key), value!] as const)])
+      sequence = upTo
+      if (silent) throw new Error('the disk fails')
+    },
+    close: async () => {},
+  }
+  const writer = await openWriter('/nowhere/said', tables, () => () => true)
+  const fresh: Operation[] = []
+  const part = {
+    dirty: () => fresh.length > 0,
+    cut: () => fresh.splice(0),
+    ...{ landed() {}, settled() {} },
+    dropped: () => void fresh.splice(0),
+  }
+  writer.add(part)
+  const flushed = (key: string, value: string) => {
+    fresh.push({ table: 't', key, value })
+    return writer.flush()
+  }
+  await flushed('large', 'x'.repeat(3_000_000))
+  const isAgain = () => {
+    try {
+      return writer.check() > 0
+    } catch {
+      return false
+    }
+  }
+  await passes(10)
+  await until('it is tried again', isAgain)
+  silent = false
+  await flushed('late', 'yes')
+  isOn = false
+  disk.losePower()
+  await passes(5)
+  isOn = true
+  await openWriter('/nowhere/said', tables, () => () => true)
+  assert.is(content.get('late'), 'yes')
+})
+
+/** A disk may fail then as well. */
+async function opened<T>(open: () => Promise<T>): Promise<T> {
+  for (;;) {
+    try {
+      return await open()
+    } catch (error) {
+      assert.match((error as Error).message, /the disk fails/)
+    }
+  }
+}
 
 test.run()

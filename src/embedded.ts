@@ -1,6 +1,7 @@
 import { resolve } from 'node:path'
 import { checkPartitions } from './address.ts'
 import { embeddedBus, type FrameJournal } from './bus/embedded.ts'
+import { endAll } from './end-all.ts'
 import { refuse } from './errors.ts'
 import { optionsOf } from './fields.ts'
 import { type LetterOptions, limitsOf } from './letters.ts'
@@ -27,7 +28,10 @@ function inFolder(folder: string, letters?: LetterOptions): World {
   return {
     async connect({ name, clock, log }) {
       const unlock = await lockFolder(folder, { onWait: log })
-      const store = await openFolder(folder)
+      const store = await openFolder(folder).catch(async (error) => {
+        await unlock()
+        throw error
+      })
       const bus = embeddedBus({
         clock,
         journal: store.journal as FrameJournal,
@@ -41,11 +45,7 @@ function inFolder(folder: string, letters?: LetterOptions): World {
         bus: connected,
         store,
         inProcess: true,
-        async close() {
-          await connected.close()
-          await store.close()
-          await unlock()
-        },
+        close: () => endAll([connected.close, store.close, unlock]),
       }
     },
   }

@@ -22,21 +22,31 @@ export function fragileDisk(random: Random) {
   const open = fs.open
   /** Whoever opened a file before the last loss of power is gone. */
   let lives = 0
+  let failing = 0
 
   const handleOf = (path: string) => {
     const file = files.get(path) ?? { bytes: Buffer.alloc(0), safe: Buffer.alloc(0), unsafe: [] }
     files.set(path, file)
     const life = lives
-    const later = () => new Promise<void>((resolve) => void setImmediate(() => life === lives && resolve()))
+    const later = () =>
+      new Promise<void>((resolve, reject) => {
+        setImmediate(() => {
+          if (life !== lives) return
+          if (random.chance(failing)) reject(new Error('the disk fails'))
+          else resolve()
+        })
+      })
     return {
       readFile: async () => Buffer.from(file.bytes),
       async write(bytes: Buffer, from: number, length: number, position: number) {
-        await later()
         const written = random.chance(0.1) ? Math.ceil(length / 2) : length
         const end = position + written
-        if (end > file.bytes.length) for (const of of ['bytes', 'safe'] as const) file[of] = Buffer.concat([file[of]], end)
-        bytes.copy(file.bytes, position, from, from + written)
-        file.unsafe.push([position, end])
+        if (life === lives) {
+          if (end > file.bytes.length) for (const of of ['bytes', 'safe'] as const) file[of] = Buffer.concat([file[of]], end)
+          bytes.copy(file.bytes, position, from, from + written)
+          file.unsafe.push([position, end])
+        }
+        await later()
         return { bytesWritten: written }
       },
       async datasync() {
@@ -44,11 +54,11 @@ export function fragileDisk(random: Random) {
         await later()
         for (const [from, to] of file.unsafe.splice(0, flushed.length)) file.bytes.copy(file.safe, from, from, to)
       },
-      async truncate() {
-        await later()
-        Object.assign(file, { bytes: Buffer.alloc(0), safe: Buffer.alloc(0), unsafe: [] })
+      async truncate(length = 0) {
+        Object.assign(file, { bytes: file.bytes.subarray(0, length), safe: file.safe.subarray(0, length) })
+        file.unsafe = file.unsafe.flatMap(([from, to]) => (from < length ? [[from, Math.min(to, length)]] : []))
       },
-      sync: later,
+      sync: async () => {},
       close: async () => {},
       [Symbol.asyncDispose]: async () => {},
     }
@@ -63,6 +73,11 @@ export function fragileDisk(random: Random) {
       fs.open = open
       syncBuiltinESMExports()
     },
+    /** From now on so many writes and flushes fail, which may have done a part: 0 to 1. */
+    fail(rate: number) {
+      failing = rate
+    },
+    sizeOf: (path: string) => files.get(path)?.bytes.length ?? 0,
     losePower() {
       lives++
       for (const file of files.values()) {

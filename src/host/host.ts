@@ -3,6 +3,7 @@ import { makersOf } from '../chain/makers.ts'
 import { publishChains } from '../chain/published.ts'
 import { type Client, createClient } from '../client.ts'
 import { type Duration, ms } from '../duration.ts'
+import { endAll } from '../end-all.ts'
 import { optionsOf } from '../fields.ts'
 import { watchContracts } from './contracts.ts'
 import type { OnHostEvent } from './events.ts'
@@ -46,13 +47,11 @@ export async function createHost(options: HostOptions): Promise<Host> {
   const { bus } = connection
   const client = createClient({ bus, clock, name: `${name}.c` })
   /** What was begun, and is to be ended, the last of it first. */
-  const ends: (() => Promise<void>)[] = [connection.close]
-  const closeAll = async () => {
-    for (const end of ends.splice(0).reverse()) await end()
-  }
+  const ends: (() => unknown)[] = [connection.close]
+  const closeAll = () => endAll(ends.splice(0).reverse())
   try {
     const contracts = await watchContracts(bus)
-    ends.push(async () => contracts.stop())
+    ends.push(contracts.stop)
     checkPools(pools, handlers, contracts.pools)
     const declared = await checkSchedules(withPublished(bus.records, handlers, chains), schedules)
     await publishChains(bus.records, contracts.chains, chains)
@@ -61,7 +60,7 @@ export async function createHost(options: HostOptions): Promise<Host> {
     const services = hostServices({ ...checked, connection, contracts, handlers, name })
     ends.push(
       () => client.close(),
-      async () => void (await services.stop(0)),
+      () => services.stop(0),
     )
     await services.start()
     await declarePools(bus, name, pools)
@@ -80,9 +79,11 @@ function hostOf(name: string, client: Client, services: Services, closeAll: () =
   let forgetSignals = () => {}
   async function stop(grace: number): Promise<boolean> {
     forgetSignals()
-    const ended = await services.stop(grace)
-    await closeAll()
-    return ended
+    try {
+      return await services.stop(grace)
+    } finally {
+      await closeAll()
+    }
   }
   const stopOnce = (grace: Duration = 60_000) => (stopped ??= stop(ms(grace, 'grace')))
   return {

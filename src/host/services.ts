@@ -3,6 +3,7 @@ import { capacityOf, type GateContext } from '../../actors/gate.ts'
 import { idOf } from '../address.ts'
 import { within } from '../clock.ts'
 import type { Handler } from '../definition.ts'
+import { endAll } from '../end-all.ts'
 import { publishCapacity } from '../pools.ts'
 import type { Connection } from '../world.ts'
 import { serveApi } from './api.ts'
@@ -131,16 +132,21 @@ export function hostServices({ connection, contracts, handlers, name, slots, clo
     },
     async stop(grace) {
       const over = clock.monotonic() + grace
-      const ended = await worker.stop(grace)
-      await threads.close()
-      children.stop()
-      liveness.leave()
-      // A turn that waits for a server which says nothing is left to the next owner, as after a crash.
-      await within(clock, Math.max(shortestGrace, over - clock.monotonic()), ownership.stop())
-      liveness.stop()
-      api.stop()
-      letters.stop()
-      commands.stop()
+      let ended = false
+      await endAll([
+        async () => {
+          ended = await worker.stop(grace)
+        },
+        threads.close,
+        children.stop,
+        liveness.leave,
+        // A turn that waits for a server which says nothing is left to the next owner, as after a crash.
+        () => within(clock, Math.max(shortestGrace, over - clock.monotonic()), ownership.stop()),
+        liveness.stop,
+        api.stop,
+        letters.stop,
+        commands.stop,
+      ])
       return ended
     },
   }

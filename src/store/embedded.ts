@@ -1,5 +1,3 @@
-import { statSync } from 'node:fs'
-import { join } from 'node:path'
 import type { LetterTable } from '../bus/embedded/letters.ts'
 import type { DeadLetter, StoredRecord } from '../bus/port.ts'
 import type { ActorDocument } from '../document.ts'
@@ -39,30 +37,16 @@ export const lettersOf = ({ addDeadLetters, getDeadLetters, removeDeadLetters, d
 })
 
 export async function openFolder(folder: string): Promise<FolderStore> {
+  let tables: Tables | undefined
+  let write: Writer | undefined
   try {
-    const tables = await openTables(folder)
-    const write = await writerFor(folder, tables)
+    tables = await openTables(folder)
+    write = await openWriter(folder, tables)
     return { ...storeOf(tables, write), ...recordsOf(tables, write), ...deadLettersOf(tables, write), journal: journal(tables, write) }
   } catch (error) {
+    await write?.end()
+    await tables?.close()
     throw new UnavailableError(`The folder ${folder} could not be opened: ${(error as Error).message}`, { cause: error })
-  }
-}
-
-async function writerFor(folder: string, tables: Tables): Promise<Writer> {
-  try {
-    return await openWriter(folder, tables, presence(join(folder, 'data.mdb')))
-  } catch (error) {
-    await tables.close()
-    throw error
-  }
-}
-
-/** Is the file at this path still the one that is open? What is written to one that was removed or replaced is lost, and another process can have the path. */
-function presence(path: string): () => boolean {
-  const { ino, dev } = statSync(path)
-  return () => {
-    const now = statSync(path, { throwIfNoEntry: false })
-    return now?.ino === ino && now.dev === dev
   }
 }
 
@@ -91,10 +75,7 @@ function storeOf(tables: Tables, write: Writer): Store {
       check()
       return docs.countWaking(partition, until, from)
     },
-    find: async (query, after, limit) => {
-      check()
-      return find(docs, query, after, limit)
-    },
+    find: (query, after, limit) => find(docs, check, query, after, limit),
     putPages: async (written) => {
       check()
       for (const page of written) sides.put(page)
@@ -129,8 +110,11 @@ function storeOf(tables: Tables, write: Writer): Store {
       return present
     },
     close: async () => {
-      await write.end()
-      await tables.close()
+      try {
+        await write.end()
+      } finally {
+        await tables.close()
+      }
     },
   }
 }
@@ -138,12 +122,20 @@ function storeOf(tables: Tables, write: Writer): Store {
 const sliceSize = 500
 
 /** Lets others run between two slices: a query over all documents takes its time. */
-async function find(docs: Documents, query: Query, after: string | undefined, limit: number): Promise<ActorDocument[]> {
+async function find(
+  docs: Documents,
+  check: Writer['check'],
+  query: Query,
+  after: string | undefined,
+  limit: number,
+): Promise<ActorDocument[]> {
+  const failures = check()
   const { from, before } = rangeOf(query)
   const headQuery = { ...query, labels: undefined, status: undefined }
   const found: ActorDocument[] = []
   let start: Start = after !== undefined && after >= from ? { after } : { from }
   for (;;) {
+    check(failures)
     const { rows, next } = docs.slice(start, before, sliceSize)
     for (const { head, doc } of rows) {
       if (found.length === limit) return found

@@ -82,7 +82,7 @@ async function full(): Promise<void> {
   say(`refused ${outcomes.filter((one) => one.status === 'rejected' && isStellwerkError(one.reason, 'UNAVAILABLE')).length}`)
   // It can be read again, and has nothing of what was not written.
   let left: unknown[] | undefined
-  for (const end = performance.now() + 10_000; !left && performance.now() < end; )
+  for (const end = performance.now() + 10_000; !left && performance.now() < end; await new Promise(setImmediate))
     left = await store.load([`job:full/${i}/sender`, `job:full/${i}/receiver`, `job:full/${i - 1}/sender`]).catch(() => undefined)
   say(`left ${left?.map((doc) => (doc as { _id: string })._id)} ${(await store.getPages([`full/${i}`])).length} of ${i}`)
   await store.close().catch(() => {})

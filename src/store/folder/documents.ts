@@ -50,7 +50,7 @@ const byId = (a: Row, b: Row) => byText(a.head._id, b.head._id)
 export function documents(tables: Tables, writer: Writer): Documents {
   const db = tables.open('documents')
   const wakes = tables.open('wakes')
-  const fresh = overlay<Fresh>(({ was }, { doc }) => ({ doc, was }))
+  const fresh = overlay<Fresh>()
   const heads = recentHeads()
 
   const operations = ([id, { doc, was }]: [string, Fresh]): Operation[] => {
@@ -69,14 +69,12 @@ export function documents(tables: Tables, writer: Writer): Documents {
   })
 
   const headInTable = (id: string): Head | undefined => {
-    const kept = heads.get(id)
-    if (kept) return kept
     const bytes = db.getBinaryFast(checkKey(id))
     return bytes && headIn(id, bytes.toString('utf8', 0, bytes.indexOf(10)))
   }
   const present = (id: string): Head | undefined => {
     const known = fresh.get(id)
-    return known ? known.doc : headInTable(id)
+    return known ? known.doc : (heads.get(id) ?? headInTable(id))
   }
   /** Sets it if the present one meets the base. */
   const change = (id: string, base: Base | undefined, doc: ActorDocument | undefined): boolean => {
@@ -116,7 +114,8 @@ export function documents(tables: Tables, writer: Writer): Documents {
     countWaking: (partition, until, from) => {
       const counts = (head: Head | undefined): number => (head && isWaking(head, partition, until, from) ? 1 : 0)
       let count = wakes.getKeysCount({ start: [partition, from], end: [partition, until, afterAll] })
-      for (const [id, { doc }] of fresh.entries()) count += counts(doc) - counts(fresh.lowest(id)!.was)
+      // While the tables catch up they may have it already: it is looked at as they are now.
+      for (const [id, { doc }] of fresh.entries()) count += counts(doc) - counts(headInTable(id))
       return count
     },
 

@@ -1,4 +1,4 @@
-import { Buffer } from 'node:buffer'
+import { Buffer, constants } from 'node:buffer'
 import { type FileHandle, open } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { crc32 } from 'node:zlib'
@@ -34,29 +34,29 @@ const mostKept = 4 * full
 
 /** The log, and the texts of what is in it beyond the sequence that the tables have, in order. */
 export async function openLog(path: string, applied: number): Promise<{ log: Log; texts: string[] }> {
-  const file = await open(path, 'r+').catch((error) => (error.code === 'ENOENT' ? create(path) : Promise.reject(error)))
+  const file = await open(path, 'r+').catch((error) => (error.code === 'ENOENT' ? open(path, 'wx+') : Promise.reject(error)))
   try {
-    const { texts, end } = read(await file.readFile(), path, applied)
-    return { log: logIn(file, applied + texts.length, end), texts }
+    await syncFolder(dirname(path))
+    const bytes = await file.readFile()
+    const { texts, end } = read(bytes, path, applied)
+    return { log: logIn(file, applied + texts.length, end, bytes.length), texts }
   } catch (error) {
     await file.close()
     throw error
   }
 }
 
-async function create(path: string): Promise<FileHandle> {
-  const file = await open(path, 'wx+')
-  // Without it a machine that loses power may not find the file, whatever of it was flushed. On Windows a folder cannot be opened.
-  if (process.platform !== 'win32') {
-    await using folder = await open(dirname(path))
-    await folder.sync()
-  }
-  return file
+/** Without it a machine that loses power may not find a file that was made, whatever of it was flushed. On Windows a folder cannot be opened. */
+async function syncFolder(path: string): Promise<void> {
+  if (process.platform === 'win32') return
+  await using folder = await open(path)
+  await folder.sync()
 }
 
-function logIn(file: FileHandle, last: number, end: number): Log {
+function logIn(file: FileHandle, last: number, end: number, length: number): Log {
   let sequence = last
   let position = end
+  let size = length
   /** One for all: it has been written when the next record is made. */
   let bytes = Buffer.allocUnsafeSlow(full / 8)
 
@@ -65,6 +65,8 @@ function logIn(file: FileHandle, last: number, end: number): Log {
     if (most > bytes.length) bytes = Buffer.allocUnsafeSlow(most)
     let length = headerSize
     for (const text of texts) length += bytes.write(text, length)
+    // It could not be read again.
+    if (length > constants.MAX_STRING_LENGTH) throw new Error(`${length} bytes are too many at once`)
     bytes.writeUInt32BE(length - headerSize, 4)
     bytes.writeDoubleBE(sequence + 1, 8)
     bytes.writeUInt32BE(crc32(bytes.subarray(4, length)), 0)
@@ -80,13 +82,24 @@ function logIn(file: FileHandle, last: number, end: number): Log {
     },
     async append(texts) {
       const record = recordOf(texts)
-      await writeWhole(file, record, position)
-      await file.datasync()
+      try {
+        await writeWhole(file, record, position)
+        await file.datasync()
+      } catch (error) {
+        // Who is told that it failed should not find it later; and on a full disk it would take the room of what comes next.
+        await file.truncate(position).catch(() => {})
+        size = position
+        throw error
+      }
       sequence++
       position += record.length
+      size = Math.max(size, position)
     },
     async restart() {
-      if (position > mostKept) await file.truncate()
+      if (size > mostKept) {
+        await file.truncate()
+        size = 0
+      }
       if (bytes.length > mostKept) bytes = Buffer.allocUnsafeSlow(full / 8)
       position = 0
     },

@@ -32,6 +32,7 @@ const nameOf = ({ table, key }: Operation): string => `${table}\0${typeof key ==
 export interface Pending {
   add(operations: readonly Operation[]): void
   readonly operations: Iterable<Operation>
+  readonly size: number
   clear(): void
 }
 
@@ -43,6 +44,9 @@ export function pending(): Pending {
     },
     get operations() {
       return last.values()
+    },
+    get size() {
+      return last.size
     },
     clear: () => last.clear(),
   }

@@ -7,8 +7,6 @@ export interface Overlay<T> {
   get(key: string): T | undefined
   /** Only what goes with the next flush. */
   upper(key: string): T | undefined
-  /** What gets into the table before all else of this key. */
-  lowest(key: string): T | undefined
   set(key: string, value: T): void
   has(key: string): boolean
   /** Everything in all layers, each key once. */
@@ -25,15 +23,13 @@ export interface Overlay<T> {
   dropped(): void
 }
 
-/** `merge`: of one that is in the log and a later one that gets there, what goes to the table. */
-export function overlay<T>(merge: (earlier: T, later: T) => T = (_, later) => later): Overlay<T> {
+export function overlay<T>(): Overlay<T> {
   let upper = new Map<string, T>()
   let underWay = new Map<string, T>()
   let logged = new Map<string, T>()
   return {
     get: (key) => upper.get(key) ?? underWay.get(key) ?? logged.get(key),
     upper: (key) => upper.get(key),
-    lowest: (key) => logged.get(key) ?? underWay.get(key) ?? upper.get(key),
     set: (key, value) => void upper.set(key, value),
     has: (key) => upper.has(key) || underWay.has(key) || logged.has(key),
     *entries() {
@@ -48,10 +44,7 @@ export function overlay<T>(merge: (earlier: T, later: T) => T = (_, later) => la
       return underWay
     },
     landed: () => {
-      for (const [key, later] of underWay) {
-        const earlier = logged.get(key)
-        logged.set(key, earlier === undefined ? later : merge(earlier, later))
-      }
+      for (const [key, value] of underWay) logged.set(key, value)
       underWay = new Map()
     },
     settled: () => {

@@ -28,11 +28,38 @@ export function pages(tables: Tables, { add }: Pick<Writer, 'add'>): Pages {
     { table: 'pages', key: id, value: page && JSON.stringify(page) },
     { table: 'owners', key: [owner, id], value: page && '1' },
   ]
-  add({ ...fresh, cut: () => Array.from(fresh.cut(), operations).flat() })
+  /** Ids of what is fresh: retention asks for each document that it removes. */
+  const freshOf = new Map<string, Set<string>>()
+  const note = (owner: string, id: string) => {
+    const ids = freshOf.get(owner)
+    if (ids) ids.add(id)
+    else freshOf.set(owner, new Set([id]))
+  }
+  const forget = (owner: string, id: string) => {
+    const ids = freshOf.get(owner)
+    if (ids?.delete(id) && !ids.size) freshOf.delete(owner)
+  }
+  const set = (id: string, owner: string, page: Page | undefined) => {
+    fresh.set(id, { owner, page })
+    note(owner, id)
+  }
+  add({
+    ...fresh,
+    cut: () => Array.from(fresh.cut(), operations).flat(),
+    settled() {
+      for (const [id, { owner }] of fresh.settled()) if (!fresh.has(id)) forget(owner, id)
+    },
+    dropped() {
+      fresh.dropped()
+      freshOf.clear()
+      for (const [id, { owner }] of fresh.entries()) note(owner, id)
+    },
+  })
 
   const ofOwner = (owner: string): string[] => {
-    const ids = Array.from(owners.getKeys({ start: [owner], end: [owner, afterAll] }) as Iterable<[string, string]>, ([, id]) => id)
-    for (const [id, known] of fresh.entries()) if (known.owner === owner) ids.push(id)
+    const stored = Array.from(owners.getKeys({ start: [owner], end: [owner, afterAll] }) as Iterable<[string, string]>, ([, id]) => id)
+    const ids = stored.filter((id) => !fresh.has(id))
+    for (const id of freshOf.get(owner) ?? []) if (fresh.get(id)?.page) ids.push(id)
     return ids
   }
 
@@ -45,13 +72,13 @@ export function pages(tables: Tables, { add }: Pick<Writer, 'add'>): Pages {
 
   return {
     get,
-    put: (page) => fresh.set(checkKey(page._id), { owner: checkKey(page.owner), page }),
+    put: (page) => set(checkKey(page._id), checkKey(page.owner), page),
     remove: (id) => {
       const page = get(id)
-      if (page) fresh.set(id, { owner: page.owner, page: undefined })
+      if (page) set(id, page.owner, undefined)
     },
     removeOf: (owner) => {
-      for (const id of ofOwner(owner)) fresh.set(id, { owner, page: undefined })
+      for (const id of ofOwner(owner)) set(id, owner, undefined)
     },
   }
 }

@@ -30,17 +30,16 @@ export async function openTables(folder: string): Promise<Tables> {
     opened.set(name, known)
     return known
   }
-  const log = table('log')
   return {
     open: table,
     get sequence() {
-      return Number(log.get('sequence') ?? 0)
+      return Number(table('log').get('sequence') ?? 0)
     },
     async write(operations, sequence) {
       try {
         await root.batch(() => {
           for (const { table: name, key, value } of operations) value === undefined ? table(name).remove(key) : table(name).put(key, value)
-          log.put('sequence', String(sequence))
+          table('log').put('sequence', String(sequence))
         })
       } catch (error) {
         throw await reasonOf(error)

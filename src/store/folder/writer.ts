@@ -1,3 +1,4 @@
+import { statSync } from 'node:fs'
 import { join } from 'node:path'
 import { UnavailableError } from '../../errors.ts'
 import { type Log, openLog } from './log.ts'
@@ -19,13 +20,14 @@ export interface Part {
 
 export interface Writer {
   add(part: Part): void
-  /** Resolves when all that was there at the time of the call is on disk. */
+  /** Resolves when all that was there at the time of the call is on disk; rejects if it never will be. */
   flush(): Promise<void>
   /**
    * Throws for a while after a flush has failed: what was answered since the last good one is not on disk, so that whoever has read it must
-   * begin again, as after a crash. Then it is tried again: a full disk may have room.
+   * begin again, as after a crash. Then it is tried again: a full disk may have room. Answers how many have failed so far: whoever reads for long
+   * gives that at the end, and it throws if there are more by then.
    */
-  check(): void
+  check(failures?: number): number
   /** Flushes, unless it has failed; after that `check` throws. */
   end(): Promise<void>
 }
@@ -34,22 +36,39 @@ export interface Writer {
 const shortestPause = 500
 const longestPause = 4000
 
+/** ms after a flush without another. */
+const idleAfter = 1000
+
+/** Operations that the tables may lack: readers go through all that they have not got yet. */
+const mostBehind = 3000
+
+/** Are the files at these paths still the ones that are open? What is written to one that was removed or replaced is lost, and another process can have the path. */
+function presenceOf(...paths: string[]): () => boolean {
+  const present = paths.map((path) => ({ path, ...statSync(path) }))
+  return () =>
+    present.every(({ path, ino, dev }) => {
+      const now = statSync(path, { throwIfNoEntry: false })
+      return now?.ino === ino && now.dev === dev
+    })
+}
+
 /**
  * Writes what all parts have as one record of a log, one at a time, so that what is on disk is always a prefix of what was committed; the tables
- * follow when the log is full, when the folder is closed, and when it is opened, if it was not.
+ * follow when the log is full, when nothing is written for a second, when the folder is closed, and when it is opened, if it was not.
  *
  * Calls that come while a record is written share the next. Where one record ends and the next begins is chosen when no microtask is left:
  * a turn that awaits nothing but this store between its first commit and its flush is never cut in two by another turn's flush.
  */
-export async function openWriter(folder: string, tables: Tables, isInPlace: () => boolean): Promise<Writer> {
-  const { log, texts } = await openLog(join(folder, 'log'), tables.sequence)
+export async function openWriter(folder: string, tables: Tables, presence = presenceOf): Promise<Writer> {
+  const path = join(folder, 'log')
+  const { log, texts } = await openLog(path, tables.sequence)
   try {
     await catchUp(tables, log, texts)
+    return writerOf(folder, tables, log, presence(join(folder, 'data.mdb'), path))
   } catch (error) {
     await log.close()
     throw error
   }
-  return writerOf(folder, tables, log, isInPlace)
 }
 
 /** What a process has left in the log that did not come to close it. */
@@ -66,83 +85,114 @@ function writerOf(folder: string, tables: Tables, log: Log, isInPlace: () => boo
   /** What the tables have not got yet. */
   const behind = pending()
   let failed: UnavailableError | undefined
-  /** When it is tried again, ms of a clock that only goes forward. */
-  let again = 0
+  let lastFailure: UnavailableError | undefined
+  let failures = 0
   let pause = shortestPause
   let running: Promise<void> = Promise.resolve()
   let next: Promise<void> | undefined
   let writing = false
 
-  const settle = async () => {
+  const isDirty = () => parts.some((part) => part.dirty())
+  const isFull = () => log.isFull || behind.size >= mostBehind
+  const queue = (step: () => Promise<void>) => (running = running.catch(() => {}).then(step))
+
+  const check = (before = failures) => {
+    if (failed) throw failed
+    if (before !== failures) throw lastFailure
+    return failures
+  }
+
+  /** What is not in the log is given up. */
+  function fail(message: string, cause?: unknown): UnavailableError {
+    failures++
+    failed = lastFailure = new UnavailableError(message, { cause })
+    for (const part of parts) part.dropped()
+    return failed
+  }
+
+  /** Whoever is in the middle of something learns of it first: an event loop that stood still makes no difference. */
+  function tryAgain(): void {
+    const failure = failed
+    const forget = () => {
+      if (failed === failure) failed = undefined
+    }
+    setTimeout(() => setImmediate(forget), pause).unref()
+    pause = Math.min(2 * pause, longestPause)
+  }
+
+  function unwritten(error: unknown): UnavailableError {
+    const message = error instanceof Error ? error.message : String(error)
+    const failure = fail(
+      `The folder ${folder} could not be written: ${message}. Is its disk full? It is tried again until it can be.`,
+      error,
+    )
+    tryAgain()
+    return failure
+  }
+
+  /** If it fails, nothing may be appended before it has gone well: of a log that begins before what the tables have, nothing is read. */
+  async function settle(): Promise<void> {
     await tables.write(behind.operations, log.sequence)
     behind.clear()
     for (const part of parts) part.settled()
     await log.restart()
   }
 
-  const isDirty = () => parts.some((part) => part.dirty())
-  const check = () => {
-    if (failed && performance.now() >= again) failed = undefined
-    if (failed) throw failed
+  async function settleAlone(): Promise<void> {
+    if (behind.size && !failed) await settle().catch(unwritten)
   }
 
-  const giveUp = () => {
-    for (const part of parts) part.dropped()
-  }
+  /** What is in the log stays in memory: it is not left there when there is nothing else to do. */
+  const idle = setTimeout(() => void queue(settleAlone), idleAfter).unref()
 
-  const record = async (operations: Operation[]) => {
-    if (log.isFull) await settle()
+  async function record(operations: Operation[]): Promise<void> {
+    if (isFull()) await settle()
     await log.append(textsOf(operations))
     behind.add(operations)
   }
 
-  const write = async () => {
+  async function write(): Promise<void> {
     await noMicrotaskLeft()
     next = undefined
     check()
     if (!isDirty()) return
-    if (!isInPlace()) {
-      giveUp()
-      again = Number.POSITIVE_INFINITY
-      throw (failed = new UnavailableError(
-        `The folder ${folder} was removed or replaced while it was open: nothing is written any more. End this process.`,
-      ))
-    }
+    if (!isInPlace())
+      throw fail(`The folder ${folder} was removed or replaced while it was open: nothing is written any more. End this process.`)
     writing = true
     try {
       await record(parts.flatMap((part) => part.cut()))
     } catch (error) {
-      giveUp()
-      again = performance.now() + pause
-      pause = Math.min(2 * pause, longestPause)
-      throw (failed = new UnavailableError(
-        `The folder ${folder} could not be written: ${error instanceof Error ? error.message : String(error)}. Is its disk full? It is tried again until it can be.`,
-        { cause: error },
-      ))
+      throw unwritten(error)
     } finally {
       writing = false
     }
     pause = shortestPause
     for (const part of parts) part.landed()
+    // Nobody waits for it, unless the next flush comes meanwhile.
+    if (isFull()) void queue(settleAlone)
+    else idle.refresh()
   }
 
-  const flush = async () => {
-    if (next || writing || isDirty()) return (next ??= running = running.catch(() => {}).then(write))
-    check()
+  async function flush(): Promise<void> {
+    const before = check()
+    if (next || writing || isDirty()) await (next ??= queue(write))
+    check(before)
   }
 
   return {
     add: (part) => void parts.push(part),
     flush,
     check,
-    end: async () => {
+    async end() {
       try {
         if (!failed) await flush()
-        // What the tables do not take is in the log.
-        if (!failed) await settle().catch(() => {})
       } finally {
+        clearTimeout(idle)
+        const isWhole = !failed
+        // From here on nothing is taken: it would be in a log that is begun again.
         failed ??= new UnavailableError(`The folder ${folder} is closed.`)
-        again = Number.POSITIVE_INFINITY
+        // What the tables do not take is in the log.
+        if (isWhole) await queue(settle).catch(() => {})
         await log.close()
       }
     },
