@@ -8,6 +8,7 @@ import { connectNats } from './bus/nats.ts'
 import type { Bus } from './bus/port.ts'
 import { type Client, createClient } from './client.ts'
 import { systemClock } from './clock.ts'
+import { endAll } from './end-all.ts'
 import { refuse } from './errors.ts'
 import { checkFields } from './fields.ts'
 import { type LetterOptions, limitsOf } from './letters.ts'
@@ -44,10 +45,7 @@ export function cluster(options: ClusterOptions): World {
       const store = await mongoStore({ url: mongo, namespace })
       const memory = streamMemory(store)
       let bus: Bus | undefined
-      const close = async () => {
-        await bus?.close()
-        await store.close()
-      }
+      const close = () => endAll([() => bus?.close(), () => store.close()])
       try {
         bus = await connectNats({ url: nats, namespace, name, partitions, create: true, memory, letters })
         await checkSameStore(bus.records, store, namespace)

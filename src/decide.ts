@@ -98,11 +98,11 @@ export function decide(type: ActorType, doc: ActorDocument, envelope: Envelope, 
     doc.outbox.push(...fresh)
     keepRefused(doc, envelope, outcome)
     doc.timers = timers
+    const before = doc.snapshot
+    doc.snapshot = snapshot
     const refused = outcome.rejected || outcome.refused.length > 0
     // What is refused and changes nothing is not kept.
-    const counts = !refused || fresh.length > 0 || outcome.superseded || !isDeepStrictEqual(snapshot, doc.snapshot)
-    doc.snapshot = snapshot
-    if (changed && counts) {
+    if (changed && (!refused || fresh.length > 0 || outcome.superseded || !isDeepStrictEqual(snapshot, before))) {
       if (outcome.superseded) entry.superseded = true
       entry.out = followed(fresh, outcome)
       doc.history.push(entry)

@@ -65,6 +65,7 @@ export async function createHost(options: HostOptions): Promise<Host> {
     await services.start()
     await declarePools(bus, name, pools)
     await declareSchedules(bus, name, declared)
+    // Once it is up it is stopped with a grace.
     ends.pop()
     return hostOf(name, client, services, closeAll)
   } catch (error) {

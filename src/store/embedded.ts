@@ -1,6 +1,7 @@
 import type { LetterTable } from '../bus/embedded/letters.ts'
 import type { DeadLetter, StoredRecord } from '../bus/port.ts'
 import type { ActorDocument } from '../document.ts'
+import { endAll } from '../end-all.ts'
 import { UnavailableError } from '../errors.ts'
 import { type Documents, documents, type Start } from './folder/documents.ts'
 import { type Journal, journal } from './folder/journal.ts'
@@ -44,8 +45,7 @@ export async function openFolder(folder: string): Promise<FolderStore> {
     write = await openWriter(folder, tables)
     return { ...storeOf(tables, write), ...recordsOf(tables, write), ...deadLettersOf(tables, write), journal: journal(tables, write) }
   } catch (error) {
-    await write?.end()
-    await tables?.close()
+    await endAll([() => write?.end(), () => tables?.close()]).catch(() => {})
     throw new UnavailableError(`The folder ${folder} could not be opened: ${(error as Error).message}`, { cause: error })
   }
 }
@@ -109,13 +109,7 @@ function storeOf(tables: Tables, write: Writer): Store {
       await flush()
       return present
     },
-    close: async () => {
-      try {
-        await write.end()
-      } finally {
-        await tables.close()
-      }
-    },
+    close: () => endAll([write.end, tables.close]),
   }
 }
 

@@ -22,7 +22,7 @@ export const delivery: readonly Mutation[] = [
   off(
     'R7 what changed is in the history, also if it was refused',
     'src/decide.ts',
-    ' || !isDeepStrictEqual(snapshot, doc.snapshot)',
+    ' || !isDeepStrictEqual(snapshot, before)',
     '',
     './dead-letters.int: members: redriven',
   ),
