@@ -75,12 +75,27 @@ test('what was written over from the beginning is not read, however much of it i
 })
 
 test('a log whose beginning the tables lack is refused', async () => {
+  await writeFile(path, '')
   const { log } = await openLog(path, 7)
   await log.append(['eight'])
   await log.close()
   const error = await refusal(openLog(path, 6))
   assert.ok(isStellwerkError(error, 'UNAVAILABLE'))
   assert.match(error.message, /Was only a part of the folder put back\?/)
+})
+
+test('a log that was taken away is missed, and an empty one in its place is taken for one', async () => {
+  const { log } = await openLog(path, 0)
+  await log.append(['one'])
+  await log.close()
+  await rm(path)
+  const error = await refusal(openLog(path, 1))
+  assert.ok(isStellwerkError(error, 'UNAVAILABLE'))
+  assert.match(error.message, /log is missing, .* Put the folder back whole/)
+  await writeFile(path, '')
+  const again = await openLog(path, 1)
+  assert.equal([again.texts, again.log.sequence], [[], 1])
+  await again.log.close()
 })
 
 test('operations are text and back', () => {

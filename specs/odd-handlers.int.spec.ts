@@ -110,6 +110,30 @@ test('what JSON would lose of an output is not tried again; what is undefined is
   await host.stop()
 })
 
+test('null stays null, and nothing stays nothing, to who waits and to who reads the members', async () => {
+  const nothing = defineJob({ name: 'nothing' })
+  const none = defineJob({ name: 'null' })
+  const kinds = defineJob({ name: 'kinds' })
+  const host = await createHost({
+    on: embedded(':memory:'),
+    handlers: [
+      nothing.handler(() => {}),
+      none.handler(() => null),
+      kinds.handler(async (_, ctx) => {
+        const seen: string[] = []
+        for await (const { output } of ctx.group!.members()) seen.push(output === null ? 'null' : typeof output)
+        return seen
+      }),
+    ],
+  })
+  const { client } = host
+  const members = [none.with({}, { key: 'a' }), nothing.with({}, { key: 'b' })]
+  const group = await client.submitGroup({ members, output: kinds.with({}) })
+  const results = [await (await client.submit(none, {})).result(), await (await client.submit(nothing, {})).result(), await group.result()]
+  await host.stop()
+  assert.equal(results, [null, undefined, ['null', 'undefined']])
+})
+
 test('what a suspend keeps has a size, as a whole', async () => {
   const names = ['a', 'b', 'c']
   const waits = defineJob({ name: 'waits', callbacks: Object.fromEntries(names.map((name) => [name, z.string()])), retry: { attempts: 1 } })

@@ -89,7 +89,7 @@ export const cancelled = ({ address, cancelReason }: View) =>
 /** The output of a job that has ended; or its error. */
 export function outcome(view: View): unknown {
   if (view.outputRemoved) throw outputRemoved(view.address)
-  if (view.state === 'succeeded') return view.output ?? undefined
+  if (view.state === 'succeeded') return view.output
   if (view.state === 'cancelled') throw cancelled(view)
   throw new JobFailedError(`${view.address} ${view.state}: ${view.error?.message ?? 'no message'}`, { cause: view.error })
 }

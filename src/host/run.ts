@@ -71,7 +71,7 @@ async function enter(
     const suspend = suspendOf(output)
     if (suspend) return { outcome: 'suspend', suspend, size: suspendSize(suspend), ...timed }
     check(handler.definition.output, output, 'output')
-    return { outcome: 'ok', output: { value: output ?? null }, size: sizeOf(output), ...timed }
+    return { outcome: 'ok', output: output === undefined ? output : { value: output }, size: sizeOf(output), ...timed }
   } catch (thrown) {
     const error = readable(thrown)
     timed.ms = clock.monotonic() - started

@@ -1,4 +1,5 @@
 import { Buffer, constants } from 'node:buffer'
+import { constants as flags } from 'node:fs'
 import { type FileHandle, open } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { crc32 } from 'node:zlib'
@@ -24,6 +25,8 @@ export interface Log {
   close(): Promise<void>
 }
 
+const { O_CREAT, O_RDWR } = flags
+
 const headerSize = 16
 /** Of one character, of UTF-16, in UTF-8. */
 const mostBytes = 3
@@ -34,7 +37,7 @@ const mostKept = 4 * full
 
 /** The log, and the texts of what is in it beyond the sequence that the tables have, in order. */
 export async function openLog(path: string, applied: number): Promise<{ log: Log; texts: string[] }> {
-  const file = await open(path, 'r+').catch((error) => (error.code === 'ENOENT' ? open(path, 'wx+') : Promise.reject(error)))
+  const file = await fileAt(path, !applied)
   try {
     await syncFolder(dirname(path))
     const bytes = await file.readFile()
@@ -43,6 +46,19 @@ export async function openLog(path: string, applied: number): Promise<{ log: Log
   } catch (error) {
     await file.close()
     throw error
+  }
+}
+
+/** It is there as soon as anything is: if not, somebody has taken it away, perhaps with what the tables had not got yet. */
+async function fileAt(path: string, isNew: boolean): Promise<FileHandle> {
+  try {
+    return await open(path, O_RDWR | (isNew ? O_CREAT : 0))
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
+    throw new UnavailableError(
+      `${path} is missing, and what was in it alone. Put the folder back whole; or make an empty file there, if that may be lost.`,
+      { cause: error },
+    )
   }
 }
 
