@@ -128,24 +128,26 @@ test('Q3 a grant that comes too late is given back', async () => {
   const world = rulesWorld()
   await serve(world, world.host('h'), 0)
   const runs: number[] = []
-  let slow = true
-  const frozen = (bus: Bus): Bus => ({
+  let frozen: 'not yet' | 'now' | 'over' = 'not yet'
+  const freezing = (bus: Bus): Bus => ({
     ...bus,
     async request(subject, data, timeout) {
+      if (frozen === 'now') throw new Error('it stands still')
       const answer = await bus.request(subject, data, timeout)
-      if (slow && subject.startsWith('claim')) {
-        slow = false
+      if (frozen === 'not yet' && subject.startsWith('claim')) {
+        frozen = 'now'
         await world.clock.sleep(3000)
+        frozen = 'over'
       }
       return answer
     },
   })
-  const worker = workerOn(world, 'w', ({ run }) => void runs.push(run), { bus: frozen })
+  const worker = workerOn(world, 'w', ({ run }) => void runs.push(run), { bus: freezing })
   await worker.start()
   await world.publish(submit())
   await world.clock.advance('10s')
   assert.equal(runs, [2])
-  assert.equal((await contextOf(world)).attempts, { used: 0, unbegun: 0 })
+  assert.is((await contextOf(world)).attempts.used, 0)
 })
 
 test('Q3 a run that was granted at once, and learnt of too late', async () => {
@@ -180,6 +182,86 @@ test('Q3 a run that was granted at once, and learnt of too late', async () => {
   slow.open()
   await world.clock.advance('5s')
   assert.equal(runs, ['other 2'])
+})
+
+const pagedSubmit = (terms: Partial<Terms> = {}): Envelope => {
+  const { to, event } = submit(terms)
+  return { to, event: { ...event, input: { page: `${j}#value-x`, bytes: 3 } } }
+}
+/** Each read of its input takes so long. */
+const slowReads = (world: RulesWorld, read: () => Promise<unknown>): RulesWorld => ({
+  ...world,
+  store: {
+    ...world.store,
+    async getPages(ids) {
+      await read()
+      return ids.map((_id) => ({ _id, owner: j, body: '"x"' }))
+    },
+  },
+})
+
+test('Q3 an input that takes longer to read than the lease: it begins only if its actor says again that it may', async () => {
+  // Lost and granted anew meanwhile, the old run began beside the new one.
+  const world = rulesWorld()
+  await serve(world, world.host('h'), 0)
+  const runs: string[] = []
+  let cut = false
+  const unheard = (bus: Bus): Bus => ({
+    ...bus,
+    request: (...asked) => (cut ? Promise.reject(new Error('cut off')) : bus.request(...asked)),
+  })
+  const reading = gate()
+  const old = workerOn(slowReads(world, reading.pass), 'old', ({ run }) => void runs.push(`old ${run}`), { bus: unheard, slots: 1 })
+  await old.start()
+  await world.publish(pagedSubmit())
+  await comesTrue(() => reading.waiting === 1, 'its input is being read')
+  cut = true
+  const other = workerOn(
+    slowReads(world, async () => {}),
+    'other',
+    async ({ run }) => {
+      runs.push(`other ${run}`)
+      await world.clock.sleep(10_000)
+    },
+  )
+  await other.start()
+  await world.clock.advance('4s')
+  cut = false
+  reading.open()
+  await world.clock.advance('20s')
+  assert.equal(runs, ['other 2'])
+  assert.is(await stateOf(world), 'succeeded')
+})
+
+test('Q3 an input that takes longer to read than the lease, while the lease is renewed: the same run begins', async () => {
+  const world = rulesWorld()
+  await serve(world, world.host('h'), 0)
+  const runs: number[] = []
+  const worker = workerOn(
+    slowReads(world, () => world.clock.sleep(5000)),
+    'w',
+    ({ run }) => void runs.push(run),
+  )
+  await worker.start()
+  await world.publish(pagedSubmit({ onLost: 'hold' }))
+  await world.clock.advance('20s')
+  assert.equal(runs, [1])
+  assert.is(await stateOf(world), 'succeeded')
+})
+
+test('Q3 a claim that is granted again begins its lease again', async () => {
+  // The worker counts from the request that was answered: its run began after the owner had taken it for lost.
+  const world = rulesWorld()
+  const owner = await world.host('h').take(0)
+  await world.publish(submit({ onLost: 'hold' }))
+  await world.clock.settled()
+  await owner.claim(j, 1, 'w')
+  await world.clock.advance('1900ms')
+  await owner.claim(j, 1, 'w')
+  await world.clock.advance('1900ms')
+  assert.is(await stateOf(world), 'running')
+  await world.clock.advance('200ms')
+  assert.is(await stateOf(world), 'held')
 })
 
 test('Q4 a run that was claimed and will not begin is given back', async () => {
@@ -433,6 +515,35 @@ test('Q9 a heartbeat that was answered before the grant', async () => {
   answering.open()
   await world.clock.advance('5s')
   assert.equal(aborted, [])
+  assert.is(await stateOf(world), 'succeeded')
+})
+
+test('Q9 "over" said of a claim, and heard after its grant, while the input is read', async () => {
+  // It was dropped without a word: lost though nothing had begun, and held.
+  const world = rulesWorld()
+  const asking = gate()
+  const answering = gate()
+  await serve(world, world.host('h'), 0)
+  const crossed = (bus: Bus): Bus => ({
+    ...bus,
+    async request(subject, data, timeout) {
+      if (subject.startsWith('claim')) await asking.pass()
+      const answer = await bus.request(subject, data, timeout)
+      if (subject.startsWith('beat')) await answering.pass()
+      return answer
+    },
+  })
+  const reading = gate()
+  const worker = workerOn(slowReads(world, reading.pass), 'w', () => 'done', { bus: crossed })
+  await worker.start()
+  await world.publish(pagedSubmit({ onLost: 'hold' }))
+  await world.clock.advance('600ms')
+  asking.open()
+  await comesTrue(() => reading.waiting === 1, 'it is granted')
+  answering.open()
+  await world.clock.settled()
+  reading.open()
+  await world.clock.advance('5s')
   assert.is(await stateOf(world), 'succeeded')
 })
 

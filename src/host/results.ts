@@ -154,7 +154,10 @@ export function createResults(parts: {
       unsent.push(key)
       void sendAll()
     },
-    forget,
+    /** Its actor has settled it, or never knew of it; said before it was sent, that may be of the claim: then it is sent all the same. */
+    over(key: string): void {
+      if (kept.get(key)?.sentAt !== undefined) forget(key)
+    },
     delivered: (): Promise<void> => (kept.size ? new Promise((done) => (empty = done)) : Promise.resolve()),
     stop(): void {
       stopped = true

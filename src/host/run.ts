@@ -34,7 +34,14 @@ export interface Running {
 }
 
 /** Runs one handler once. `begin`: may its handler be entered, now? `isHeard`: its job's actor has said of late that it is current. */
-export function runHandler(parts: Parts, handler: Handler, grant: Grant, abort: Abort, begin = () => true, isHeard = () => true): Running {
+export function runHandler(
+  parts: Parts,
+  handler: Handler,
+  grant: Grant,
+  abort: Abort,
+  begin = async () => true,
+  isHeard = () => true,
+): Running {
   let work: Promise<unknown> | undefined
   const ended = enter(parts, handler, grant, abort, begin, isHeard, (entered) => (work = entered))
   const over = () => {}
@@ -46,7 +53,7 @@ async function enter(
   handler: Handler,
   grant: Grant,
   abort: Abort,
-  begin: () => boolean,
+  begin: () => Promise<boolean>,
   isHeard: () => boolean,
   onEnter: (work: Promise<unknown>) => void,
 ): Promise<Ended> {
@@ -62,7 +69,7 @@ async function enter(
     if (abort.reason) throw abort.reason // told to stop while a large input was being read: the handler is not entered
     const [input, entry] = [checkInput(handler.definition.input, given), await entryOf(parts.store, handler, grant)]
     if (abort.reason) throw abort.reason
-    if (!begin()) return { outcome: 'unbegun' }
+    if (!(await begin())) return { outcome: 'unbegun' }
     entered = true
     const work = (async () => handler.handle(input as never, contextOf(parts, grant, abort, isCurrent, entry)))()
     onEnter(work)

@@ -21,12 +21,12 @@ import { keyOf, newRun, type WorkerRun } from './worker/run.ts'
 /**
  * The part of a host that runs handlers.
  *
- *   offer ─► claiming ─── granted in time ─► ready ─── a slot ───► running ─── returned, threw ─► done ─── settled ─► (forgotten)
- *              │  └────── refused ► (forgotten) │                                                    ▲
- *              └─ granted late, shutdown ───────┴─ no slot came ► given back: 'unbegun' ─────────────┘
+ *   offer ─► claiming ─────── granted ─────► ready ─── a slot ───► running ─── returned, threw ─► done ─── settled ─► (forgotten)
+ *              │  └────── refused ► (forgotten) │                     │                              ▲
+ *              └─ shutdown ─────────────────────┴─ no slot came ──────┴─ lost meanwhile ► 'unbegun' ─┘
  *
  * A handler starts only after the job's actor has granted the claim and committed it, and only while the lease, counted from the
- * sending of the very request that was answered, still runs. A run is remembered until it is settled, and never claimed twice.
+ * sending of the very request that was answered, still runs: once that is over it asks again. A run is remembered until it is settled, and never claimed twice.
  */
 export interface Worker extends OwnWorker, Room {
   /** Handlers that run now. */
@@ -143,8 +143,13 @@ export function createWorker(parts: WorkerParts): Worker {
     })
   }
 
-  /** The last moment at which the heart may have given it back, because the event loop was blocked. */
-  function begin(run: WorkerRun): boolean {
+  /**
+   * The last moment at which it may turn out that another run has its place: the heart may have given it back, because the event loop was
+   * blocked, and reading its input may have taken longer than its lease.
+   */
+  async function begin(run: WorkerRun): Promise<boolean> {
+    while (clock.monotonic() - run.since >= lease) if (!(await claims.renew(run))) return false
+    if (run.abort.reason) throw run.abort.reason
     run.begun = heart.begin(keyOf(run.address, run.dispatch))
     run.heard = clock.monotonic()
     return run.begun
@@ -162,12 +167,13 @@ export function createWorker(parts: WorkerParts): Worker {
   /** What was said of a claim does not count for the run that was granted meanwhile. */
   function obey(key: string, answer: Answer, begun: boolean): void {
     const run = runs.get(key)
-    if (!run || run.state === 'claiming' || run.begun !== begun) return
+    if (!run || run.state === 'claiming') return
+    // What is over, and has not begun, cannot begin any more once its lease has ended, and until then nothing has its place.
+    if (answer === 'over' && !begun && (run.begun || run.state !== 'done')) return
     if (answer !== 'over') run.heard = clock.monotonic()
     if (answer === 'cancel') run.abort.abort(new JobCancelledError(`${run.address} was cancelled`))
-    else if (answer === 'over' && run.state === 'done') {
-      results.forget(key)
-    } else if (answer === 'over') {
+    else if (answer === 'over' && run.state === 'done') results.over(key)
+    else if (answer === 'over') {
       run.over = true
       run.abort.abort(new SupersededError(`run ${run.dispatch} of ${run.address} is no longer current`))
     } else if (run.state === 'done') results.repeat(key)
@@ -190,9 +196,10 @@ export function createWorker(parts: WorkerParts): Worker {
     },
     begin(grant, since) {
       const run = newRun(grant.address, grant.dispatch, 'ready')
+      run.since = since
       if (slots.free) runs.set(keyOf(grant.address, grant.dispatch), run)
       else remember(run)
-      line.admit({ run, grant, since })
+      line.admit({ run, grant })
     },
     handles: (job) => handlers.has(job),
     hasRoom(jobs, coming, waiting) {

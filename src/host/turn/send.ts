@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { ActorType } from '../../../actors/actor.ts'
+import type { Grant } from '../../../actors/job.ts'
 import { type Address, partitionOf, rootOf } from '../../address.ts'
 import type { OutgoingFrame } from '../../bus/port.ts'
 import { decide, draftOf, type Facts } from '../../decide.ts'
@@ -76,12 +77,18 @@ export function askAgain(partition: Partition, turn: Turn, type: ActorType, befo
 export function answer(partition: Partition, turn: Turn): void {
   for (const { grant, since } of turn.grants) partition.worker!.begin(grant, since)
   for (const { item, outcome, doc } of turn.replies) {
-    if (item.claim) item.claim.answer(outcome?.grants[0])
+    if (item.claim) item.claim.answer(outcome?.grants[0] && leased(partition, outcome.grants[0]))
     else partition.reply(item.envelope.command ?? item.envelope, outcome, doc)
   }
   partition.sendReplies()
   sendFeed(partition.bus, turn.changes)
   partition.changed?.(turn.changes)
+}
+
+/** Its worker counts the lease from the request that is answered; if it was granted before, it began earlier here. */
+function leased(partition: Partition, grant: Grant): Grant {
+  partition.leases.renew(grant.worker, grant.address, grant.dispatch, false)
+  return grant
 }
 
 export async function bury(partition: Partition, { letters, delivered }: Turn): Promise<void> {

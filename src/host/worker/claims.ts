@@ -101,8 +101,10 @@ export function createClaims(parts: ClaimParts) {
       const key = keyOf(address, dispatch)
       const run = runs.get(key)!
       const grant = answers?.[i]
-      if (grant) parts.admit({ run, grant, since: sent })
-      else if (!answers) parts.giveBack(run)
+      if (grant) {
+        run.since = sent
+        parts.admit({ run, grant })
+      } else if (!answers) parts.giveBack(run)
       else {
         parts.forget(key)
         slots.unclaim()
@@ -136,9 +138,18 @@ export function createClaims(parts: ClaimParts) {
     }
   }
 
+  /** For a run that is granted already: as the holder it is granted again, and its lease begins anew. false: it is no longer current. */
+  async function renew(run: WorkerRun): Promise<boolean> {
+    const { address, dispatch } = run
+    const { sent, answers } = await askUntilAnswered(partitionOf(rootOf(address), bus.partitions), [{ address, dispatch }])
+    run.since = sent
+    return !!answers?.[0]
+  }
+
   return {
     refill,
     want,
+    renew,
     /** No offer of this job waits for a slot, here or in its queue. */
     nothingWaits: (job: string): boolean => !backlog.length && !!pulls.get(job)?.empty,
     async start(jobs: Iterable<string>): Promise<void> {

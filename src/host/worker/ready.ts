@@ -7,30 +7,27 @@ import type { WorkerRun } from './run.ts'
 export interface Ready {
   run: WorkerRun
   grant: Grant
-  /** When the request was sent by which the lease began. */
-  since: number
 }
 
 /** What was granted ahead and found no slot for so long goes back, ms: another worker may have one. */
 const patience = 500
 
-/** Granted runs, in line for a slot. Each starts within its lease, or is given back. */
+/** Granted runs, in line for a slot. Each starts soon, or is given back. */
 export function createReadyLine(parts: {
   clock: Clock
   slots: Slots
-  lease: number
   stopping(): boolean
   start(run: WorkerRun, grant: Grant): void
   giveBack(run: WorkerRun): void
 }) {
-  const { clock, slots, lease, start, giveBack } = parts
+  const { clock, slots, start, giveBack } = parts
   const ready: Ready[] = []
   let impatient: (() => void) | undefined
 
   function startReady(): void {
     while (ready.length && (slots.free || parts.stopping())) {
-      const { run, grant, since } = ready.shift()!
-      if (parts.stopping() || clock.monotonic() - since >= lease) giveBack(run)
+      const { run, grant } = ready.shift()!
+      if (parts.stopping()) giveBack(run)
       else start(run, grant)
     }
     if (ready.length && !impatient) impatient = clock.at(clock.now() + patience, giveBackOld)
@@ -39,7 +36,7 @@ export function createReadyLine(parts: {
 
   function giveBackOld(): void {
     impatient = undefined
-    while (ready.length && clock.monotonic() - ready[0]!.since >= patience) giveBack(ready.shift()!.run)
+    while (ready.length && clock.monotonic() - ready[0]!.run.since >= patience) giveBack(ready.shift()!.run)
     startReady()
   }
 

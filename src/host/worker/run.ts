@@ -10,7 +10,9 @@ export interface WorkerRun {
   until?: number
   abort: Abort
   over: boolean
-  /** When it was last heard that it is current, ms of the monotonic clock. */
+  /** When the request was sent by which its lease began, ms of the monotonic clock. */
+  since: number
+  /** When it was last heard that it is current, on the same clock. */
   heard: number
 }
 
@@ -22,6 +24,7 @@ export const newRun = (address: Address, dispatch: number, state: 'claiming' | '
   state,
   begun: false,
   over: false,
+  since: Number.NEGATIVE_INFINITY,
   heard: Number.NEGATIVE_INFINITY,
   abort: lazyAbort(),
 })
