@@ -1,7 +1,10 @@
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { z } from 'zod'
+import { systemClock } from '../src/clock.ts'
 import { embedded } from '../src/embedded.ts'
+import { runHandler } from '../src/host/run.ts'
+import { lazyAbort } from '../src/host/worker/run.ts'
 import { createHost, defineJob } from '../src/index.ts'
 import { refused } from './support/refused.ts'
 
@@ -23,7 +26,8 @@ const getter = (part: string) =>
       throw new Error('do not look')
     },
   })
-const thrown: Record<string, () => unknown> = {
+// biome-ignore lint/suspicious/noExplicitAny: anything may be thrown
+const thrown: Record<string, () => any> = {
   nothing: () => undefined,
   null: () => null,
   'a symbol': () => Symbol('s'),
@@ -38,6 +42,14 @@ const thrown: Record<string, () => unknown> = {
   'an error whose message throws': () => getter('message'),
   'an error whose code throws': () => getter('code'),
   'an error whose name throws': () => getter('name'),
+  'an error whose message can be read once': () => {
+    let reads = 0
+    return Object.defineProperty(new Error(), 'message', { get: () => (reads++ ? thrown.nothing!().x : 'once') })
+  },
+  'a function that has no text': () => Object.assign(() => {}, { toString: () => thrown.nothing!().x }),
+  'a callable proxy': function callable(): unknown {
+    return new Proxy(() => {}, { get: callable })
+  },
 }
 const long = 'x'.repeat(3_000_000)
 const returned: Record<string, [value: () => unknown, message: RegExp]> = {
@@ -90,6 +102,20 @@ test('whatever is thrown is a failed attempt, and the host goes on', async () =>
   await end()
 })
 
+test('an error tells its cause', async () => {
+  const host = await createHost({
+    on: embedded(':memory:'),
+    handlers: [
+      odd.handler(() => {
+        throw new Error('fetch failed', { cause: Object.assign(new AggregateError([]), { code: 'ECONNREFUSED' }) })
+      }),
+    ],
+  })
+  const job = await host.client.submit(odd, {})
+  await refused('JOB_FAILED', /: fetch failed \(cause: ECONNREFUSED\)$/, () => job.result({ signal: AbortSignal.timeout(20_000) }))
+  await host.stop()
+})
+
 test('what is no JSON is not an output', async () => {
   const { failsAs, end } = await world()
   for (const [returns, [, message]] of Object.entries(returned)) await failsAs({ returns }, 'JOB_FAILED', message)
@@ -109,6 +135,32 @@ test('what JSON would lose of an output is not tried again; what is undefined is
   assert.is(entered, 1)
   await host.stop()
 })
+
+/** What a run of this handler is recorded as. */
+const outputOf = async (handle: () => unknown) => {
+  const grant = { address: 'job:x' as const, job: 'even', dispatch: 1, worker: 'w', attempt: 1, input: { value: 1 } }
+  return (await runHandler({ clock: systemClock } as never, even.handler(handle), grant, lazyAbort()).ended).output
+}
+
+test('an output is what it was when its handler returned, whatever becomes of the object', async () => {
+  const report: { rows: number; took?: bigint } = { rows: 3 }
+  const output = await outputOf(() => report)
+  Object.assign(report, { rows: 4, took: 1n })
+  assert.equal(output, { value: { rows: 3 } })
+})
+
+for (const [name, output] of Object.entries({
+  'a proxy': () => new Proxy({ total: '6' }, {}),
+  'an object that says itself what it is, by its own function': () => ({ toJSON: () => ({ total: '6' }) }),
+  'an object with a hidden field': () =>
+    new (class {
+      #total = '6'
+      toJSON = () => ({ total: this.#total })
+    })(),
+}))
+  test(`${name} goes to other threads as it is kept`, async () => {
+    assert.equal(structuredClone(await outputOf(output)), { value: { total: '6' } })
+  })
 
 test('null stays null, and nothing stays nothing, to who waits and to who reads the members', async () => {
   const nothing = defineJob({ name: 'nothing' })

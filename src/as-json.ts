@@ -1,26 +1,17 @@
 import { invalid, isStellwerkError, quoted } from './errors.ts'
 import { deepest, isTooDeep } from './nesting.ts'
 
-/** What the handler will get: the same on every bus, and nobody can change it any more. */
-export function asJson(input: unknown, field: string): { value: unknown; length: number } {
-  if (input === undefined) return { value: undefined, length: 0 }
-  const { text, value } = written(input, field, JSON.parse)
-  return { value, length: text.length }
-}
-
-/** The same as text. What is short cannot be nested too deep, and need not be read for that: every job has an output. */
-export const jsonText = (output: unknown, field: string): string =>
-  written(output, field, (text) => text.length > 2 * deepest && JSON.parse(text)).text
-
-function written(input: unknown, field: string, read: (text: string) => unknown): { text: string; value: unknown } {
+/** As it will be read again: the same on every bus, and nobody can change it any more. `length`: characters of JSON. */
+export function asJson(given: unknown, field: string): { value: unknown; length: number } {
+  if (given === undefined) return { value: undefined, length: 0 }
   try {
-    const text = JSON.stringify(input)
-    if (text === undefined) throw invalid(field, `${quoted(input)} cannot be written as JSON: it would be lost`)
-    const value = read(text)
+    const text = JSON.stringify(given)
+    if (text === undefined) throw invalid(field, `${quoted(given)} cannot be written as JSON: it would be lost`)
+    const value = JSON.parse(text)
     if (isTooDeep(value)) throw invalid(field, `nested deeper than ${deepest} levels`)
-    const lost = lostInJson(input)
+    const lost = lostInJson(given)
     if (lost) throw invalid([field, ...lost.path].join('.'), `${quoted(lost.value)} cannot be written as JSON: it would be lost`)
-    return { text, value }
+    return { value, length: text.length }
   } catch (error) {
     if (isStellwerkError(error)) throw error
     throw invalid(field, `cannot be written as JSON (${(error as Error).message.split('\n')[0]})`)

@@ -12,7 +12,7 @@ import { type SuspendOptions, suspended, suspendOf } from '../suspend.ts'
 import type { Children } from './children.ts'
 import { reportProgress } from './feed.ts'
 import type { Ended } from './results.ts'
-import { errorOf, outputText, readable } from './thrown.ts'
+import { copyOf, errorOf, readable } from './thrown.ts'
 import type { Abort } from './worker/run.ts'
 
 interface Parts {
@@ -78,11 +78,13 @@ async function enter(
     const suspend = suspendOf(output)
     if (suspend) return { outcome: 'suspend', suspend, size: suspendSize(suspend), ...timed }
     check(handler.definition.output, output, 'output')
-    return { outcome: 'ok', output: output === undefined ? output : { value: output }, size: sizeOf(output), ...timed }
+    const { value, length: size } = copyOf(output)
+    if (size > maxPayload) throw new StellwerkError('TERMINAL', `output: ${size} characters of JSON; at most ${maxPayload} are kept`)
+    return { outcome: 'ok', output: value === undefined ? value : { value }, size, ...timed }
   } catch (thrown) {
     const error = readable(thrown)
     timed.ms = clock.monotonic() - started
-    if (isShutdown(abort, error)) return { outcome: 'back', ...timed }
+    if (isShutdown(abort, thrown, error)) return { outcome: 'back', ...timed }
     const code = (error as { code?: string } | undefined)?.code
     // The store was away: that is not the handler's failure, and uses no attempt.
     if (!entered && code === 'UNAVAILABLE') return { outcome: 'unbegun' }
@@ -101,17 +103,10 @@ async function enter(
 }
 
 /** The reason itself, or what an aborted call of Node.js makes of it: an AbortError that has it as its cause. */
-function isShutdown({ reason }: Abort, error: unknown): boolean {
+function isShutdown({ reason }: Abort, thrown: unknown, error: unknown): boolean {
   if ((reason as { code?: string } | undefined)?.code !== 'SHUTDOWN') return false
   const { name, cause } = (error ?? {}) as { name?: string; cause?: unknown }
-  return error === reason || (name === 'AbortError' && cause === reason)
-}
-
-/** Characters of JSON: what cannot be written, or is too large, fails here. */
-function sizeOf(output: unknown): number {
-  const { length } = outputText(output)
-  if (length > maxPayload) throw new StellwerkError('TERMINAL', `output: ${length} characters of JSON; at most ${maxPayload} are kept`)
-  return length
+  return thrown === reason || (name === 'AbortError' && cause === reason)
 }
 
 /** State and fallbacks travel in one message. */

@@ -66,7 +66,7 @@ export function createThreads(clock: Clock, slots: number): Threads {
       const came: Came = await running
       if ('failed' in came) throw errorFrom(came.failed)
       if ('told' in came) throw ctx.signal.reason
-      return 'suspend' in came ? ctx.suspend(came.suspend) : came.output && JSON.parse(came.output)
+      return 'suspend' in came ? ctx.suspend(came.suspend) : came.output
     } catch (error) {
       throw hardEnd.signal.aborted ? ctx.signal.reason : error
     } finally {

@@ -1,17 +1,26 @@
 import type { JobError } from '../../actors/job.ts'
-import { jsonText } from '../as-json.ts'
+import { asJson } from '../as-json.ts'
 import type { ActorEvent } from '../envelope.ts'
 import { StellwerkError } from '../errors.ts'
 
-/** A handler may throw anything, also what throws when it is looked at: whatever it is, the attempt has failed. */
+/** A handler may throw anything, also what throws when it is looked at, or looked at again: whatever it is, the attempt has failed. */
 export function readable(thrown: unknown): unknown {
   try {
+    if (typeof thrown === 'function') return new Error(String(thrown))
     if (typeof thrown !== 'object' || thrown === null) return thrown
     const { name, message, code, cause, stack, at } = thrown as Record<string, unknown>
-    return thrown instanceof Error ? thrown : Object.assign(new Error(), { name, message, code, cause, stack, at })
+    return Object.assign(new Error(), { name, message: withCause(message, cause), code, cause, stack, at })
   } catch {
     return new Error('what was thrown cannot be read')
   }
+}
+
+/** What a failed call says is often in its cause alone: "fetch failed" is of no use without it. */
+function withCause(message: unknown, cause: unknown): unknown {
+  if (typeof message !== 'string' || !(cause instanceof Error)) return message
+  const { message: words, code } = cause as { message: unknown; code?: unknown }
+  const said = words || code
+  return typeof said === 'string' && !message.includes(said) ? `${message} (cause: ${said})` : message
 }
 
 /** In words, each of a bounded length, as a document keeps them. */
@@ -32,10 +41,13 @@ export function asFailed({ output, suspend, ...result }: ActorEvent, error: JobE
   return { ...result, outcome: 'fail', terminal: true, error }
 }
 
-/** What a handler returned, as JSON: what would be lost in that, or is nested too deep, would be no other the next time. */
-export function outputText(output: unknown): string {
+/**
+ * What a handler returned, and its length as JSON. It is a copy: what happens to an object after its handler has returned it changes nothing. What
+ * JSON would lose, or is nested too deep, would be no other the next time.
+ */
+export function copyOf(output: unknown): { value: unknown; length: number } {
   try {
-    return jsonText(output ?? null, 'output')
+    return asJson(output, 'output')
   } catch (error) {
     throw new StellwerkError('TERMINAL', (error as Error).message)
   }

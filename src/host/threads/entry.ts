@@ -3,7 +3,7 @@ import { asJson } from '../../as-json.ts'
 import type { Context, MemberResult } from '../../definition.ts'
 import { StellwerkError } from '../../errors.ts'
 import type { SuspendOptions } from '../../suspend.ts'
-import { outputText, readable } from '../thrown.ts'
+import { copyOf, readable } from '../thrown.ts'
 import { ownedBy } from './leftovers.ts'
 import { type Came, errorFrom, type FromThread, failureOf, type Task, type ToThread } from './messages.ts'
 import { progressTeller } from './progress.ts'
@@ -19,12 +19,12 @@ async function run(task: Task, port: MessagePort): Promise<Came> {
     const output = await handle(task.input, contextOf(task, port, abort, suspends))
     return suspends.has(output)
       ? { suspend: asJson((output as { options: SuspendOptions }).options, 'suspend').value as SuspendOptions }
-      : { output: output === undefined ? output : outputText(output) }
+      : { output: copyOf(output).value }
   } catch (thrown) {
     const error = readable(thrown)
     const { name, cause } = (error ?? {}) as { name?: string; cause?: unknown }
     const { aborted, reason } = abort.signal
-    if (aborted && (error === reason || (name === 'AbortError' && cause === reason))) return { told: true }
+    if (aborted && (thrown === reason || (name === 'AbortError' && cause === reason))) return { told: true }
     return { failed: failureOf(error) }
   } finally {
     port.close()

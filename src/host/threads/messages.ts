@@ -22,8 +22,8 @@ export interface Failure {
   at?: number
 }
 
-/** `output`: JSON, as it will be kept. `told`: it threw the reason of its signal, or what an aborted call made of that. */
-export type Came = { output: string | undefined } | { suspend: SuspendOptions } | { told: true } | { failed: Failure }
+/** `output`: as it will be kept. `told`: it threw the reason of its signal, or what an aborted call made of that. */
+export type Came = { output: unknown } | { suspend: SuspendOptions } | { told: true } | { failed: Failure }
 
 /** `n`: of the question. */
 export type ToThread =
