@@ -1,6 +1,9 @@
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { defineJob } from '../src/definition.ts'
+import { embedded } from '../src/embedded.ts'
+import { createHost } from '../src/index.ts'
+import { virtualClock } from '../src/testing/virtual-clock.ts'
 import { aborts, bind, held, once, short, type VirtualWorld, virtualWorld, work } from './support/virtual-world.ts'
 
 /** Single jobs: attempts, times, cancel and loss in every state, in virtual time. */
@@ -416,6 +419,21 @@ test('a host that stops gives back what runs: no attempt is used', async () => {
     ],
   )
   assert.equal(await j.problems(), [])
+})
+
+test('E3 R4: what a stopped host left behind runs at the next one, which is alone and has nothing to do', async () => {
+  const clock = virtualClock('2026-11-23T00:00:00Z')
+  const on = embedded(':memory:')
+  const done = async <T>(promise: Promise<T>): Promise<T> => {
+    await clock.advance('5s')
+    return promise
+  }
+  const deaf = await done(createHost({ on, clock, log: () => {}, handlers: [bind.handler(() => new Promise(() => {}))] }))
+  await done(deaf.client.submit(bind, {}, { id: 'left' }))
+  assert.is(await done(deaf.stop({ grace: '1s' })), false)
+  const next = await done(createHost({ on, clock, log: () => {}, handlers: [bind.handler(() => 'done')] }))
+  assert.is((await done(next.client.job('left').view())).state, 'succeeded')
+  await done(next.stop())
 })
 
 // ---- E10 --------------------------------------------------------------------------------------------------------------------

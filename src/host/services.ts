@@ -94,10 +94,12 @@ export function hostServices({ connection, contracts, handlers, name, slots, clo
     confirm: () => liveness.confirm(),
     onError: (error, partition) => warn(`partition ${partition} begins again: ${messageOf(error)}`),
   }
+  const hasLeases = () => [...partitions.values()].some(({ leases }) => leases.next !== undefined)
   const liveness = createLiveness({
     ...{ bus, clock, name, beat: rhythm.beat, ttl: rhythm.ttl },
     changed: () => ownership.settle(),
-    rests: () => inProcess && worker.running === 0 && ownership.owned.length === bus.partitions,
+    // While a run that another worker left behind has its lease, that ends only if this host hears itself.
+    rests: () => inProcess && worker.running === 0 && ownership.owned.length === bus.partitions && !hasLeases(),
   })
   const ownership = createOwnership({
     ...{ bus, clock, name, liveness },

@@ -458,6 +458,7 @@ export const chains: readonly Mutation[] = [
     'resting = false',
     'steady: where all hosts are in one process',
   ),
+  off('Q6 a host with a lease in its hands does not rest', 'src/host/services.ts', ' && !hasLeases()', '', './job.int: E3 R4'),
   off(
     'Q6 a host that rests wakes for its next turn',
     liveness,
