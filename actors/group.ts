@@ -1,9 +1,9 @@
 import { chainOver } from '../src/address.ts'
 import type { ActorType } from './actor.ts'
 import { isChain, tellFollower, tellFollowers, tooManyFollowers } from './followers.ts'
-import { type Args, chainKey, type GroupContext, type Of, outputKey } from './group/context.ts'
+import { type Args, chainKey, type GroupContext, type Of } from './group/context.ts'
 import { failure } from './group/failure.ts'
-import { askChain, makeOutput, outputAgain } from './group/output.ts'
+import { askChain, cancelOutput, makeOutput, outputAgain } from './group/output.ts'
 import { closed, conflict, otherOptions, removed, reserved, tooLate, unknownYet } from './group/refusals.ts'
 import { groupSetup } from './group/setup.ts'
 import { tombstoneOf } from './group/tombstone.ts'
@@ -102,6 +102,8 @@ const groupMachine = groupSetup.createMachine({
     ],
     add: [
       { guard: 'conflicting', actions: { type: 'reject', params: conflict } },
+      { guard: 'continuesRemoved' },
+      { guard: 'isRemoved', actions: { type: 'reject', params: removed } },
       { guard: 'allKnown' },
       { actions: { type: 'reject', params: tooLate } },
     ],
@@ -185,10 +187,7 @@ const groupMachine = groupSetup.createMachine({
           { guard: 'outputCancelled', target: 'cancelled', actions: 'noteOutput' },
           { guard: 'isOutput', target: 'failed', actions: 'noteOutput' },
         ],
-        cancel: [
-          { guard: 'cancelsOther' },
-          { actions: { type: 'send', params: ({ context }: Args) => ({ to: jobOf(context.self, outputKey), event: { type: 'cancel' } }) } },
-        ],
+        cancel: [{ guard: 'cancelsOther' }, { actions: ['noteReason', { type: 'send', params: cancelOutput }] }],
       },
     },
     succeeded: ended('succeeded'),

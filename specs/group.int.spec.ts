@@ -132,6 +132,16 @@ test('a cancelled group: all that is unfinished is cancelled, no output is made'
   assert.equal(await g.store.load(['job:g/output']), [])
 })
 
+test('a group that is cancelled while its output runs: both say why', async () => {
+  const g = await group({ members: [good('a')], output: bind.with({ ms: 60_000 }) })
+  await g.until('its output runs', () => g.startsOf('g/output').length === 1)
+  await g.handle.cancel({ reason: 'not wanted' })
+  const { code, message } = await g.result()
+  assert.is(code, 'JOB_CANCELLED')
+  assert.match(message!, /was cancelled: not wanted/)
+  assert.is((await g.handle.view()).cancelReason, 'not wanted')
+})
+
 test('a cancelled group that is not sealed ends as well', async () => {
   const g = await group({ members: [good('a', 60_000)], seal: false })
   await g.handle.cancel()

@@ -106,6 +106,8 @@ test('a group goes with its members and its output, and they never before it', a
   assert.is(await refused(world.client.job('g/1').result({ signal: AbortSignal.timeout(5000) })), 'NOT_FOUND')
   // The same group is there, as it ended; nothing of it runs again.
   await world.client.submitGroup(options)
+  const many = Array.from({ length: 300 }, (_, i) => work.with({ ms: 100 }, { key: `${i}` }))
+  await world.client.submitGroup({ ...options, members: many })
   assert.is(await refused(world.client.submitGroup({ ...options, when: 'all-succeeded' })), 'CONFLICT')
   assert.is(await refused(group.add([work.with({}, { key: '3' })])), 'NOT_ALLOWED')
   assert.is(await refused(world.client.job('g/output').retry()), 'NOT_FOUND')

@@ -58,7 +58,8 @@ export interface Ended {
 
 export type GroupEvent = { at: number; self: Address } & (
   | { type: 'submit'; options: GroupOptions; members: Member[]; seal?: boolean; known?: Record<string, unknown> }
-  | { type: 'add'; members: Member[]; seal?: boolean; known?: Record<string, unknown> }
+  /** `ofSubmit`: what did not fit into the submit. */
+  | { type: 'add'; members: Member[]; ofSubmit?: true; seal?: boolean; known?: Record<string, unknown> }
   | { type: 'seal' }
   /** `chain`: of the chain that takes it for its step. */
   | { type: 'cancel'; reason?: string; chain?: Address }

@@ -52,6 +52,7 @@ export const groupSetup = setup({
     conflicting: ({ event }) => conflicts(added(event), known(event)).length > 0,
     allKnown: ({ event }) => added(event).every(({ key }) => isKnown(known(event)[key])),
     isReserved: ({ event }) => !!(known(event)[chainKey] as Peer | undefined)?.removed,
+    continuesRemoved: ({ context, event }) => context.removedAt !== undefined && event.type === 'add' && !!event.ofSubmit,
     isRemoved: ({ context }) => context.removedAt !== undefined,
     complete: ({ context }) => context.sealed && allFinished(context.members),
     completeAndCancelled: ({ context }) => context.sealed && context.cancelled && allFinished(context.members),
@@ -115,6 +116,7 @@ export const groupSetup = setup({
       sealed: true,
       cancelReason: context.cancelReason ?? (event as Of<'cancel'>).reason,
     })),
+    noteReason: assign(({ context, event }) => ({ cancelReason: context.cancelReason ?? (event as Of<'cancel'>).reason })),
     turnPage: assign(
       step(({ context, event }) => {
         const { for: purpose, first, body } = event as Of<'page'>

@@ -50,7 +50,7 @@ export function memberSending(prepare: Prepare, command: (to: Address, event: Ac
 
     const send = async (chunk: Member[], last: boolean) => {
       await sent
-      const event = !begun && first ? first(chunk) : { type: 'add', members: chunk }
+      const event = !begun && first ? first(chunk) : { type: 'add', members: chunk, ...(first && { ofSubmit: true }) }
       begun = true
       sent = command(to, last ? { ...event, seal: true } : event).then(
         () => void (added += chunk.length),
