@@ -1,7 +1,10 @@
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import type { GateContext } from '../actors/gate.ts'
+import { emptyContext } from '../actors/job/context.ts'
+import { why } from '../actors/job/why.ts'
 import type { JobContext } from '../actors/job.ts'
+import type { Snapshot } from '../src/document.ts'
 import { given } from '../src/testing/given.ts'
 import { claim, lost, memberOf, result, retry, submit } from './machines/events.ts'
 import { virtualWorld, work } from './support/virtual-world.ts'
@@ -55,6 +58,11 @@ machine('an end before it takes the deadline with it; an operator may run it aga
     .events([submit({ deadline: 5000, attempts: 1 }), claim(), result('fail')])
     .when(retry)
     .then({ state: 'queued', timers: [] })
+})
+machine('R4 held: an operator may end it, and the deadline does', () => {
+  const held = { status: 'active', value: { pending: 'held' }, context: { ...emptyContext, self: 'job:j', overdueAt: 5000 } } as Snapshot
+  const [condition] = why(held, 0)
+  assert.equal([condition!.stuck, condition!.until], [undefined, 5000])
 })
 machine('held, and run again by an operator: it has none either', () => {
   fresh

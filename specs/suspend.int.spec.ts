@@ -177,6 +177,17 @@ test('E6 a callback of a job that is planned is kept; the first value counts, an
   assert.equal(await w.ended(), { bank: { paid: false } })
 })
 
+test('R4 a suspended job that has a deadline of its own as a whole is not stuck: it ends then', async () => {
+  const w = await suspendWorld((ctx) => ctx.suspend({ until: ['bank'] }))
+  const job = await w.client.submit(pay, {}, { id: 'j', deadline: '10m' })
+  await w.reaches('suspended')
+  const [condition] = (await job.why()).conditions
+  assert.equal([condition!.stuck, condition!.until! <= w.clock.now() + 600_000], [undefined, true])
+  assert.equal(await w.client.stuck(), [])
+  await w.clock.advance('10m')
+  assert.is((await job.view()).error?.code, 'DEADLINE')
+})
+
 test('E6 Q34 the deadline: entered with what has come and the fallback of what has not', async () => {
   const w = await suspendWorld((ctx) =>
     ctx.round === 1

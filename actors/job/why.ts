@@ -99,8 +99,8 @@ export function why(snapshot: Snapshot, at: number): Condition[] {
       return [
         {
           code: 'HELD',
-          message: `run ${run?.dispatch} was lost and the job says onLost: 'hold': retry or cancel it, say what came of it (done), or let its result arrive`,
-          stuck: true,
+          message: `run ${run?.dispatch} was lost and the job says onLost: 'hold': retry or cancel it, say what came of it (done), or let its result arrive${context.overdueAt === undefined ? '' : `; it fails at its deadline, ${new Date(context.overdueAt).toISOString()}`}`,
+          ...endsAt(context.overdueAt),
         },
       ]
     default:
@@ -108,14 +108,18 @@ export function why(snapshot: Snapshot, at: number): Condition[] {
   }
 }
 
-/** Which callbacks came, which are missing, until when. Without a deadline only a callback or an operator ends it. */
+/** Without a time at which it ends by itself only others, or an operator, end it. */
+const endsAt = (until: number | undefined) => (until === undefined ? { stuck: true } : { until })
+
+/** Which callbacks came, which are missing, until when: its own deadline, or that of the whole job. */
 function whySuspended(context: JobContext): Condition {
   const rounds = roundsOf(context)
   const { round, suspend, deadlineAt } = rounds
   const { until, need, as } = suspend!
   const { came, missing } = cameOf(rounds)
   const wanted = need === until.length ? 'all of' : need === 1 ? 'any of' : `${need} of`
-  const end = deadlineAt === undefined ? 'without a deadline' : `until ${new Date(deadlineAt).toISOString()}`
+  const [ends] = [deadlineAt, context.overdueAt].filter((at) => at !== undefined).sort((a, b) => a - b)
+  const end = ends === undefined ? 'without a deadline' : `until ${new Date(ends).toISOString()}`
   return {
     code: 'SUSPENDED',
     message: `round ${round} waits for ${wanted} ${until.join(', ')}, ${end}: ${came.length ? `${came.join(', ')} came` : 'none came'}, ${missing.join(', ')} missing`,
@@ -124,6 +128,6 @@ function whySuspended(context: JobContext): Condition {
     missing,
     need,
     ...(as === undefined ? {} : { as }),
-    ...(deadlineAt === undefined ? { stuck: true } : { until: deadlineAt }),
+    ...endsAt(ends),
   }
 }
