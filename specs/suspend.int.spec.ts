@@ -188,6 +188,27 @@ test('R4 a suspended job that has a deadline of its own as a whole is not stuck:
   assert.is((await job.view()).error?.code, 'DEADLINE')
 })
 
+test("E6 an entry that is repeated after an operator's retry finds the state that it found, not the one that it left", async () => {
+  const entries: unknown[] = []
+  const w = await suspendWorld((ctx) => {
+    entries.push([ctx.round, ctx.state])
+    return ctx.suspend({ until: ['bank'], state: { step: entries.length + 1 } })
+  })
+  const job = await submit(w.client)
+  await w.reaches('suspended')
+  await job.resume('bank', paid)
+  await w.until('its second entry', () => entries.length === 2)
+  await w.reaches('suspended')
+  await job.cancel()
+  await job.retry()
+  await w.until('its third entry', () => entries.length === 3)
+  assert.equal(entries, [
+    [1, undefined],
+    [2, { step: 2 }],
+    [2, { step: 2 }],
+  ])
+})
+
 test('E6 Q34 the deadline: entered with what has come and the fallback of what has not', async () => {
   const w = await suspendWorld((ctx) =>
     ctx.round === 1

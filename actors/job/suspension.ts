@@ -13,7 +13,7 @@ export interface Suspend {
   deadline?: number
   /** At the deadline: for those that are missing. */
   fallback?: Record<string, Payload>
-  /** Kept for the next entry of the handler. */
+  /** For the entry that the resume makes: one that is repeated before finds what it found. */
   state?: Payload
   /** A correlation id: `correlation:<as>` is the job's address as well, for this round. */
   as?: string
@@ -107,11 +107,10 @@ export const suspendsAndMet = (args: Args) => suspends(args) && isMet(suspended(
 export function suspended({ context, event }: Args): Rounds {
   const { suspend, at } = event as Of<'result'> & { at: number }
   const now = roundsOf(context)
-  const { state, deadline, as } = suspend!
+  const { deadline, as } = suspend!
   return {
     ...now,
-    suspend: { ...suspend!, state: undefined },
-    state,
+    suspend,
     deadlineAt: deadline === undefined ? undefined : at + deadline,
     resuming: undefined,
     alias: as ?? now.alias,
@@ -128,7 +127,7 @@ export function entered({ context }: Args): Rounds | undefined {
   if (now.resuming === 'deadline')
     for (const name of cameOf(now).missing)
       if (Object.hasOwn(now.suspend!.fallback ?? {}, name)) given[name] = now.suspend!.fallback![name]!
-  return { round: now.round + 1, values: {}, given, state: now.state, alias: now.alias }
+  return { round: now.round + 1, values: {}, given, state: now.suspend!.state, alias: now.alias }
 }
 
 // ---- the correlation id --------------------------------------------------------------------------------------------------
