@@ -4,6 +4,7 @@ import type { Plan } from '../../actors/plan/state.ts'
 import type { PlanContext } from '../../actors/plan.ts'
 import { partitionOf } from '../address.ts'
 import { addDays, type DateText, dateAt, startOfDate } from '../calendar/dates.ts'
+import { atWall } from '../clock.ts'
 import { resolvePlan } from '../plan/resolve.ts'
 import type { ChainTerms } from '../plan/runs.ts'
 import { planAddress, rootOfZone, zonesLeft, zonesOf } from '../plan/zones.ts'
@@ -99,7 +100,7 @@ export function createPlanner(partition: Partition) {
     if (stopped || at >= due) return
     cancelTimer()
     due = at
-    cancelTimer = clock.at(at, () => {
+    cancelTimer = atWall(clock, at, () => {
       due = Number.POSITIVE_INFINITY
       lookNow()
     })

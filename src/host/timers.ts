@@ -1,5 +1,5 @@
 import type { Address } from '../address.ts'
-import type { Clock } from '../clock.ts'
+import { atWall, type Clock } from '../clock.ts'
 import { type ActorDocument, whenTakenOver } from '../document.ts'
 
 /**
@@ -21,7 +21,7 @@ export function createTimers(clock: Clock, onDue: () => void): Timers {
   const arm = (at: number) => {
     disarm?.()
     earliest = at
-    disarm = at === Number.POSITIVE_INFINITY ? undefined : clock.at(at, onDue)
+    disarm = at === Number.POSITIVE_INFINITY ? undefined : atWall(clock, at, onDue)
   }
   return {
     note({ _id, wakeAt }) {

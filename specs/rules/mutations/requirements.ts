@@ -47,6 +47,22 @@ export const requirements: readonly Mutation[] = [
     './event-driven.int: W3: a slot',
   ),
   off(
+    'E3 the wall clock is looked at again',
+    'src/clock.ts',
+    'if (left > look) return wait(arm)',
+    '',
+    './clock.unit: E3 a time fires within',
+    './clock-set.int: E3 C1',
+  ),
+  off(
+    'E3 a time that comes too early waits',
+    'src/clock.ts',
+    'Date.now() < at ? arm() : fire()',
+    'fire()',
+    './clock.unit: a clock that is set back',
+  ),
+  off('C1 the planner waits for a date', 'src/host/planner.ts', 'atWall(clock, at, () =>', 'clock.at(at, () =>', './clock-set.int: E3 C1'),
+  off(
     'W4 a group is cancelled with its members',
     group,
     "{ actions: ['noteCancel', 'cancelRest', ...emit] }",
