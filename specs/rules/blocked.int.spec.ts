@@ -25,7 +25,7 @@ function threadLike(world: RulesWorld, name: string, isBlocked: () => boolean) {
   return (own: Wearer): Heart => {
     const heart = createHeart({
       ...own,
-      now: clock.now,
+      monotonic: clock.monotonic,
       request: bus.request,
       after: (ms, then) => clock.at(clock.now() + ms, then),
       standIn: {
@@ -157,6 +157,26 @@ test('Q10 a run that has gone on for longer than its timeout and its grace is no
   assert.is(state, 'failed')
   assert.is((snapshot.context as JobContext).error?.code, 'LOST')
   assert.is(starts, 1)
+})
+
+test('Q10 a wall clock that is set forward, by more than a run may take, ends no run', async () => {
+  const world = rulesWorld()
+  await serve(world, world.host('h'), 0)
+  let jump = 0
+  const { clock } = world
+  const set = { ...clock, now: () => clock.now() + jump, at: (at: number, fire: () => void) => clock.at(at - jump, fire) }
+  let starts = 0
+  const handle = async () => {
+    starts++
+    jump = 3_600_000
+    await clock.sleep(60_000)
+  }
+  await workerOn({ ...world, clock: set }, 'A', handle, { heart: threadLike({ ...world, clock: set }, 'A', () => false) }).start()
+  await workerOn(world, 'B', handle).start()
+  await world.publish(submit({ timeout: 120_000 }))
+  await clock.advance('70s')
+  assert.is(starts, 1)
+  assert.is((await world.doc('job:j'))!.state, 'succeeded')
 })
 
 test('a ticket is taken once, and a late taker of an old one finds nothing', () => {

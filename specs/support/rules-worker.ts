@@ -42,7 +42,8 @@ export function workerOn(
     children: { submit: () => Promise.reject(new Error('not here')) },
     heart:
       heart ??
-      ((own) => createHeart({ ...own, now: clock.now, request: bus.request, after: (ms, then) => clock.at(clock.now() + ms, then) })),
+      ((own) =>
+        createHeart({ ...own, monotonic: clock.monotonic, request: bus.request, after: (ms, then) => clock.at(clock.now() + ms, then) })),
     onNoOwner: () => {},
     onRoom: () => {},
     isAlone: () => false,

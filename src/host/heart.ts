@@ -11,7 +11,7 @@ export interface Listed {
   begun: boolean
   /** Its host shuts down, and the handler was told. */
   stopping?: boolean
-  /** Wall clock: no longer listed from then on. A handler that blocks its event loop cannot keep its run for ever. */
+  /** Monotonic clock of where the heart beats: no longer listed from then on. A handler that blocks its event loop cannot keep its run for ever. */
   until?: number
   /** Guards its begin (see StandIn); without one it is the worker's alone. */
   ticket?: readonly [number, number]
@@ -37,7 +37,7 @@ export interface HeartParts {
   worker: string
   beat: number
   lease: number
-  now(): number
+  monotonic(): number
   /** Calls back after so many ms. */
   after(ms: number, then: () => void): () => void
   request(subject: string, data: unknown, timeout: number): Promise<unknown>
@@ -60,7 +60,7 @@ export interface StandIn {
 /** What a worker says of itself; the rest of the parts is where the heart beats. */
 export type Wearer = Pick<HeartParts, 'worker' | 'beat' | 'lease' | 'onAnswer' | 'onNoOwner'>
 
-export function createHeart({ worker, beat, lease, now, after, request, onAnswer, onNoOwner, standIn }: HeartParts): Heart {
+export function createHeart({ worker, beat, lease, monotonic, after, request, onAnswer, onNoOwner, standIn }: HeartParts): Heart {
   const runs = new Map<string, Listed>()
   const results = new Map<string, { partition: number; event: Envelope }>()
   /** Given back here: said again until it is settled. */
@@ -80,7 +80,7 @@ export function createHeart({ worker, beat, lease, now, after, request, onAnswer
   function byPartition(): Map<number, [string, Listed][]> {
     const found = new Map<number, [string, Listed][]>()
     for (const [key, run] of runs) {
-      if (run.until !== undefined && run.until <= now()) continue
+      if (run.until !== undefined && run.until <= monotonic()) continue
       const list = found.get(run.partition) ?? found.set(run.partition, []).get(run.partition)!
       list.push([key, standIn?.hasBegun(run) ? { ...run, begun: true } : run])
     }

@@ -67,7 +67,8 @@ export function hostServices({ connection, contracts, handlers, name, slots, clo
     beat: rhythm.runBeat,
     heart:
       heart ??
-      ((own) => createHeart({ ...own, now: clock.now, request: bus.request, after: (ms, then) => clock.at(clock.now() + ms, then) })),
+      ((own) =>
+        createHeart({ ...own, monotonic: clock.monotonic, request: bus.request, after: (ms, then) => clock.at(clock.now() + ms, then) })),
     onNoOwner: (partition) => ownership.suspect(partition),
     onRoom: () => flow.look(),
     isAlone: () => [...liveness.hosts].length === 1,

@@ -122,7 +122,7 @@ export function createWorker(parts: WorkerParts): Worker {
   function start(run: WorkerRun, grant: Grant): void {
     const leave = slots.enter()
     run.state = 'running'
-    run.until = grant.timeout === undefined ? undefined : clock.now() + grant.timeout + 2 * timeoutGrace
+    run.until = grant.timeout === undefined ? undefined : clock.monotonic() + grant.timeout + 2 * timeoutGrace
     remember(run)
     const handler = handlers.get(grant.job)!
     // Not heard of for a lease, it may have been frozen, and another run may have its place.

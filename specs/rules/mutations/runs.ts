@@ -110,7 +110,7 @@ export const runs: readonly Mutation[] = [
     'runs: Q9 a heartbeat',
     'runs: Q9 "over"',
   ),
-  off('Q10 no longer listed', heart, 'if (run.until !== undefined && run.until <= now()) continue', '', 'blocked: Q10'),
+  off('Q10 no longer listed', heart, 'if (run.until !== undefined && run.until <= monotonic()) continue', '', 'blocked: Q10'),
   off('Q15 given back', heart, ' || standIn.giveBack(run)', '', 'blocked: Q15 what is granted'),
   off(
     'Q15 begin is a compare-and-set',

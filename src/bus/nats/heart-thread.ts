@@ -1,6 +1,7 @@
 import { parentPort, workerData } from 'node:worker_threads'
 import { connect } from 'nats'
-import { createHeart, type Listed } from '../../host/heart.ts'
+import { systemClock } from '../../clock.ts'
+import { createHeart } from '../../host/heart.ts'
 import type { Changes, ThreadData, Told } from './heart.ts'
 import { serversOf } from './link.ts'
 import { frameSubject } from './subjects.ts'
@@ -23,7 +24,7 @@ const heart = createHeart({
   worker,
   beat,
   lease,
-  now: () => Date.now(),
+  monotonic: systemClock.monotonic,
   after(ms, then) {
     const timer = setTimeout(() => {
       tell({ ping: ++pings })
@@ -50,7 +51,7 @@ const heart = createHeart({
 })
 
 port.on('message', ({ set, returned, gone, stop }: Changes) => {
-  for (const [key, run] of set ?? []) heart.set(key, run as Listed)
+  for (const [key, run, left] of set ?? []) heart.set(key, { ...run, until: left === undefined ? left : systemClock.monotonic() + left })
   for (const one of returned ?? []) heart.returned?.(...one)
   for (const key of gone ?? []) heart.delete(key)
   if (stop) void end()

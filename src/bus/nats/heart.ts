@@ -1,4 +1,5 @@
 import { Worker } from 'node:worker_threads'
+import { systemClock } from '../../clock.ts'
 import type { Envelope } from '../../envelope.ts'
 import type { Answer, Heart, Listed, Wearer } from '../../host/heart.ts'
 import { createTickets, giveBackTicket, ticketCells } from './tickets.ts'
@@ -16,12 +17,19 @@ export interface ThreadData {
 }
 
 export interface Changes {
-  set?: [string, Listed][]
+  /** `left`: how long it is listed still, ms. Each thread counts from a start of its own. */
+  set?: [key: string, run: Listed, left: number | undefined][]
   returned?: [string, number, Envelope][]
   gone?: string[]
   stop?: boolean
 }
 export type Told = { key: string; answer: Answer; begun: boolean } | { partition: number } | { ping: number }
+
+const withTime = ([key, run]: [string, Listed]): [string, Listed, number | undefined] => [
+  key,
+  run,
+  run.until && run.until - systemClock.monotonic(),
+]
 
 /** From source, the thread loads the loader first that this process was started with. */
 function startThread(workerData: ThreadData): Worker {
@@ -55,7 +63,7 @@ export function threadHeart(url: string, namespace: string, { worker, beat, leas
   let returned: [string, number, Envelope][] = []
 
   const tell = (): void => {
-    if (set.length || gone.length || returned.length) thread.postMessage({ set, gone, returned } satisfies Changes)
+    if (set.length || gone.length || returned.length) thread.postMessage({ set: set.map(withTime), gone, returned } satisfies Changes)
     set = []
     gone = []
     returned = []

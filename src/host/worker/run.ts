@@ -6,7 +6,7 @@ export interface WorkerRun {
   dispatch: number
   state: 'claiming' | 'ready' | 'running' | 'done'
   begun: boolean
-  /** Wall clock: its heart stops listing it then. */
+  /** Monotonic clock: its heart stops listing it then. */
   until?: number
   abort: Abort
   over: boolean
