@@ -39,7 +39,7 @@ export function cluster(options: ClusterOptions): World {
   checkPartitions(partitions)
   const letters = deadLetters === undefined ? undefined : limitsOf(deadLetters)
   return {
-    async connect({ name }) {
+    async connect({ name, log }) {
       // Loaded by hosts only: a client needs NATS alone.
       const { mongoStore } = await import('./store/mongo.ts')
       const store = await mongoStore({ url: mongo, namespace })
@@ -49,7 +49,7 @@ export function cluster(options: ClusterOptions): World {
       try {
         bus = await connectNats({ url: nats, namespace, name, partitions, create: true, memory, letters })
         await checkSameStore(bus.records, store, namespace)
-        return { bus, store, heart: (parts) => threadHeart(nats, namespace, parts), close }
+        return { bus, store, heart: (parts) => threadHeart(nats, namespace, parts, log), close }
       } catch (error) {
         await close()
         throw error

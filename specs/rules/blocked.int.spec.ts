@@ -1,7 +1,7 @@
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { defaultTerms, type JobContext, type Terms } from '../../actors/job.ts'
-import { createTickets, giveBackTicket, hasBegun, type Ticket } from '../../src/bus/nats/tickets.ts'
+import { createTickets, giveBackTicket, hasBegun, isGivenBack, type Ticket } from '../../src/bus/nats/tickets.ts'
 import type { Bus } from '../../src/bus/port.ts'
 import { createHeart, type Heart, type Wearer } from '../../src/host/heart.ts'
 import { serve, workerOn } from '../support/rules-worker.ts'
@@ -31,6 +31,7 @@ function threadLike(world: RulesWorld, name: string, isBlocked: () => boolean) {
       standIn: {
         blocked: isBlocked,
         hasBegun: ({ ticket }) => !!ticket && hasBegun(cells, ticket),
+        isGivenBack: ({ ticket }) => !!ticket && isGivenBack(cells, ticket),
         giveBack: ({ ticket }) => !!ticket && giveBackTicket(cells, ticket),
         publish: (partition, event) => bus.publish([{ partition, id: `${name} ${clock.monotonic()}`, events: [event] }]),
       },

@@ -17,7 +17,7 @@ const chosen = mutations.filter(({ rule }) => !wanted.length || wanted.some((par
 const copy = await mkdtemp(join(tmpdir(), 'stellwerk-mutate-'))
 let bad = 0
 try {
-  for (const part of ['src', 'actors', 'specs', 'package.json', 'tsconfig.json'])
+  for (const part of ['src', 'actors', 'specs', 'scripts', 'nats.conf', 'package.json', 'tsconfig.json'])
     await cp(join(root, part), join(copy, part), { recursive: true })
   await symlink(join(root, 'node_modules'), join(copy, 'node_modules'))
   await checkGreen()

@@ -60,6 +60,7 @@ export async function connectNats(options: NatsOptions): Promise<Bus> {
       deadLetter: (letters) => bury(letters.map((letter) => buried(namespace, letter, link.mostBytes))),
       letters: lettersIn(link, jsm, namespace, names.dead),
       onConnection: (on) => void link.onConnection(on),
+      lost: link.lost,
       // A server knows connections, not processes.
       workerLives: () => undefined,
       async close() {

@@ -54,6 +54,8 @@ export interface Bus {
 
   /** Tells of lost and regained connections; an in-process bus never calls it. */
   onConnection(on: (connected: boolean) => void): void
+  /** Resolves if the bus can never be used again, though it was not closed; that of one process never does. */
+  readonly lost?: Promise<Error>
   /** false: this worker's process is certainly gone. undefined: the bus cannot know. */
   workerLives(worker: string): boolean | undefined
   close(): Promise<void>

@@ -54,6 +54,8 @@ export interface StandIn {
   hasBegun(run: Listed): boolean
   /** The run does not begin any more. false: it has begun. */
   giveBack(run: Listed): boolean
+  /** It does not begin any more. */
+  isGivenBack(run: Listed): boolean
   publish(partition: number, event: Envelope): Promise<void>
 }
 
@@ -129,6 +131,8 @@ export function createHeart({ worker, beat, lease, monotonic, after, request, on
   return {
     set(key, run) {
       runs.set(key, run)
+      // By a thread that has ended, before it was settled.
+      if (standIn?.isGivenBack(run)) givenBack.add(key)
       if (!beating) arm()
     },
     begin(key) {

@@ -67,12 +67,21 @@ export async function createHost(options: HostOptions): Promise<Host> {
     await declareSchedules(bus, name, declared)
     // Once it is up it is stopped with a grace.
     ends.pop()
-    return hostOf(name, client, services, closeAll)
+    const host = hostOf(name, client, services, closeAll)
+    void bus.lost?.then((error) => endWith(error, host, log))
+    return host
   } catch (error) {
     // What has failed first is what is told.
     await closeAll().catch(() => {})
     throw error
   }
+}
+
+/** Nothing that it does would be heard any more. The error, which nobody awaits, ends the process as well, if that does not see to it: whoever watches over it starts it anew. */
+async function endWith(error: Error, host: Host, log: (message: string) => void): Promise<never> {
+  log(`stellwerk: ${error.message} The host ends.`)
+  await host.stop({ grace: 0 }).catch(() => {})
+  throw error
 }
 
 function hostOf(name: string, client: Client, services: Services, closeAll: () => Promise<void>): Host {

@@ -6,6 +6,7 @@ const readyLine = 'src/host/worker/ready.ts'
 const losses = 'src/host/losses.ts'
 const jobRuns = 'actors/job/runs.ts'
 const heart = 'src/host/heart.ts'
+const threadHeart = 'src/bus/nats/heart.ts'
 const sender = 'src/sender.ts'
 const threads = 'src/host/threads.ts'
 
@@ -111,6 +112,22 @@ export const runs: readonly Mutation[] = [
     'runs: Q9 "over"',
   ),
   off('Q10 no longer listed', heart, 'if (run.until !== undefined && run.until <= monotonic()) continue', '', 'blocked: Q10'),
+  off(
+    'Q10 counted in the thread',
+    threadHeart,
+    'run.until && run.until - systemClock.monotonic()',
+    'run.until',
+    './heart-thread.e2e: one that ends',
+  ),
+  off('E4 listed again by a new thread', threadHeart, 'set = [...listed]', 'set = []', './heart-thread.e2e: one that ends'),
+  off(
+    'Q15 given back again by a new thread',
+    heart,
+    'if (standIn?.isGivenBack(run)) givenBack.add(key)',
+    '',
+    './heart-thread.e2e: one that ends',
+  ),
+  off('E9 hosts that are refused keep trying', 'src/bus/nats/link.ts', ', ignoreAuthErrorAbort: true', '', './refused.e2e: E9'),
   off('Q15 given back', heart, ' || standIn.giveBack(run)', '', 'blocked: Q15 what is granted'),
   off(
     'Q15 begin is a compare-and-set',

@@ -3,9 +3,9 @@ import { connect } from 'nats'
 import { systemClock } from '../../clock.ts'
 import { createHeart } from '../../host/heart.ts'
 import type { Changes, ThreadData, Told } from './heart.ts'
-import { serversOf } from './link.ts'
+import { patient, serversOf } from './link.ts'
 import { frameSubject } from './subjects.ts'
-import { giveBackTicket, hasBegun } from './tickets.ts'
+import { giveBackTicket, hasBegun, isGivenBack } from './tickets.ts'
 
 /** The thread in which a cluster's heart beats: nothing of the main thread can hold it up. */
 const { url, namespace, worker, beat, lease, cells, pulse } = workerData as ThreadData
@@ -14,11 +14,16 @@ const tell = (told: Told) => port.postMessage(told)
 
 const connecting = connect({
   ...serversOf(url),
+  ...patient,
   name: `${worker}.heart`,
-  maxReconnectAttempts: -1,
-  reconnectTimeWait: 200,
   waitOnFirstConnect: true,
 })
+void connecting.then(async (nc) => {
+  const error = await nc.closed()
+  // The thread ends by it, and is made anew.
+  if (!ending) throw error ?? new Error('its connection is closed for good')
+})
+let ending = false
 let pings = 0
 const heart = createHeart({
   worker,
@@ -42,6 +47,7 @@ const heart = createHeart({
     // Two signs of life are missing: for a beat at least nothing has run there.
     blocked: () => pings - Atomics.load(pulse, 0) >= 2,
     hasBegun: ({ ticket }) => !!ticket && hasBegun(cells, ticket),
+    isGivenBack: ({ ticket }) => !!ticket && isGivenBack(cells, ticket),
     giveBack: ({ ticket }) => !!ticket && giveBackTicket(cells, ticket),
     async publish(partition, event) {
       const nc = await connecting
@@ -58,6 +64,7 @@ port.on('message', ({ set, returned, gone, stop }: Changes) => {
 })
 
 async function end(): Promise<void> {
+  ending = true
   await heart.stop()
   await (await connecting).close().catch(() => {})
   port.close()

@@ -25,6 +25,9 @@ export interface Changes {
 }
 export type Told = { key: string; answer: Answer; begun: boolean } | { partition: number } | { ping: number }
 
+/** A thread that has not lived for so long is made anew after as long, ms. */
+const shortLife = 1000
+
 const withTime = ([key, run]: [string, Listed]): [string, Listed, number | undefined] => [
   key,
   run,
@@ -32,7 +35,7 @@ const withTime = ([key, run]: [string, Listed]): [string, Listed, number | undef
 ]
 
 /** From source, the thread loads the loader first that this process was started with. */
-function startThread(workerData: ThreadData): Worker {
+export function startThread(workerData: ThreadData): Worker {
   if (!import.meta.url.endsWith('.ts')) return new Worker(new URL('./heart-thread.js', import.meta.url), { workerData })
   const file = new URL('./heart-thread.ts', import.meta.url)
   const code = `import('${import.meta.resolve('tsx/esm/api')}').then(({ register }) => (register(), import('${file}')))`
@@ -45,18 +48,17 @@ function startThread(workerData: ThreadData): Worker {
  *
  * The thread asks the event loop for a sign of life with every beat. While there is none it gives back what has not begun, and sends
  * what has returned: a run begins only if its ticket is still there.
+ *
+ * A thread that ends, which only a fault can bring about, is made anew at once, before the leases have ended that it kept.
  */
-export function threadHeart(url: string, namespace: string, { worker, beat, lease, onAnswer, onNoOwner }: Wearer): Heart {
+export function threadHeart(
+  url: string,
+  namespace: string,
+  { worker, beat, lease, onAnswer, onNoOwner }: Wearer,
+  log: (message: string) => void,
+  start = startThread,
+): Heart {
   const cells = new Int32Array(new SharedArrayBuffer(4 * ticketCells))
-  const pulse = new Int32Array(new SharedArrayBuffer(4))
-  const thread = startThread({ url, namespace, worker, beat, lease, cells, pulse } satisfies ThreadData)
-  thread.unref()
-  const ended = new Promise<void>((done) => thread.once('exit', () => done()))
-  thread.on('message', (told: Told) => {
-    if ('key' in told) onAnswer(told.key, told.answer, told.begun)
-    else if ('partition' in told) onNoOwner(told.partition)
-    else Atomics.store(pulse, 0, told.ping)
-  })
   const tickets = createTickets(cells)
   let set: [string, Listed][] = []
   let gone: string[] = []
@@ -69,6 +71,38 @@ export function threadHeart(url: string, namespace: string, { worker, beat, leas
     returned = []
   }
   const listed = new Map<string, Listed>()
+  let stopped = false
+  let pause: NodeJS.Timeout | undefined
+  let thread!: Worker
+  let ended!: Promise<void>
+
+  function makeThread(): void {
+    const pulse = new Int32Array(new SharedArrayBuffer(4))
+    const made = systemClock.monotonic()
+    let fault: Error | undefined
+    thread = start({ url, namespace, worker, beat, lease, cells, pulse })
+    thread.unref()
+    thread.on('message', (told: Told) => {
+      if ('key' in told) onAnswer(told.key, told.answer, told.begun)
+      else if ('partition' in told) onNoOwner(told.partition)
+      else Atomics.store(pulse, 0, told.ping)
+    })
+    thread.on('error', (error: Error) => (fault = error))
+    ended = new Promise((done) => {
+      thread.once('exit', (code) => {
+        done()
+        if (stopped) return
+        log(`stellwerk: the thread that sends heartbeats has ended, and is made anew: ${fault?.message ?? `exit code ${code}`}`)
+        // One that cannot live is not tried again and again.
+        pause = setTimeout(makeThread, systemClock.monotonic() - made < shortLife ? shortLife : 0).unref()
+      })
+    })
+    // What has returned need not be told again: its worker delivers it.
+    set = [...listed]
+    tell()
+  }
+  makeThread()
+
   function list(key: string, run: Listed): void {
     listed.set(key, run)
     if (set.push([key, run]) === 1) queueMicrotask(tell)
@@ -95,6 +129,8 @@ export function threadHeart(url: string, namespace: string, { worker, beat, leas
       if (gone.push(key) === 1) setImmediate(tell)
     },
     async stop() {
+      stopped = true
+      clearTimeout(pause)
       tell()
       thread.postMessage({ stop: true } satisfies Changes)
       await Promise.race([ended, new Promise((done) => setTimeout(done, 1000).unref())])

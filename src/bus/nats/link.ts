@@ -14,6 +14,9 @@ const largest = 8 * 1024 * 1024
 export const neededPayload = 4 * 1024 * 1024
 const roomForHeaders = 1024
 
+/** Of a connection that was there: it is tried for again as long as it takes, also if the server refuses it. It may be configured wrongly, for a while. */
+export const patient = { maxReconnectAttempts: -1, reconnectTimeWait: 200, ignoreAuthErrorAbort: true }
+
 /** One connection. Whatever waits for an answer ends at once when the connection is lost, and nothing is sent late: what cannot be sent now is refused. */
 export interface Link {
   readonly nc: NatsConnection
@@ -30,6 +33,8 @@ export interface Link {
   /** ValidationError for what no server would take. */
   checkSize(data: Uint8Array, what: string): void
   onConnection(on: (connected: boolean) => void): Listening
+  /** Resolves if it was closed, and not from here: it will not come back. */
+  readonly lost: Promise<Error>
   close(): Promise<void>
 }
 
@@ -38,10 +43,9 @@ export async function openLink(url: string, name: string): Promise<Link> {
   const server = options.servers.join(', ')
   const nc = await connect({
     ...options,
+    ...patient,
     name,
     timeout: answerTime,
-    maxReconnectAttempts: -1,
-    reconnectTimeWait: 200,
     reconnectJitter: 200,
     waitOnFirstConnect: false,
     pingInterval: 10_000,
@@ -70,6 +74,7 @@ function link(nc: NatsConnection, server: string): Link {
   const listeners = new Set<(connected: boolean) => void>()
   let connected = true
   let closing = false
+  let why = ''
 
   const change = (now: boolean): void => {
     if (connected === now) return
@@ -78,9 +83,12 @@ function link(nc: NatsConnection, server: string): Link {
     for (const on of listeners) on(now)
   }
   const observe = async () => {
-    for await (const { type } of nc.status()) {
-      if (type === 'disconnect' || type === 'close') change(false)
-      if (type === 'reconnect') change(true)
+    for await (const status of nc.status()) {
+      if (status.type === 'error' && status.error instanceof errors.AuthorizationError) why = ': it refuses the credentials'
+      if (status.type === 'disconnect' || status.type === 'close') change(false)
+      if (status.type !== 'reconnect') continue
+      why = ''
+      change(true)
     }
   }
   observe().catch(() => {})
@@ -96,7 +104,7 @@ function link(nc: NatsConnection, server: string): Link {
 
   const bounded = <T>(start: () => Promise<T>, timeout: number = answerTime, what = ''): Promise<T> => {
     if (!connected || closing)
-      return Promise.reject(new UnavailableError(closing ? 'The bus is closed.' : `There is no connection to NATS at ${server}.`))
+      return Promise.reject(new UnavailableError(closing ? 'The bus is closed.' : `There is no connection to NATS at ${server}${why}.`))
     return new Promise<T>((resolve, reject) => {
       const timer = setTimeout(
         () => end(() => reject(new UnavailableError(`NATS at ${server} did not answer${what && ` ${what}`} in time.`))),
@@ -139,6 +147,12 @@ function link(nc: NatsConnection, server: string): Link {
       listeners.add(on)
       return { stop: () => void listeners.delete(on) }
     },
+    lost: new Promise((done) => {
+      void nc.closed().then((error) => {
+        if (!closing)
+          done(new UnavailableError(`The connection to NATS at ${server} is closed for good${error ? `: ${text(error)}` : ''}.`))
+      })
+    }),
     async close() {
       if (closing) return
       closing = true

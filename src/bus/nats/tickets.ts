@@ -32,4 +32,6 @@ export function createTickets(cells: Int32Array) {
 /** true: it does not begin any more. */
 export const giveBackTicket = (cells: Int32Array, ticket: Ticket): boolean => change(cells, ticket, 0)
 
+export const isGivenBack = (cells: Int32Array, [cell]: Ticket): boolean => Atomics.load(cells, cell) === 0
+
 export const hasBegun = (cells: Int32Array, [cell, number]: Ticket): boolean => Atomics.load(cells, cell) === -number
