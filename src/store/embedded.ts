@@ -125,7 +125,7 @@ async function find(
 ): Promise<ActorDocument[]> {
   const failures = check()
   const { from, before } = rangeOf(query)
-  const headQuery = { ...query, labels: undefined, status: undefined }
+  const headQuery = { ...query, labels: undefined }
   const found: ActorDocument[] = []
   let start: Start = after !== undefined && after >= from ? { after } : { from }
   for (;;) {

@@ -15,7 +15,8 @@ export function matches(doc: Matched, query: Query): boolean {
   if (doc.removedAt !== undefined) return false
   if (query.type !== undefined && doc.type !== query.type) return false
   if (query.state !== undefined && !statesOf(query).includes(doc.state)) return false
-  if (query.status !== undefined && doc.status !== query.status) return false
+  // A head that was written without it tells nothing.
+  if (query.status !== undefined && doc.status !== undefined && doc.status !== query.status) return false
   if (query.group !== undefined && doc.group !== query.group) return false
   if (query.prefix !== undefined && !doc._id.startsWith(query.prefix)) return false
   const labels = doc.labels ?? {}

@@ -121,13 +121,11 @@ export function documents(tables: Tables, writer: Writer): Documents {
 
     slice: (start, before, limit) => {
       const first = 'after' in start ? start.after : start.from
-      const stored = Array.from(db.getRange({ start: first || undefined, exclusiveStart: 'after' in start, end: before, limit }))
-      const next = stored.length < limit ? undefined : String(stored.at(-1)!.key)
+      const stored = Array.from(db.getKeys({ start: first || undefined, exclusiveStart: 'after' in start, end: before, limit }), String)
+      const next = stored.length < limit ? undefined : stored.at(-1)!
       const begun = (id: string) => ('after' in start ? id > first : id >= first)
       const ended = (id: string) => (next === undefined ? id >= before : id > next)
-      const rows: Row[] = stored
-        .filter(({ key }) => !fresh.has(String(key)))
-        .map(({ key, value }) => ({ head: headIn(String(key), value.slice(0, value.indexOf('\n'))), doc: () => docIn(value) }))
+      const rows: Row[] = stored.filter((id) => !fresh.has(id)).map((id) => ({ head: headInTable(id)!, doc: () => docIn(db.get(id)!) }))
       for (const doc of freshDocs()) if (begun(doc._id) && !ended(doc._id)) rows.push({ head: doc, doc: () => doc })
       return { rows: rows.sort(byId), next }
     },

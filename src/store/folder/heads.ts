@@ -2,16 +2,17 @@ import { typeOf } from '../../address.ts'
 import type { ActorDocument } from '../../document.ts'
 
 /** Of a document: what a compare-and-set, the index and queries need, so that the rest is not parsed for them. */
-export type Head = Pick<ActorDocument, '_id' | 'version' | 'commit' | 'partition' | 'wakeAt' | 'type' | 'state' | 'group' | 'removedAt'>
+export type Head = Pick<ActorDocument, '_id' | 'version' | 'commit' | 'partition' | 'wakeAt' | 'type' | 'state' | 'group' | 'removedAt'> &
+  Partial<Pick<ActorDocument, 'status'>>
 
 /** As the first line of a stored document. */
-export const headLine = ({ version, commit, partition, wakeAt, state, group, removedAt }: ActorDocument): string =>
-  JSON.stringify([version, commit, partition, wakeAt, state, group, removedAt])
+export const headLine = ({ version, commit, partition, wakeAt, state, group, removedAt, status }: ActorDocument): string =>
+  JSON.stringify([version, commit, partition, wakeAt, state, group, removedAt, status])
 
 export const headIn = (_id: string, line: string): Head => {
-  const [version, commit, partition, wakeAt, state, group, removedAt] = JSON.parse(line)
+  const [version, commit, partition, wakeAt, state, group, removedAt, status] = JSON.parse(line)
   const optional = { wakeAt: wakeAt ?? undefined, group: group ?? undefined, removedAt: removedAt ?? undefined }
-  return { _id, type: typeOf(_id), version, commit, partition, state, ...optional }
+  return { _id, type: typeOf(_id), version, commit, partition, state, status, ...optional }
 }
 
 const headOf = ({ _id, type, version, commit, partition, wakeAt, state, group, removedAt }: ActorDocument): Head => ({
