@@ -11,7 +11,7 @@ import type { ActorEvent } from '../src/envelope.ts'
  * | send    | { to, event, answers? }      | an event for another actor, durable once committed; `answers`: it says what became of the command |
  * | offer   | { job, priority, dispatch }  | work for whoever has the handler, durable once committed |
  * | page    | { id, body }                 | a side document, written before the commit; its id names its content |
- * | unpage  | { id }                       | the page is not needed any more: removed after the commit |
+ * | unpage  | { id }                       | the page is not needed any more: removed after the commit; its id is never used again |
  * | read    | { page, event }              | the page comes back as `event` with a `body`, durable once committed |
  * | grant   | Grant                        | answer to a claim |
  * | refuse  | { dispatch }                 | answer to a claim |

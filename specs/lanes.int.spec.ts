@@ -349,6 +349,16 @@ pools(
     assert.equal(await world.problems(), [], `seed ${seed}`)
   },
 )
+pools('older ones that ask while a page is read put the same requests into a page again: all get their place', async () => {
+  const world = virtualWorld()
+  await world.host({ pools: { printers: { printer: 1 } } })
+  const young = (i: number) => `y${String(i).padStart(3, '0')}`
+  const old = Array.from({ length: 65 }, (_, i) => `o${i}`)
+  for (const id of old) await world.client.submit(placed, {}, { id, after: [`job:${young(64)}`] })
+  for (let i = 0; i < 130; i++) await world.client.submit(placed, { ms: i ? 10 : 10_000 }, { id: young(i) })
+  await world.until('all have run', () => world.starts.length === 195, 120_000)
+  assert.equal(await world.problems(), [])
+})
 pools.run()
 
 const after = suite('jobs that were submitted after others: W7 [memory]')

@@ -1,6 +1,6 @@
 import type { Address } from '../../src/address.ts'
 import { beyond, capacityOf, type GateContext, type GateEffect, isLane, limitOf, type Of, usedOf } from './context.ts'
-import { before, noQueue, pageBefore, put, type Queue, type Request, turnPage, without } from './queue.ts'
+import { before, noQueue, pageBefore, put, type Queue, type QueuePageEffect, type Request, turnPage, without } from './queue.ts'
 
 /**
  * Who may pass. All functions are pure: a context in; the same with what should follow, out.
@@ -91,14 +91,18 @@ export function enqueue(context: GateContext, { self, job, permit, priority, sin
   if ((context.held[job]?.permit ?? 0) >= permit) return context
   const level = isLane(self) ? 0 : priority
   const request: Request = { job, at: since, permit, needs: isLane(self) ? { place: 1 } : { slots: 1, ...needs } }
-  const { queue, out } = put(self, context.queues[level] ?? noQueue, [request])
+  const { queue, out } = put(context, context.queues[level] ?? noQueue, [request])
   return {
     ...context,
+    ...counted(context, out),
     held: freed(context.held, job, permit - 1),
     queues: withQueue(context.queues, level, queue),
     out: [...context.out, ...out],
   }
 }
+
+/** Pages keep their numbers apart, also those of different queues. */
+const counted = ({ written = 0 }: GateContext, { length }: readonly QueuePageEffect[]) => (length ? { written: written + length } : {})
 
 /** The place of this permit, or of an older one of the same job, is free. */
 function freed(held: GateContext['held'], job: Address, permit: number): GateContext['held'] {
@@ -153,12 +157,13 @@ export function readPage(context: GateContext, { priority, id, body }: Of<'page'
   if (context.reading?.id !== id) return context
   const left = body.filter((one): one is Request => 'permit' in one && (context.gone?.[one.job] ?? 0) >= one.permit)
   const wanted = left.length ? (body as readonly Request[]).filter((one) => !left.includes(one)) : body
-  const step = turnPage(context.self, context.queues[priority] ?? noQueue, id, wanted)
+  const step = turnPage(context, context.queues[priority] ?? noQueue, id, wanted)
   if (!step) return { ...context, reading: undefined }
   const told = [...left, ...step.dropped].map((request) => forgotten(context, request))
   const out: GateEffect[] = [...context.out, ...step.out, ...told, { type: 'unpage', params: { id } }]
   const queues = withQueue(context.queues, priority, step.queue)
-  return { ...context, ...(context.gone && { gone: stillGone(context.gone, queues, left) }), reading: undefined, queues, out }
+  const gone = context.gone && { gone: stillGone(context.gone, queues, left) }
+  return { ...context, ...counted(context, step.out), ...gone, reading: undefined, queues, out }
 }
 
 /** Without those that were found, and none once nothing is in pages. */

@@ -16,6 +16,8 @@ export interface GateContext {
   passed: number
   /** Withdrawn, while perhaps in a page: the permit by job. So many at most; who is not among them gives back the place that it gets. */
   gone?: Record<Address, number>
+  /** Pages of its queues that it has ever written. */
+  written?: number
   /** Page that was asked for, and the priority of its queue. */
   reading?: { priority: number; id: string }
   /** Effects of the present transition; empty in every stored snapshot. */

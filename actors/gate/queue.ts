@@ -34,6 +34,12 @@ export interface Far {
   lists?: true
 }
 
+/** Whose queue it is, and how many pages it has ever written. */
+export interface Writer {
+  self: Address
+  written?: number
+}
+
 export type QueuePage = readonly Request[] | readonly Far[]
 export type QueuePageEffect = { type: 'page'; params: { id: string; body: QueuePage } }
 export interface QueueStep {
@@ -55,7 +61,7 @@ export const before = (a: Place, b: Place): boolean => a.at < b.at || (a.at === 
 export const lengthOf = ({ near, far }: Queue): number => far.reduce((sum, { count }) => sum + count, near.length)
 
 /** Adds requests; one of the same job that is at hand makes place for them. */
-export function put(gate: Address, { near, far }: Queue, added: readonly Request[]): QueueStep {
+export function put(gate: Writer, { near, far }: Queue, added: readonly Request[]): QueueStep {
   let sorted = near.slice()
   const dropped: Request[] = []
   for (const request of added) {
@@ -83,9 +89,12 @@ export function put(gate: Address, { near, far }: Queue, added: readonly Request
   return { queue: { near: sorted, far: pages }, out, dropped }
 }
 
-function write(gate: Address, body: QueuePage, count: number, out: QueuePageEffect[]): Far {
-  // The id names the content: an owner that is late can write nothing into it that is not in it.
-  const id = `${gate}#queue-${createHash('sha1').update(JSON.stringify(body)).digest('base64url')}`
+/**
+ * The id names the content: an owner that is late can write nothing into it that is not in it. And it has a number: the same requests may
+ * leave again while the page that held them is removed.
+ */
+function write({ self, written = 0 }: Writer, body: QueuePage, count: number, out: QueuePageEffect[]): Far {
+  const id = `${self}#queue-${written + out.length + 1}-${createHash('sha1').update(JSON.stringify(body)).digest('base64url')}`
   out.push({ type: 'page', params: { id, body } })
   const { at, job } = body[0]!
   return { id, at, job, count }
@@ -99,7 +108,7 @@ export function pageBefore({ near, far }: Queue): Far | undefined {
 }
 
 /** A page was read: what is in it is at hand, and the page is gone. undefined: it is not one of this queue. */
-export function turnPage(gate: Address, { near, far }: Queue, id: string, body: QueuePage): QueueStep | undefined {
+export function turnPage(gate: Writer, { near, far }: Queue, id: string, body: QueuePage): QueueStep | undefined {
   const page = far.find((one) => one.id === id)
   if (!page) return undefined
   const others = far.filter((one) => one !== page)

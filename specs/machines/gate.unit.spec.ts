@@ -18,6 +18,7 @@ function gate(address: string) {
   let most = 0
   const granted: Granted[] = []
   const withdrawn: string[] = []
+  let late: (() => void)[] | undefined
 
   function decide(event: ActorEvent): void {
     const step = transition(type.machine, snapshot, { ...event, at: 1, self: address })
@@ -33,7 +34,9 @@ function gate(address: string) {
     else if (name === 'read') {
       reads++
       assert.ok(pages.has(p.page), 'a page that is asked for is there')
-      decide({ ...p.event, body: pages.get(p.page) })
+      const come = () => decide({ ...p.event, body: pages.get(p.page) })
+      if (late) late.push(come)
+      else come()
     } else if (name === 'send' && p.event.type === 'granted') granted.push({ job: p.to, permit: p.event.permit as number })
     else if (name === 'send' && p.event.type === 'withdrawn') withdrawn.push(p.event.permit === 1 ? p.to : `${p.to} ${p.event.permit}`)
   }
@@ -59,6 +62,14 @@ function gate(address: string) {
       decide({ type: 'request', job, permit, priority, since, needs }),
     release: (job: string, permit = 1) => decide({ type: 'release', job, permit }),
     withdraw: (job: string, permit = 1) => decide({ type: 'withdraw', job, permit }),
+    /** What it asks to read comes only after all that happens meanwhile. */
+    whileReading(what: () => void): void {
+      late = []
+      what()
+      const come = late
+      late = undefined
+      for (const one of come) one()
+    },
     /** Jobs in the order in which they got a place, since it was asked last. */
     take: () => granted.splice(0).map(({ job }) => job),
   }
@@ -173,6 +184,20 @@ pools('a request in a page, of a job that has its place by a newer one: the job 
   for (let jobs = p.take(); jobs.length; jobs = p.take()) for (const job of jobs) p.release(job)
   assert.equal(toldOf(), ['job:w100 2', 'job:w100 3', 'job:w100'])
   assert.equal([Object.keys(p.context.held), p.pages.size], [['job:w100'], 0])
+})
+
+pools('those of a page that leave again in the turn that read it are in another page: the one that was read is removed', () => {
+  const p = gate('pool:p')
+  p.decide({ type: 'declare', capacity: { slots: 1 } })
+  for (let i = 0; i < 130; i++) p.request(`job:${i}`, 1000 + i)
+  const [read] = p.pages.keys()
+  for (let i = 0; i < 64; i++) p.release(`job:${i}`)
+  p.whileReading(() => {
+    p.release('job:64')
+    for (let i = 0; i < 65; i++) p.request(`job:older-${i}`, i)
+  })
+  assert.is(p.reads, 1)
+  assert.equal([p.pages.size, p.pages.has(read!)], [1, false])
 })
 
 pools('nobody gets a place before it is declared', () => {

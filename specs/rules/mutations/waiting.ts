@@ -251,6 +251,14 @@ export const waiting: readonly Mutation[] = [
     'machines/gate.unit: 5,000 wait',
   ),
   off(
+    'E2 no page has the id of one that is removed',
+    'actors/gate/queue.ts',
+    'written + out.length + 1',
+    '0',
+    'machines/gate.unit: those of a page',
+    './lanes.int: older ones that ask',
+  ),
+  off(
     'W1 all units or none',
     'actors/gate/admit.ts',
     'Object.keys(needs).every((unit) => (used',
