@@ -28,6 +28,9 @@ export function paged(owner: string, payload: Payload, limit = inlineLimit): { p
   return { payload: { page: id, bytes: text.length }, pages }
 }
 
+/** What documents call the value that this page is a piece of. */
+export const valueIn = (page: string): string => page.slice(0, page.lastIndexOf('.'))
+
 /** The value itself. */
 export async function readPayload(store: Pick<Store, 'getPages'>, payload: Payload | undefined): Promise<unknown> {
   if (!payload) return undefined

@@ -5,6 +5,7 @@ import { defaultTerms } from '../../actors/job.ts'
 import { defineJob } from '../../src/definition.ts'
 import type { Envelope } from '../../src/envelope.ts'
 import type { RetentionOptions } from '../../src/host/retention.ts'
+import { refused } from '../support/refused.ts'
 import { gate, type RulesWorld, rulesWorld, slowFrames } from '../support/rules-world.ts'
 import { deed } from '../support/two-actors.ts'
 import { once, placed, virtualWorld, work } from '../support/virtual-world.ts'
@@ -17,6 +18,8 @@ const submit = { type: 'submit', job: 'work', input: { value: 1 }, terms: defaul
 const from = (n: number) => ({ from: 'client', inc: 'client', n })
 /** Everything goes as soon as it may. */
 const atOnce: RetentionOptions = { finished: { age: 0 }, tombstones: { age: 0 } }
+
+const longest = defineJob({ name: 'longest', input: z.object({ text: z.string() }), retry: { attempts: 1 } })
 
 async function endedJob(world: RulesWorld): Promise<void> {
   await world.publish({ to: a, event: submit, ...from(1) })
@@ -205,6 +208,17 @@ test('G7 large values of a group that is submitted again after its removal do no
   await world.clock.advance('1s')
   assert.equal(await world.store.getPages([...pages]), [])
   assert.is(world.startsOf('g/m').length, 1)
+})
+
+test('G7 a large value that was accepted before stays, also for an output that is not there yet', async () => {
+  const world = virtualWorld()
+  const host = await world.host({ more: [longest.handler(({ text }) => text.length)] })
+  const members = [work.with({ ms: 60_000 }, { key: 'm' })]
+  const group = { id: 'g', members, output: longest.with({ text: 'x'.repeat(20_000) }) }
+  await host.client.submitGroup(group)
+  await refused('CONFLICT', /exists with other options/, () => host.client.submitGroup({ ...group, concurrency: 7 }))
+  await world.clock.advance('2m')
+  assert.is((await world.doc('group:g')).state, 'succeeded')
 })
 
 test('F12 a step after a job is not taken for a job of a removed group', async () => {

@@ -1,6 +1,7 @@
 import type { Address } from '../address.ts'
 import { wake } from '../decide.ts'
 import { UnavailableError } from '../errors.ts'
+import { valueIn } from '../payload.ts'
 import type { Write } from '../store/port.ts'
 import type { Collected, Item } from './intake.ts'
 import type { Partition } from './partition.ts'
@@ -147,10 +148,20 @@ async function clearStranded(partition: Partition, turn: Turn): Promise<void> {
   })
 }
 
-/** What was refused may have brought pages for actors that do not exist: nobody would ever remove them. */
-async function removeHomeless({ store }: Partition, { homeless }: Turn): Promise<void> {
-  const owners = new Set((await store.load([...new Set(homeless.map(({ owner }) => owner))])).map(({ _id }) => _id))
-  await store.removePages(homeless.filter(({ owner }) => !owners.has(owner)).map(({ _id }) => _id))
+/**
+ * What was refused may have brought pages for actors that do not exist: nobody would ever remove them. Whoever refused it may have the same
+ * already, for one that it has yet to create: the output of a group.
+ */
+async function removeHomeless(partition: Partition, { homeless }: Turn): Promise<void> {
+  const { store } = partition
+  const pages = homeless.flatMap(({ envelope: { to: by }, pages = [] }) => pages.map((page) => ({ page, by })))
+  if (!pages.length) return
+  const addresses = new Set(pages.flatMap(({ page: { owner }, by }) => [owner, by]))
+  const there = new Map((await store.load([...addresses])).map(({ _id, snapshot }) => [_id, JSON.stringify(snapshot)]))
+  const left = pages.filter(({ page: { _id, owner }, by }) => !there.has(owner) && !there.get(by)?.includes(valueIn(_id)))
+  // One that was frozen meanwhile is the owner no more, and they may be needed by now.
+  await partition.confirm()
+  await store.removePages(left.map(({ page }) => page._id))
 }
 
 /** A turn cannot go on without a page that a document refers to. One that was read before may be gone: it is not read again. */

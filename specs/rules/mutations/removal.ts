@@ -86,6 +86,7 @@ export const removal: readonly Mutation[] = [
   off('F20 P17 marks by stream time', 'src/host/turn/marks.ts', 'published - since < hour ||', '', 'housekeeping: F20'),
   off('P17 marks of commands are bounded', 'src/host/turn/marks.ts', 'if (commands.length < many) return', 'return', 'housekeeping: F20'),
   off('G7 pages of what is refused', turn, '(turn.homeless.length)', '(!turn)', 'housekeeping: G7 large'),
+  off('G7 not those of what is kept', turn, ' && !there.get(by)?.includes(valueIn(_id))', '', 'housekeeping: G7 a large value that'),
   off(
     'G7 pages of what is gone',
     'src/host/turn/commit.ts',

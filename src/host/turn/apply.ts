@@ -57,7 +57,7 @@ export function apply(partition: Partition, turn: Turn, touched: Map<Address, To
   if (!t.draft.snapshot || (!t.before && !t.changed && outcome.rejected)) {
     // It would have been created by an event that it refuses: it does not exist.
     touched.delete(envelope.to)
-    turn.homeless.push(...(item.pages ?? []))
+    turn.homeless.push(item)
     if (outcome.rejected?.code === 'NOT_ALLOWED') absent(partition, turn, item)
     else {
       turn.replies.push({ item, outcome })

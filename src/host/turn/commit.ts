@@ -79,7 +79,7 @@ function done(partition: Partition, turn: Turn, t: Touched, since: number): void
   for (const [item, outcome] of t.outcomes) {
     if (outcome?.superseded) partition.counts.superseded++
     // A tombstone keeps nothing either: what it answers for may be gone.
-    if (item.pages && (outcome?.rejected || t.before?.removedAt !== undefined)) turn.homeless.push(...item.pages)
+    if (outcome?.rejected || t.before?.removedAt !== undefined) turn.homeless.push(item)
     if (item.from) {
       turn.delivered.push(item.from)
       turn.received.push(item.from)

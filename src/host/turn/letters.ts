@@ -10,7 +10,7 @@ export function absent(partition: Partition, turn: Turn, item: Item): void {
   const { envelope } = item
   const outcome = refusal({ code: 'NOT_FOUND', message: `${envelope.to} does not exist` })
   turn.replies.push({ item, outcome })
-  turn.homeless.push(...(item.pages ?? []))
+  turn.homeless.push(item)
   if (item.from) turn.delivered.push(item.from)
   const { to, reply, letter, event } = { ...envelope, ...envelope.command }
   // Whoever waits is told. A result is kept all the same: somebody has worked for it.
@@ -41,7 +41,7 @@ export function giveUpLargest(partition: Partition, turn: Turn, { items }: Touch
   const { type, outcome } = largest.envelope.event
   partition.warn(`${error.message} The event "${type}" is kept as a dead letter.`)
   if (!largest.claim) bury(partition, turn, largest, { code: 'TOO_LARGE', message: error.message }, true)
-  turn.homeless.push(...(largest.pages ?? []))
+  turn.homeless.push(largest)
   if (type === 'result' && outcome !== 'fail') return items.map((item) => (item === largest ? failing(item, error) : item))
   turn.replies.push({ item: largest, outcome: refusal({ code: 'VALIDATION', message: error.message }) })
   if (largest.from) turn.delivered.push(largest.from)

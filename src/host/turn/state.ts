@@ -31,8 +31,8 @@ export interface Turn {
   changes: StateChange[]
   /** Pages that nothing written in it refers to any more. */
   unpaged: string[]
-  /** Of events that were refused: perhaps nobody has them. */
-  homeless: Page[]
+  /** Refused: perhaps nobody has the pages that they brought. */
+  homeless: Item[]
   touched: Set<Address>
   /** Those of them that it has written. */
   written: Set<Address>
