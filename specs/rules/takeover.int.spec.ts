@@ -2,6 +2,7 @@ import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { defaultTerms } from '../../actors/job.ts'
 import type { FrameListener } from '../../src/bus/port.ts'
+import type { Clock } from '../../src/clock.ts'
 import { UnavailableError } from '../../src/errors.ts'
 import { comesTrue, gate, type RulesWorld, rulesWorld, slowCommits, slowFrames, slowPublishes, withCrash } from '../support/rules-world.ts'
 import { cellIn, type Deed, deed } from '../support/two-actors.ts'
@@ -81,6 +82,26 @@ test('P13 timers that are overdue fire in the order of their times', async () =>
   await world.host('second').take(0)
   await world.clock.advance('1s')
   assert.equal(await world.log(a), ['1000', '2000', '3000'])
+})
+
+test('P13 a timer that has fired is not too early by a clock that goes back before its event is decided', async () => {
+  const world = rulesWorld()
+  let back = 0
+  const goesBack = (clock: Clock): Clock => ({
+    ...clock,
+    now: () => clock.now() - back,
+    at: (at, fire) =>
+      clock.at(at + back, () => {
+        fire()
+        if (at === 5000) back = 3000
+      }),
+  })
+  await world.host('h', { clock: goesBack }).take(0)
+  const terms = { ...defaultTerms, deadline: 5000 }
+  await world.publish({ to: 'job:j', event: { type: 'submit', job: 'work', input: { value: 1 }, terms } })
+  await world.clock.advance('10m')
+  const { state, endedAt } = (await world.doc('job:j'))!
+  assert.equal([back, state, endedAt], [3000, 'failed', 5000])
 })
 
 /** A late owner's write of a timer lands after the new owner has read its due times; the frame behind it comes much later. */

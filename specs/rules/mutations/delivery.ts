@@ -217,7 +217,7 @@ export const delivery: readonly Mutation[] = [
     'sequence <= inbox.sequence',
     'duplicates: P3',
   ),
-  off('P4 timers by generation', apply, ' && candidate.generation === timer.generation', '', 'takeover: P4'),
+  off('P4 timers by generation', apply, ' && timer.generation === generation', '', 'takeover: P4'),
   off('P6 what is delivered is left out', commit, 'if (cached?.known.size)', 'if (!cached)', 'order: P6'),
   {
     rule: 'P7 what is met is sent on',
@@ -256,6 +256,13 @@ export const delivery: readonly Mutation[] = [
   ),
   off('P13 what a scan has read may be older', dueTimes, 'if (version < cached) continue', '', 'takeover: P13 a scan'),
   off('P13 due times in order', dueTimes, '.sort((a, b) => a.at - b.at)', '', 'takeover: P13 timers'),
+  off(
+    'P13 a timer is decided at its time at least',
+    apply,
+    'Math.max(partition.clock.now(), takeTimer(t.draft, item)?.at ?? 0)',
+    '(takeTimer(t.draft, item), partition.clock.now())',
+    'takeover: P13 a timer that has fired',
+  ),
   off(
     'P13 a takeover that fails ends',
     partition,

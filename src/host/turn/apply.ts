@@ -1,7 +1,7 @@
 import type { ActorType } from '../../../actors/actor.ts'
 import { type Address, typeOf } from '../../address.ts'
 import { decide, draftOf, emptyDocument, type Facts, type Outcome } from '../../decide.ts'
-import type { ActorDocument, Outgoing } from '../../document.ts'
+import type { ActorDocument, Outgoing, Timer } from '../../document.ts'
 import type { Item } from '../intake.ts'
 import type { Partition } from '../partition.ts'
 import { checkedCallback } from './callbacks.ts'
@@ -47,10 +47,10 @@ export function apply(partition: Partition, turn: Turn, touched: Map<Address, To
     if (t.cached) route(partition, turn, t.cached)
     return
   }
-  if (item.timer) t.draft.timers = t.draft.timers.filter((timer) => !isTimer(timer, item))
+  const at = Math.max(partition.clock.now(), takeTimer(t.draft, item)?.at ?? 0)
   const sent = t.draft.n
   const checked = checkedCallback(partition, t.draft, item)
-  const outcome = decide(type, t.draft, checked, { at: partition.clock.now(), id: commandId(partition, item), peer })
+  const outcome = decide(type, t.draft, checked, { at, id: commandId(partition, item), peer })
   for (const part of partsOf(item)) t.outcomes.push([part, outcome])
   for (const { id, body } of outcome.pages) t.pages.push({ _id: id, owner: envelope.to, body })
   t.unpaged.push(...outcome.unpaged)
@@ -100,7 +100,7 @@ function meet(partition: Partition, touched: Map<Address, Touched>, { envelope }
  * are one write); an actor's or a client's event if its number is not above the sender's mark; a timer if it is not in the document.
  */
 function isDuplicate(t: Touched, { envelope, epoch, sequence, overtook, timer }: Item, unmarked: boolean): boolean {
-  if (timer) return !t.draft.timers.some((candidate) => candidate.id === timer.id && candidate.generation === timer.generation)
+  if (timer) return !timerOf(t.draft, timer)
   const inbox = t.before?.inbox
   if (sequence !== undefined && !overtook && inbox && (epoch! < inbox.epoch || (epoch === inbox.epoch && sequence <= inbox.sequence)))
     return true
@@ -155,8 +155,15 @@ function record(draft: ActorDocument, { envelope, epoch, sequence, overtook, pub
   if (envelope.inc !== undefined && !unmarked) mark(draft.inbox, envelope.inc, envelope.n!, published)
 }
 
-const isTimer = (timer: { id: string; generation: number }, { timer: fired }: Item) =>
-  timer.id === fired!.id && timer.generation === fired!.generation
+const timerOf = ({ timers }: ActorDocument, { id, generation }: NonNullable<Item['timer']>): Timer | undefined =>
+  timers.find((timer) => timer.id === id && timer.generation === generation)
+
+/** The timer that has fired. Its event is decided at its time, or later: a clock may have gone back since, and nothing would fire again. */
+function takeTimer(draft: ActorDocument, { timer: fired }: Item): Timer | undefined {
+  const timer = fired && timerOf(draft, fired)
+  if (timer) draft.timers = draft.timers.filter((one) => one !== timer)
+  return timer
+}
 
 /**
  * Where the owner's own worker has the handler and a free slot, and nothing is queued before it, the run is granted in the write that
