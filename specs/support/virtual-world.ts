@@ -114,7 +114,8 @@ export function virtualWorld({ partitions = 1 } = {}) {
     more = [],
     chains,
     schedules,
-  }: Pick<HostOptions, 'slots' | 'pools' | 'retention' | 'chains' | 'schedules'> & {
+    log = () => {},
+  }: Pick<HostOptions, 'slots' | 'pools' | 'retention' | 'chains' | 'schedules' | 'log'> & {
     handlers?: (typeof work)[]
     /** Others, as they are. */
     more?: Handler[]
@@ -139,7 +140,7 @@ export function virtualWorld({ partitions = 1 } = {}) {
       retention,
       chains,
       schedules,
-      log: () => {},
+      log,
       handlers: [
         ...handlers.map(
           (definition): Handler =>

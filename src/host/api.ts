@@ -24,6 +24,7 @@ import type { PlanQuestions } from './plans.ts'
 import { reach } from './reach.ts'
 import { refused } from './replies.ts'
 import { stuckOnes } from './stuck.ts'
+import { missingPages } from './turn/asked-pages.ts'
 
 /** What can be known of an actor from outside. */
 export interface View {
@@ -124,7 +125,7 @@ export function serveApi({ bus, store, clock, actors, plans }: Parts) {
       if (waiting) return { ...waiting }
       if (!doc) throw missing(request.address)
       const conditions = await withHandlers(bus, whyOf(doc))
-      return { state: doc.state, conditions: [...conditions, ...(await circleOf(store, doc, whyOf))] }
+      return { state: doc.state, conditions: [...conditions, ...(await missingPages(store, doc)), ...(await circleOf(store, doc, whyOf))] }
     },
     history: async (request) => ({ address: request.address, ...(await partOfHistory(store, await load(request), request.after)) }),
     changes: async (request) => ({ ...(await changesOf(store, await load(request), request.from ?? 0, request.inc)) }),

@@ -4,6 +4,7 @@ import type { Clock } from '../clock.ts'
 import type { ActorDocument } from '../document.ts'
 import type { Query, Store } from '../store/port.ts'
 import { inCircles, waitsFor } from './circle.ts'
+import { missingPages } from './turn/asked-pages.ts'
 
 /** Actors of one type that are stuck in one state: only an operator ends that. */
 export interface StuckCount {
@@ -31,7 +32,7 @@ export function stuckOnes({ store, clock, actors }: { store: Store; clock: Clock
     for (let slices = 0; slices < slicesAtOnce && stuck.size < enough; slices++) {
       const docs = await store.find({ ...query, status: 'active' }, after, slice)
       for (const doc of docs) {
-        const conditions = why(doc)
+        const conditions = [...why(doc), ...(await missingPages(store, doc))]
         const on = waitsFor(conditions)
         if (on.length) graph.set(doc._id, on)
         if (on.length) waiting.push(doc)

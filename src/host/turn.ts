@@ -6,11 +6,11 @@ import type { Write } from '../store/port.ts'
 import type { Collected, Item } from './intake.ts'
 import type { Partition } from './partition.ts'
 import { apply, wantedBy } from './turn/apply.ts'
+import { fillPages } from './turn/asked-pages.ts'
 import { readCallbacks } from './turn/callbacks.ts'
 import { doChores } from './turn/chores.ts'
 import { commit } from './turn/commit.ts'
 import { joined } from './turn/joined.ts'
-import { markOf } from './turn/marks.ts'
 import { answer, bury, publish, route } from './turn/send.ts'
 import { beginTurn, type Touched, type Turn } from './turn/state.ts'
 
@@ -38,11 +38,12 @@ export async function runTurn(partition: Partition, collected: Collected): Promi
   answer(partition, turn)
   await bury(partition, turn)
   await publish(partition, turn).catch(async (error) => {
-    if ((error as UnavailableError).refused && (await strand(partition, turn))) partition.acknowledge(collected.sequences)
+    if ((error as UnavailableError).refused && (await strand(partition, turn.touched))) partition.acknowledge(collected.sequences)
     throw error
   })
   for (const [address, n] of turn.delivered) partition.cache.delivered(address, n)
   await clearStranded(partition, turn)
+  if (turn.lacking.size && !(await strand(partition, turn.lacking))) throw new UnavailableError('another owner has read a page meanwhile')
   await doChores(partition, turn)
   if (turn.unpaged.length) await partition.store.removePages(turn.unpaged)
   if (turn.homeless.length) await removeHomeless(partition, turn)
@@ -54,10 +55,10 @@ async function wave(partition: Partition, turn: Turn): Promise<void> {
   const { items } = turn
   turn.items = []
   await load(partition, turn, items)
-  await fillPages(partition, items)
-  await readCallbacks(partition, items)
+  const filled = await fillPages(partition, turn, items)
+  await readCallbacks(partition, filled)
   const touched = new Map<Address, Touched>()
-  for (const item of joined(partition, items)) apply(partition, turn, touched, item)
+  for (const item of joined(partition, filled)) apply(partition, turn, touched, item)
   await commit(partition, turn, [...touched.values()])
   turn.items.push(...turn.next)
   turn.next = []
@@ -105,11 +106,12 @@ async function forgetDelivered(partition: Partition, turn: Turn): Promise<void> 
 
 /**
  * A full stream has room again only when frames are acknowledged, and these can only be when what they led to is safe. So the documents
- * that have something to send are kept due, as after a timer: whoever owns them then sends it, without the frames. false: another owner has written one meanwhile.
+ * that have something to send are kept due, as after a timer: whoever owns them then sends it, without the frames. The same goes for who lacks
+ * a page. false: another owner has written one meanwhile.
  */
-async function strand(partition: Partition, turn: Turn): Promise<boolean> {
+async function strand(partition: Partition, addresses: Iterable<Address>): Promise<boolean> {
   const writes: Write[] = []
-  for (const address of turn.touched) {
+  for (const address of addresses) {
     const { doc: before, known } = partition.cache.get(address) ?? {}
     if (!before || before.wakeAt === 0 || before.outbox.every(({ n }) => known!.has(n))) continue
     const { version, commit } = before
@@ -121,6 +123,7 @@ async function strand(partition: Partition, turn: Turn): Promise<boolean> {
   const answers = await partition.store.commit(writes)
   partition.counts.writes += writes.length
   await partition.store.flush()
+  writes.forEach(({ doc }, i) => answers[i] === true && partition.cache.put(doc))
   return answers.every((written) => written === true)
 }
 
@@ -162,30 +165,4 @@ async function removeHomeless(partition: Partition, { homeless }: Turn): Promise
   // One that was frozen meanwhile is the owner no more, and they may be needed by now.
   await partition.confirm()
   await store.removePages(left.map(({ page }) => page._id))
-}
-
-/** A turn cannot go on without a page that a document refers to. One that was read before may be gone: it is not read again. */
-async function fillPages(partition: Partition, items: Item[]): Promise<void> {
-  const ids = items.map(({ page }) => page).filter((id) => id !== undefined)
-  if (!ids.length) return
-  const pages = new Map<string, unknown>()
-  for (const { _id, body } of await partition.store.getPages(ids.filter((id) => !isDefinition(id)))) pages.set(_id, body)
-  for (const id of ids) if (isDefinition(id)) pages.set(id, (await partition.contracts.chains.learn(chainNamed(id)))?.steps)
-  for (const item of items) {
-    if (item.page === undefined) continue
-    if (!pages.has(item.page) && !wasApplied(partition, item)) throw new UnavailableError(`page ${item.page} is not in the store`)
-    item.envelope = { ...item.envelope, event: { ...item.envelope.event, body: pages.get(item.page) } }
-    item.page = undefined
-  }
-}
-
-/** No page of an actor: the steps of a chain, as its hosts publish them. */
-const isDefinition = (page: string): boolean => page.startsWith(definitions)
-const definitions = 'chain.'
-const chainNamed = (page: string): string => page.slice(definitions.length)
-
-const noMarks = { epoch: 0, sequence: 0, marks: {} }
-
-function wasApplied({ cache }: Partition, { envelope: { to, inc, n } }: Item): boolean {
-  return (markOf(cache.get(to)?.doc.inbox ?? noMarks, inc!) ?? 0) >= n!
 }

@@ -326,7 +326,7 @@ export const chains: readonly Mutation[] = [
   off(
     'E9 a turn whose frames are refused makes room',
     turn,
-    'if ((error as UnavailableError).refused && (await strand(partition, turn)))',
+    'if ((error as UnavailableError).refused && (await strand(partition, turn.touched)))',
     'if (false)',
     'full-stream: room is made',
   ),

@@ -33,6 +33,8 @@ export interface Turn {
   unpaged: string[]
   /** Refused: perhaps nobody has the pages that they brought. */
   homeless: Item[]
+  /** They need pages that are not in the store. */
+  lacking: Set<Address>
   touched: Set<Address>
   /** Those of them that it has written. */
   written: Set<Address>
@@ -58,6 +60,7 @@ export const beginTurn = ({ items, letters, refused }: Collected): Turn => ({
   changes: [],
   unpaged: [],
   homeless: [],
+  lacking: new Set(),
   touched: new Set(),
   absent: new Set(),
   written: new Set(),
