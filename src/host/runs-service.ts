@@ -4,6 +4,7 @@ import type { Address } from '../address.ts'
 import type { Bus, Listening } from '../bus/port.ts'
 import { UnavailableError } from '../errors.ts'
 import type { Store } from '../store/port.ts'
+import { fitting } from './answer-size.ts'
 import type { Partition } from './partition.ts'
 
 interface Claim {
@@ -29,10 +30,12 @@ interface RunsParts {
 export function serveRuns({ bus, store, partitions, endTogether }: RunsParts) {
   const serving = new Map<number, Listening[]>()
 
+  /** Of the answers the first, as many as fit into one message: for the others the worker asks again, and is granted them again. */
   async function claim(number: number, { worker, jobs }: Claim) {
     const partition = partitions.get(number)
     if (!partition) throw new UnavailableError(`partition ${number} is being handed over`)
-    return Promise.all(jobs.map(async ([address, dispatch]) => (await partition.claim(address, dispatch, worker)) ?? null))
+    const grants = await Promise.all(jobs.map(([address, dispatch]) => partition.claim(address, dispatch, worker)))
+    return fitting(grants.map((grant) => grant ?? null))
   }
 
   /** `go`, `cancel`, or `over`: settled, or another run has its place. */

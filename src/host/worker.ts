@@ -14,6 +14,7 @@ import type { OwnWorker } from './partition.ts'
 import { createResults, type Ended } from './results.ts'
 import { runHandler, timeoutGrace } from './run.ts'
 import { createSlots } from './slots.ts'
+import { errorOf } from './thrown.ts'
 import { createClaims } from './worker/claims.ts'
 import { createReadyLine } from './worker/ready.ts'
 import { keyOf, newRun, type WorkerRun } from './worker/run.ts'
@@ -91,6 +92,7 @@ export function createWorker(parts: WorkerParts): Worker {
     remember,
     forget,
     admit: line.admit,
+    fail,
     freed,
     onRoom: parts.onRoom,
   })
@@ -114,8 +116,18 @@ export function createWorker(parts: WorkerParts): Worker {
   }
 
   function giveBack(run: WorkerRun): void {
+    endUnbegun(run, { outcome: 'unbegun' })
+  }
+
+  function fail(run: WorkerRun, error: Error): void {
+    parts.warn(`${run.address} cannot begin, and its run has failed: ${error.message}`)
+    endUnbegun(run, { outcome: 'fail', terminal: true, error: errorOf(error) })
+  }
+
+  /** A claimed run that will not start here. */
+  function endUnbegun(run: WorkerRun, ended: Ended): void {
     slots.unclaim()
-    end(run, { outcome: 'unbegun' })
+    end(run, ended)
     freed()
   }
 

@@ -2,6 +2,7 @@ import { active, apply, commit, dueTimes, jobSetup, liveness, outcomes, ownershi
 import { type Mutation, off } from './mutation.ts'
 
 const claims = 'src/host/worker/claims.ts'
+const runsService = 'src/host/runs-service.ts'
 const readyLine = 'src/host/worker/ready.ts'
 const losses = 'src/host/losses.ts'
 const jobRuns = 'actors/job/runs.ts'
@@ -29,6 +30,17 @@ export const runs: readonly Mutation[] = [
   ),
   off('Q2 acknowledged once answered', claims, '    backlog.push(', '    offer.acknowledge()\n    backlog.push(', 'runs: Q2 an offer'),
   off('Q2 remembered', claims, 'if (runs.has(keyOf(address, dispatch)))', 'if (!dispatch)', 'runs: Q2 a second copy'),
+  off('Q1 an answer brings what fits', runsService, 'return fitting(grants.map((grant) => grant ?? null))', 'return grants', 'claims: Q1'),
+  off('Q1 the others are asked for again', claims, '    if (list.length) await claim(partition, list)\n', '', 'claims: Q1'),
+  off('Q1 claims of one request are bounded', claims, 'list.splice(0, mostClaims)', 'list.splice(0)', 'claims: Q1'),
+  off(
+    'G6 what can never be told has failed',
+    claims,
+    "        if (isStellwerkError(error, 'VALIDATION')) return { sent, error }\n",
+    '',
+    'claims: G6',
+  ),
+  off('G6 by itself', claims, 'if (error && list.length > 1) {', 'if (!list) {', 'claims: G6'),
   off(
     'Q3 within the lease',
     worker,
@@ -162,13 +174,7 @@ export const runs: readonly Mutation[] = [
     'begun: false',
     './folder-crash.int: Q12 a run that was heard of',
   ),
-  off(
-    'Q5 what is forgotten is on disk',
-    'src/host/runs-service.ts',
-    '    await store.flush()\n',
-    '',
-    'survival: Q5 a worker is told to forget',
-  ),
+  off('Q5 what is forgotten is on disk', runsService, '    await store.flush()\n', '', 'survival: Q5 a worker is told to forget'),
   off(
     'E9 who owns less than it should does not rest',
     'src/host/services.ts',

@@ -2,6 +2,7 @@ import type { Grant } from '../../../actors/job.ts'
 import { type Address, partitionOf, rootOf } from '../../address.ts'
 import type { Bus, TakenOffer, WorkPull } from '../../bus/port.ts'
 import { type Clock, sleep } from '../../clock.ts'
+import { isStellwerkError } from '../../errors.ts'
 import type { Slots } from '../slots.ts'
 import type { Ready } from './ready.ts'
 import { keyOf, newRun, type WorkerRun } from './run.ts'
@@ -11,6 +12,15 @@ interface Backlog {
   jobs: (readonly [Address, number])[]
   open: number
 }
+
+interface Claim {
+  address: Address
+  dispatch: number
+  from: Backlog
+}
+
+/** In one request. An answer brings the grants that fit into it, inputs and all; each of the others is granted again, which is a write. */
+const mostClaims = 50
 
 interface ClaimParts {
   bus: Bus
@@ -26,6 +36,8 @@ interface ClaimParts {
   forget(key: string): void
   admit(granted: Ready): void
   giveBack(run: WorkerRun): void
+  /** What was granted can never be told: its run has failed. */
+  fail(run: WorkerRun, error: Error): void
   freed(): void
   onRoom(): void
 }
@@ -77,7 +89,7 @@ export function createClaims(parts: ClaimParts) {
   const waiting = (): number => backlog.reduce((sum, { jobs }) => sum + jobs.length, 0)
 
   function claimBacklog(): void {
-    const claims = new Map<number, { address: Address; dispatch: number; from: Backlog }[]>()
+    const claims = new Map<number, Claim[]>()
     while (backlog.length && slots.room && !parts.stopping()) {
       const from = backlog[0]!
       const [address, dispatch] = from.jobs.shift()!
@@ -92,19 +104,24 @@ export function createClaims(parts: ClaimParts) {
       parts.remember(newRun(address, dispatch, 'claiming'))
       slots.claim()
     }
-    for (const [partition, list] of claims) void claim(partition, list)
+    for (const [partition, list] of claims) while (list.length) void claim(partition, list.splice(0, mostClaims))
   }
 
-  async function claim(partition: number, list: { address: Address; dispatch: number; from: Backlog }[]): Promise<void> {
-    const { sent, answers } = await askUntilAnswered(partition, list)
-    list.forEach(({ address, dispatch, from }, i) => {
+  async function claim(partition: number, list: Claim[]): Promise<void> {
+    const { sent, answers, error } = await askUntilAnswered(partition, list)
+    if (error && list.length > 1) {
+      for (const one of list) void claim(partition, [one])
+      return
+    }
+    list.splice(0, answers?.length ?? list.length).forEach(({ address, dispatch, from }, i) => {
       const key = keyOf(address, dispatch)
       const run = runs.get(key)!
       const grant = answers?.[i]
       if (grant) {
         run.since = sent
         parts.admit({ run, grant })
-      } else if (!answers) parts.giveBack(run)
+      } else if (error) parts.fail(run, error)
+      else if (!answers) parts.giveBack(run)
       else {
         parts.forget(key)
         slots.unclaim()
@@ -112,6 +129,7 @@ export function createClaims(parts: ClaimParts) {
       }
       answered(from, answers !== undefined)
     })
+    if (list.length) await claim(partition, list)
   }
 
   function answered(from: Backlog, isKnown: boolean): void {
@@ -122,16 +140,20 @@ export function createClaims(parts: ClaimParts) {
 
   /**
    * Without an answer it is not known whether the claim was granted: it is asked again (the holder is granted again). What counts is
-   * the sending of the request that was answered.
+   * the sending of the request that was answered. An error instead: the answer is there, it can never be sent, and it would be the same again.
    */
-  async function askUntilAnswered(partition: number, list: { address: Address; dispatch: number }[]) {
+  async function askUntilAnswered(
+    partition: number,
+    list: Omit<Claim, 'from'>[],
+  ): Promise<{ sent: number; answers?: (Grant | null)[]; error?: Error }> {
     const jobs = list.map(({ address, dispatch }) => [address, dispatch])
     for (;;) {
       const sent = clock.monotonic()
       try {
         return { sent, answers: (await bus.request(`claim.${partition}`, { worker: name, jobs }, lease)) as (Grant | null)[] }
-      } catch {
-        if (parts.stopping()) return { sent, answers: undefined }
+      } catch (error) {
+        if (parts.stopping()) return { sent }
+        if (isStellwerkError(error, 'VALIDATION')) return { sent, error }
         parts.onNoOwner(partition)
         await sleep(clock, 100)
       }
