@@ -68,10 +68,14 @@ test('E9 a host that was idle while its store could not be written goes on when 
     async connect(options) {
       const connection = await inner.connect(options)
       const { store } = connection
-      const { load, commit, flush, waking } = store
+      const { load, commit, flush } = store
+      const allWaking: typeof store.allWaking = (...of) => {
+        if (full) throw new UnavailableError('The folder could not be written.')
+        return store.allWaking(...of)
+      }
       return {
         ...connection,
-        store: { ...store, load: written(load), commit: written(commit), flush: written(flush), waking: written(waking) },
+        store: { ...store, load: written(load), commit: written(commit), flush: written(flush), allWaking },
       }
     },
   }

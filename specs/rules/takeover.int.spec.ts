@@ -228,10 +228,11 @@ test('P13 a scan that was under way while a document was written does not bring 
   const host = world.host('h', {
     store: (store) => ({
       ...store,
-      async waking(partition, until) {
-        const found = await store.waking(partition, until)
+      async *allWaking(partition, until) {
+        const parts = []
+        for await (const part of store.allWaking(partition, until)) parts.push(part)
         if (++scans === 2) await slow.pass()
-        return found
+        yield* parts
       },
     }),
   })
@@ -244,6 +245,40 @@ test('P13 a scan that was under way while a document was written does not bring 
   slow.open()
   await world.clock.advance('2s')
   assert.equal(await world.log(a), ['early'])
+})
+
+test('E10 what is open is read in parts, and nothing of it acts before the last', async () => {
+  // All was one call, for which a store has its time: of a million queued jobs nobody ever became the owner.
+  const world = rulesWorld()
+  const first = await world.host('first').take(0)
+  await world.publish({ to: a, event: deed(undefined, { later: [{ id: 't', delay: 1000, event: deed('fired') }] }) })
+  for (const id of ['run', 'waits']) await world.publish(submitJob(id))
+  await world.clock.settled()
+  await first.claim('job:run', 1, 'w')
+  await first.stop()
+  const slow = gate()
+  const host = world.host('second', {
+    store: (store) => ({
+      ...store,
+      async *allWaking(partition, until) {
+        for await (const part of store.allWaking(partition, until)) for (const one of part) yield [one]
+        await slow.pass()
+      },
+    }),
+  })
+  const taking = host.take(0)
+  await comesTrue(() => slow.waiting === 1, 'all but the end is read')
+  await world.clock.advance('5s')
+  assert.equal(await world.log(a), [])
+  slow.open()
+  const owner = await taking
+  await world.clock.advance('1s')
+  assert.equal(await world.log(a), ['fired'])
+  // Its lease is a full one.
+  assert.is((await world.doc('job:run'))!.state, 'running')
+  assert.is((await owner.claim('job:waits', 1, 'w'))?.dispatch, 1)
+  await world.clock.advance('2s')
+  assert.is((await world.doc('job:run'))!.state, 'queued')
 })
 
 test('F17 an acknowledgement of an earlier owner', async () => {
@@ -314,9 +349,9 @@ test('P14 a consumer that is gone before the takeover is complete', async () => 
     }),
     store: (store) => ({
       ...store,
-      waking: async (partition, until) => {
+      allWaking: (partition, until) => {
         listener!.lost('gap')
-        return store.waking(partition, until)
+        return store.allWaking(partition, until)
       },
     }),
   })
@@ -336,7 +371,13 @@ test('P13 a takeover that fails leaves nothing behind that acts', async () => {
         return { ...consumer, stop: () => consumer.stop().then(() => void stopped++) }
       },
     }),
-    store: (store) => ({ ...store, waking: () => Promise.reject(new UnavailableError('the store is away')) }),
+    store: (store) => ({
+      ...store,
+      // biome-ignore lint/correctness/useYield: it fails before
+      async *allWaking() {
+        throw new UnavailableError('the store is away')
+      },
+    }),
   })
   const taken = await host.take(0).catch((error: Error) => error)
   assert.instance(taken, UnavailableError)

@@ -1,5 +1,6 @@
 import { type Address, typeOf } from '../address.ts'
 import { type ActorDocument, whenTakenOver } from '../document.ts'
+import type { Waking } from '../store/port.ts'
 import type { Waiting } from './offers.ts'
 import type { Partition } from './partition.ts'
 import { createTimers } from './timers.ts'
@@ -34,9 +35,10 @@ export function createDueTimes(partition: Partition) {
     }
   }
 
-  async function scan(until: number): Promise<Waiting[]> {
+  /** Answers what is queued. */
+  function learn(found: readonly Waking[], until: number): Waiting[] {
     const queued: Waiting[] = []
-    for (const { _id, wakeAt, version, work } of await store.waking(partition.number, until)) {
+    for (const { _id, wakeAt, version, work } of found) {
       const cached = cache.get(_id)?.doc.version ?? version
       // Written while the scan was under way: what it has read is older.
       if (version < cached) continue
@@ -50,6 +52,13 @@ export function createDueTimes(partition: Partition) {
     return queued
   }
 
+  async function scan(until: number): Promise<void> {
+    for await (const part of store.allWaking(partition.number, until)) {
+      if (stopped) return
+      learn(part, until)
+    }
+  }
+
   function scanLater(after: number, horizon: number): void {
     if (stopped) return
     cancelScan = clock.at(clock.now() + after, () => {
@@ -60,7 +69,10 @@ export function createDueTimes(partition: Partition) {
   return {
     note: timers.note,
     async takeOver(): Promise<void> {
-      const queued = await scan(whenTakenOver)
+      // Until all is read nothing of it may act: no time comes, and no lease begins.
+      const parts: (readonly Waking[])[] = []
+      for await (const part of store.allWaking(partition.number, whenTakenOver)) parts.push(part)
+      const queued = parts.flatMap((part) => learn(part, whenTakenOver))
       // An offer that is there already is harmless: only one claim on a dispatch is granted.
       if (!partition.bus.keepsOffers) await partition.offer(queued)
       scanLater(lateWrite, whenTakenOver)

@@ -71,6 +71,14 @@ function storeOf(tables: Tables, write: Writer): Store {
       check()
       return docs.waking(partition, until, from, limit)
     },
+    async *allWaking(partition, until) {
+      const failures = check()
+      for (const part of docs.allWaking(partition, until)) {
+        yield part
+        await new Promise(setImmediate)
+        check(failures)
+      }
+    },
     countWaking: async (partition, until, from) => {
       check()
       return docs.countWaking(partition, until, from)

@@ -2,6 +2,8 @@ import type { ActorDocument } from '../document.ts'
 import { byText, byWakeAt, jsonCopy, matches, meets, sameFact, wakingOf } from './match.ts'
 import type { Page, Store, Write } from './port.ts'
 
+const partSize = 1000
+
 /** Keeps nothing beyond the process. What goes in and out is copied, so that a caller who changes a stored document is found out. */
 export function memoryStore(): Store {
   const docs = new Map<string, ActorDocument>()
@@ -32,6 +34,10 @@ export function memoryStore(): Store {
 
     waking: async (partition, until, from = 0, limit) =>
       wakes(partition, from, until).map(wakingOf).sort(byWakeAt).slice(0, limit).map(jsonCopy),
+    async *allWaking(partition, until) {
+      const found = wakes(partition, 0, until).map(wakingOf).map(jsonCopy)
+      for (let at = 0; at < found.length; at += partSize) yield found.slice(at, at + partSize)
+    },
     countWaking: async (partition, until, from) => wakes(partition, from, until).length,
 
     find: async (query, after = '', limit) =>

@@ -19,8 +19,8 @@ export interface MongoOptions {
   timeout?: number
 }
 
-/** All that is open in a partition may be read at once. */
-const mostBatches = 6
+/** About half of what one message holds. FerretDB looks for the place of each batch anew: with small ones a million would take minutes. */
+const partSize = 50_000
 const limits: Limits = { atOnce: 3, items: 1000, bytes: Number.POSITIVE_INFINITY }
 
 /** A store in MongoDB, or in what speaks its language: no transactions and no change streams are used. */
@@ -43,7 +43,8 @@ export async function mongoStore({ url, namespace, timeout = 5000 }: MongoOption
     load: loader(server, actors),
     commit: committer(server, actors),
     flush: async () => {},
-    waking: (partition, until, from, limit) => server.guard(() => waking(actors, partition, until, from, limit), mostBatches),
+    waking: (partition, until, from, limit) => server.guard(() => waking(actors, partition, until, from, limit), 2),
+    allWaking: (partition, until) => allWaking(server, actors, partition, until),
     countWaking: (partition, until, from) => server.guard(() => actors.countDocuments(between(partition, from, until))),
     find: (query, after, limit) => server.guard(() => find(actors, query, after, limit), 2),
     putPages: sides.put,
@@ -77,12 +78,26 @@ const between = (partition: number, from: number, until: number): Filter<Stored>
   wakeAt: { $exists: true, $gte: from, $lte: until },
 })
 
+const projection = { wakeAt: 1, version: 1, work: 1 }
+const wakingOf = ({ _id, wakeAt = 0, version, work }: Stored): Waking => ({ _id, wakeAt, version, ...(work && { work }) })
+
 async function waking(actors: Collection<Stored>, partition: number, until: number, from = 0, limit = 0): Promise<Waking[]> {
-  const projection = { wakeAt: 1, version: 1, work: 1 }
-  const all = actors.find(between(partition, from, until), { projection })
-  // All of them are put in order here: by the server only where there may be more.
-  const found = await (limit ? all.sort({ wakeAt: 1 }).limit(limit) : all).toArray()
-  return found.map(({ _id, wakeAt = 0, version, work }) => ({ _id, wakeAt, version, ...(work && { work }) })).sort(byWakeAt)
+  const found = await actors
+    .find(between(partition, from, until), { projection })
+    .sort({ wakeAt: 1 })
+    .limit(limit)
+    .toArray()
+  return found.map(wakingOf).sort(byWakeAt)
+}
+
+/** One cursor, whose batches are the parts. In no order: what has to be sorted is read to its end before the first batch is there. */
+async function* allWaking(server: MongoServer, actors: Collection<Stored>, partition: number, until: number): AsyncGenerator<Waking[]> {
+  const cursor = actors.find(between(partition, 0, until), { projection, batchSize: partSize })
+  try {
+    while (await server.guard(() => cursor.hasNext())) yield cursor.readBufferedDocuments().map(wakingOf)
+  } finally {
+    void cursor.close().catch(() => {})
+  }
 }
 
 async function find(actors: Collection<Stored>, query: Query, after: string | undefined, limit: number): Promise<ActorDocument[]> {

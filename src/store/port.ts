@@ -28,6 +28,11 @@ export interface Store {
 
   /** Documents of a partition whose `wakeAt` is from `from` (default 0) to `until`, both included: earliest first, at most `limit`. */
   waking(partition: number, until: number, from?: number, limit?: number): Promise<Waking[]>
+  /**
+   * All of a partition whose `wakeAt` is `until` at most, in parts and in no order: there may be a million of them, so each part has the time of a
+   * call. What is written meanwhile may be read as it was before, or not at all.
+   */
+  allWaking(partition: number, until: number): AsyncIterable<readonly Waking[]>
   /** How many there are. */
   countWaking(partition: number, until: number, from: number): Promise<number>
   /** Documents by query, in order of address, after the cursor. Tombstones are in none. */

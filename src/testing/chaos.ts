@@ -132,8 +132,13 @@ export function chaos(options: { dieAt?: number; onDeath?: () => void } = {}): C
       setFact: (key, value, expected) => later(`setFact ${key}`, () => inner.setFact(key, value, expected)),
       putPages: (pages) => later('putPages', () => inner.putPages(pages)),
       removePages: (ids) => later('removePages', () => inner.removePages(ids)),
+      waking: (...of) => read('waking', () => inner.waking(...of)),
       // Two places: what an owner does before it knows what is due, and after.
-      waking: (...of) => later('waking', () => inner.waking(...of)),
+      allWaking: async function* (...of) {
+        if (reached('before waking')) await never()
+        for await (const part of inner.allWaking(...of)) yield dead ? await never() : part
+        if (reached('after waking')) await never()
+      },
       countWaking: (...of) => read('countWaking', () => inner.countWaking(...of)),
       removePagesOf: (owners) => later(`removePagesOf ${owners.join(' ')}`, () => inner.removePagesOf(owners)),
       remove: (address, base) => later(`remove ${address}`, () => inner.remove(address, base)),

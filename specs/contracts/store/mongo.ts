@@ -1,10 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import { MongoClient } from 'mongodb'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
+import { whenTakenOver } from '../../../src/document.ts'
 import { isStellwerkError } from '../../../src/errors.ts'
 import { tooOld } from '../../../src/store/mongo/server.ts'
 import { mongoStore } from '../../../src/store/mongo.ts'
-import type { Store } from '../../../src/store/port.ts'
+import type { Store, Waking } from '../../../src/store/port.ts'
 import { newNamespace } from './factories.ts'
 import { type BrokenLine, proxyTo } from './proxy.ts'
 import { aDocument, change, creation, loaded, stored, upTo } from './world.ts'
@@ -12,6 +14,7 @@ import { aDocument, change, creation, loaded, stored, upTo } from './world.ts'
 /** What holds beyond the contract where a server and a line to it may fail. */
 export function mongoSpecs(url: string): void {
   outage(url)
+  many(url)
   several(url)
   refusals()
 }
@@ -87,7 +90,8 @@ function outage(url: string) {
       store.load([doc._id]),
       store.commit([next]),
       store.setFact('x', 1, undefined),
-      store.waking(1, 1),
+      store.waking(1, 1, 0, 1),
+      store.allWaking(1, 1)[Symbol.asyncIterator]().next(),
       store.putPages([{ _id: 'p', owner: 'o', body: 1 }]),
     ]
     for (const error of await Promise.all(calls.map(failure))) {
@@ -117,6 +121,35 @@ function outage(url: string) {
       answers,
     )
     assert.equal(await store.getPages(['large']), [page], 'what is harmless to repeat is')
+  })
+  test.run()
+}
+
+function many(url: string) {
+  const test = suite<{ client: MongoClient }>('store in MongoDB: very many')
+  test.before((context) => {
+    context.client = new MongoClient(url)
+  })
+  test.after(({ client }) => client.close())
+
+  test('what is open in a partition comes in parts, each by a call of its own', async ({ client }) => {
+    const namespace = newNamespace()
+    const store = await mongoStore({ url, namespace })
+    try {
+      const actors = client.db(new URL(url).pathname.slice(1) || 'stellwerk').collection<Waking>(`${namespace}_actors`)
+      const docs = upTo(60_000).map((i) => ({ _id: `job:many/${i}`, partition: 1, wakeAt: whenTakenOver, version: 1 }))
+      while (docs.length) await actors.insertMany(docs.splice(0, 20_000), { ordered: false })
+      const sizes: number[] = []
+      const found = new Set<string>()
+      for await (const part of store.allWaking(1, whenTakenOver)) {
+        sizes.push(part.length)
+        for (const { _id } of part) found.add(_id)
+      }
+      assert.ok(sizes.length > 1 && Math.max(...sizes) <= 50_000, `${sizes}`)
+      assert.is(found.size, 60_000)
+    } finally {
+      await store.close()
+    }
   })
   test.run()
 }

@@ -1,7 +1,8 @@
 import * as assert from 'uvu/assert'
 import { type ActorDocument, whenTakenOver } from '../../../src/document.ts'
 import { onShelf } from '../../../src/shelves.ts'
-import type { Query } from '../../../src/store/port.ts'
+import { byWakeAt } from '../../../src/store/match.ts'
+import type { Query, Waking } from '../../../src/store/port.ts'
 import { aDocument, baseOf, change, creation, loaded, plain, type StoreFactory, stored, storeSuite, type Test, upTo } from './world.ts'
 
 export function readSpecs(factory: StoreFactory): void {
@@ -73,6 +74,37 @@ function waking(test: Test) {
     assert.is(await store.countWaking(907, 20, 10), 3)
     assert.is(await store.countWaking(907, onShelf('failed', 0), onShelf('finished', 0)), 1)
     assert.is(await store.countWaking(908, 100, 0), 0)
+  })
+
+  test('gives all of a partition in parts, each once, also while they become others', async ({ store }) => {
+    const ids = upTo(1500).map((i) => `job:parts/${String(i).padStart(4, '0')}`)
+    const docs = ids.map((id, i) => aDocument(id, { partition: 910, wakeAt: i % 3 ? whenTakenOver : i }))
+    await stored(
+      store,
+      ...docs.slice(0, 1400),
+      aDocument('job:parts/none', { partition: 910 }),
+      aDocument('job:x', { partition: 911, wakeAt: 1 }),
+    )
+    // Not flushed.
+    assert.ok((await store.commit(docs.slice(1400).map(creation))).every((written) => written === true))
+    const found: string[] = []
+    let first = true
+    for await (const part of store.allWaking(910, whenTakenOver)) {
+      found.push(...part.map(({ _id }) => _id))
+      if (!first) continue
+      first = false
+      const shelved = { partition: 910, wakeAt: onShelf('finished', 7) }
+      await store.commit([change(docs[0]!, shelved), creation(aDocument('job:shelved', shelved))])
+      await store.flush()
+    }
+    assert.equal(found.filter((id) => id !== ids[0]).sort(), ids.slice(1))
+    const due: Waking[] = []
+    for await (const part of store.allWaking(910, 6)) due.push(...part)
+    assert.equal(
+      due.sort(byWakeAt),
+      [3, 6].map((i) => ({ _id: ids[i]!, wakeAt: i, version: 1 })),
+    )
+    for await (const part of store.allWaking(912, whenTakenOver)) assert.equal(part, [])
   })
 
   test('follows the changes of wakeAt and partition, and forgets the removed', async ({ store }) => {

@@ -255,6 +255,7 @@ export const delivery: readonly Mutation[] = [
     "takeover: F16 a late owner's grant",
   ),
   off('P13 what a scan has read may be older', dueTimes, 'if (version < cached) continue', '', 'takeover: P13 a scan'),
+  off('E10 nothing acts before all is read', dueTimes, 'parts.push(part)', 'parts.push(part), learn(part, whenTakenOver)', 'takeover: E10'),
   off('P13 due times in order', dueTimes, '.sort((a, b) => a.at - b.at)', '', 'takeover: P13 timers'),
   off(
     'P13 a timer is decided at its time at least',

@@ -186,8 +186,8 @@ export const runs: readonly Mutation[] = [
   off(
     'E3 a time that has passed',
     dueTimes,
-    'const queued = await scan(whenTakenOver)',
-    'const queued: Waiting[] = []',
+    'parts.flatMap((part) => learn(part, whenTakenOver))',
+    '[] as Waiting[]',
     'survival: E3: overdue because its time',
     './at-start.int: what is lost',
   ),

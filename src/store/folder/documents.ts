@@ -16,6 +16,8 @@ export interface Documents {
   commit(write: Write): boolean
   remove(address: string, base: Base): boolean
   waking(partition: number, until: number, from?: number, limit?: number): Waking[]
+  /** In parts, each read when it is asked for. */
+  allWaking(partition: number, until: number): Iterable<Waking[]>
   countWaking(partition: number, until: number, from: number): number
   /** In order, about as many as `limit`. */
   slice(start: Start, before: string, limit: number): Slice
@@ -40,6 +42,8 @@ interface Fresh {
   /** What is in the table, and in the index, at the time when this gets there. */
   was: Head | undefined
 }
+
+const partSize = 500
 
 const textOf = (doc: ActorDocument): string => `${headLine(doc)}\n${JSON.stringify(doc)}`
 const docIn = (text: string): ActorDocument => JSON.parse(text.slice(text.indexOf('\n') + 1))
@@ -110,6 +114,24 @@ export function documents(tables: Tables, writer: Writer): Documents {
       }
       for (const doc of freshDocs()) if (isWaking(doc, partition, until, from)) found.push(wakingOf(doc))
       return found.sort(byWakeAt).slice(0, limit)
+    },
+    *allWaking(partition, until) {
+      const isMeant = (doc: ActorDocument | undefined) => doc !== undefined && isWaking(doc, partition, until, 0)
+      const fresh = [...freshDocs()].filter(isMeant)
+      yield fresh.map(wakingOf)
+      // By then they may be in the table.
+      const known = new Set(fresh.map(({ _id }) => _id))
+      let keys: [number, number, string][]
+      let start: (string | number)[] = [partition, 0]
+      do {
+        const range = { start, exclusiveStart: true, end: [partition, until, afterAll], limit: partSize }
+        keys = Array.from(wakes.getKeys(range)) as unknown as [number, number, string][]
+        yield keys
+          .flatMap(([, , id]) => (known.has(id) ? [] : (get(id) ?? [])))
+          .filter(isMeant)
+          .map(wakingOf)
+        start = keys.at(-1)!
+      } while (keys.length === partSize)
     },
     countWaking: (partition, until, from) => {
       const counts = (head: Head | undefined): number => (head && isWaking(head, partition, until, from) ? 1 : 0)
