@@ -221,6 +221,7 @@ const calls: Record<string, [field: string, call: () => unknown][]> = {
     ['startAt', () => host.client.submit(job, 1, odd({ startAt: true }))],
     ['startAt', () => host.client.submit(job, 1, { startAt: -1 })],
     ['startAt', () => host.client.submit(job, 1, { startAt: '2126-11-23T08:00:00' })],
+    ['startAt', () => host.client.submit(job, 1, { startAt: '2126-11-23' })],
     ['after', () => host.client.submit(job, 1, odd({ after: new Set(['job:x']) }))],
     ['after', () => host.client.submit(job, 1, odd({ after: 'job:x' }))],
     ['after', () => host.client.submit(job, 1, odd({ after: {} }))],

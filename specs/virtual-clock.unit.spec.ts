@@ -7,7 +7,7 @@ const clocks = suite('the virtual clock')
 
 clocks('one that would show no time, or go back, is refused, and stays where it is', async () => {
   await refused('VALIDATION', /^start: "garbage" is not a time/, () => virtualClock('garbage'))
-  const clock = virtualClock('2026-11-23')
+  const clock = virtualClock('2026-11-23T00:00:00Z')
   await refused('VALIDATION', /^time: "garbage" is not a time/, () => clock.advanceTo('garbage'))
   await refused('VALIDATION', /^time: 2026-11-22T.* is before now/, () => clock.advanceTo('2026-11-22'))
   await clock.advanceTo(clock.now())

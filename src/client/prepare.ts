@@ -122,7 +122,7 @@ export function deadlineOf(given: Date | Duration | undefined, now: number): num
 }
 
 /** Without an offset a time of day would be another in each host's zone. */
-const isoTime = /^\d{4}-\d\d-\d\d(T.*(Z|[+-]\d\d:?\d\d))?$/
+const isoTime = /^\d{4}-\d\d-\d\dT.*(Z|[+-]\d\d:?\d\d)$/
 const isoDate = z.iso.date()
 
 export function checkTime(at: Date | string | number, field = 'startAt'): number {
