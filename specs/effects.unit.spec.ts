@@ -197,20 +197,20 @@ test('not allowed: a start twice, and one without a grant', () => {
 
 test('not allowed: an end with a run open', () => {
   const entries = [submit(), claim(1), word('xstate.after.untilOverdue.job.pending', 'failed')]
-  assert.equal(judge(entries, []), ['a: it is failed with run 1 open'])
+  assert.equal(judge(entries, []), ['job:a: it is failed with run 1 open'])
 })
 
 test('one final state each, unless somebody says that it goes on', () => {
   const twice = [submit(), claim(1), ok(1), word('reconcile', 'queued')]
-  assert.equal(judge(twice, []), ['job:a was succeeded, and is queued by reconcile'])
+  assert.equal(judge(twice, []), ['job:a: it was succeeded, and is queued by reconcile'])
   const other = [submit(), word('cancel', 'cancelled'), word('predecessorEnded', 'failed')]
-  assert.equal(judge(other, []), ['job:a was cancelled, and is failed by predecessorEnded'])
+  assert.equal(judge(other, []), ['job:a: it was cancelled, and is failed by predecessorEnded'])
   const ended = (state: string) => word('ended', state)
   const group = [word('submit', 'open'), ended('output'), ended('failed')]
-  assert.equal(judge([...group, ended('succeeded')], [], 'group'), ['group:a was failed, and is succeeded by ended'])
+  assert.equal(judge([...group, ended('succeeded')], [], 'group'), ['group:a: it was failed, and is succeeded by ended'])
   assert.equal(judge([...group, word('retry', 'output'), ended('succeeded')], [], 'group'), [])
   const chain = [word('start', 'running'), ended('failed')]
-  assert.equal(judge([...chain, ended('running'), ended('succeeded')], [], 'chain'), ['chain:a was failed, and is running by ended'])
+  assert.equal(judge([...chain, ended('running'), ended('succeeded')], [], 'chain'), ['chain:a: it was failed, and is running by ended'])
   assert.equal(judge([...chain, word('restart', 'running'), ended('succeeded')], [], 'chain'), [])
 })
 test.run()

@@ -1,6 +1,7 @@
 import type { JobSubmit } from '../actors/job.ts'
 import { type Address, addressOf, checkAddress, checkId } from './address.ts'
 import type { Bus } from './bus/port.ts'
+import { type Audit, auditing } from './client/audit.ts'
 import { type ChainHandles, chainsOf } from './client/chains.ts'
 import { type DeadLetters, deadLettersOf } from './client/dead-letters.ts'
 import { endsOf } from './client/ends.ts'
@@ -27,6 +28,7 @@ import type { StuckCount } from './host/stuck.ts'
 import { randomId } from './random-id.ts'
 import { createSender } from './sender.ts'
 
+export type { Audit } from './client/audit.ts'
 export type { ChainHandle, ChainHandles, ChainRun } from './client/chains.ts'
 export type { DeadLetters, LettersRefused, OpenedLetter } from './client/dead-letters.ts'
 export type { WaitOptions } from './client/ends.ts'
@@ -112,6 +114,11 @@ export interface Client extends AsyncDisposable, Schedules {
   find(query: Find): AsyncIterable<View>
   /** How many are stuck, by type and state: for a metric. Counted when asked, by looking through all that has not ended. */
   stuck(): Promise<StuckCount[]>
+  /**
+   * Proves over all that is stored that each job, the outputs of groups among them, was started as it may be, and that what has ended has stayed so. It reads
+   * every history once, in part at a time. Throws the signal's reason; UnavailableError.
+   */
+  audit(options?: { signal?: AbortSignal }): Promise<Audit>
   /**
    * The changes of state of an actor, from a version on: complete and in order, also over reconnects, takeovers and lost messages, since
    * they are read from its history; the feed only says when to look. Waits for an actor that does not exist yet. Ends after the final
@@ -250,6 +257,11 @@ export function createClient({ bus, clock, name, onClose }: ClientParts): Client
     pool: pools({ actor, command, ends }),
     deadLetters: deadLettersOf({ bus, ask, history: async (id) => (await job(id).history()).history }),
     find,
+    audit: auditing({
+      find,
+      history: async (address) => (await actor(address).history()).history,
+      view: (address) => actor(address).view(),
+    }),
     stuck: () => countStuck(ask),
     watch: watching({ ...waits, ends }),
     async close() {

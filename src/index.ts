@@ -7,6 +7,7 @@ export { type ChainDefinition, type ChainOptions, defineChain } from './chain/de
 export { type ChainFacts, type GroupStep, type Outputs, type Step, type StepOptions, step, type WithMaker } from './chain/step.ts'
 export type {
   ActorHandle,
+  Audit,
   ChainHandle,
   ChainHandles,
   ChainRun,

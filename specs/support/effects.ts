@@ -1,6 +1,5 @@
-import type { Terms } from '../../actors/job.ts'
+import { judge } from '../../src/audit.ts'
 import type { ActorDocument, HistoryEntry } from '../../src/document.ts'
-import type { ActorEvent } from '../../src/envelope.ts'
 
 /** What handlers did, seen from outside: one entry for each start and each end. */
 export interface Effect {
@@ -16,53 +15,17 @@ export interface Stored {
   history: readonly HistoryEntry[]
 }
 
-/** Holds what happened against the stored histories: starts, grants and final states. Answers what is wrong; empty if nothing is. */
-export const notAllowed = (effects: readonly Effect[], docs: readonly Stored[]): string[] => [
-  ...startsNotAllowed(effects, docs),
-  ...endsNotAllowed(docs),
-]
-
-const finals: ReadonlySet<string> = new Set(['succeeded', 'failed', 'cancelled', 'aborted'])
-/** With these what has ended goes on: an operator says so, or a restart of what it belongs to. Nothing else does, and what has succeeded never goes on. */
-const goesOnBy: Record<string, ReadonlySet<string>> = {
-  job: new Set(['retry', 'redrive', 'again']),
-  group: new Set(['retry']),
-  chain: new Set(['start', 'restart']),
-}
-/** Losses in a row that use no attempt, if nothing was seen to begin (docs/work.md). */
-const freeLosses = 3
-
-/** One final state for each actor, unless an operator or a restart had it go on. */
-function endsNotAllowed(docs: readonly Stored[]): string[] {
-  const wrong: string[] = []
-  for (const { doc, history } of docs) {
-    const goesOn = goesOnBy[doc.type]
-    if (!goesOn) continue
-    let final: string | undefined
-    for (const { event, state } of history) {
-      if (state === undefined) continue
-      if (final && state !== final && (final === 'succeeded' || !goesOn.has(event.type)))
-        wrong.push(`${doc._id} was ${final}, and is ${state} by ${event.type}`)
-      final = finals.has(state) ? state : undefined
-    }
-  }
-  return wrong
-}
-
 /**
- * Each start is a granted run, no run starts twice, each is told which attempt it is, and a further run is granted only if the one before
- * failed, was recorded as lost first, was suspended or gave itself back: never after a success, a cancel or a final state, and not
- * more often than there are attempts.
+ * Holds what happened against the stored histories: starts, grants and final states. Answers what is wrong; empty if nothing is. Each start is a granted
+ * run, no run starts twice, and each is told which attempt it is.
  */
-function startsNotAllowed(effects: readonly Effect[], docs: readonly Stored[]): string[] {
+export function notAllowed(effects: readonly Effect[], docs: readonly Stored[]): string[] {
   const wrong: string[] = []
   const granted = new Map<string, number>()
   for (const { doc, history } of docs) {
-    if (doc.type !== 'job') continue
-    const id = doc._id.slice('job:'.length)
-    const runs = runsIn(history)
-    wrong.push(...runs.wrong.map((what) => `${id}: ${what}`))
-    for (const [dispatch, attempt] of runs.granted) granted.set(`${id} ${dispatch}`, attempt)
+    const judged = judge(doc.type, history)
+    wrong.push(...judged.wrong.map((what) => `${doc._id}: ${what}`))
+    for (const [dispatch, attempt] of judged.granted) granted.set(`${doc._id.slice('job:'.length)} ${dispatch}`, attempt)
   }
   const starts = new Map<string, Effect[]>()
   for (const effect of effects) {
@@ -77,81 +40,4 @@ function startsNotAllowed(effects: readonly Effect[], docs: readonly Stored[]): 
     else if (of[0]!.attempt !== attempt) wrong.push(`${run} started as attempt ${of[0]!.attempt}, and is attempt ${attempt}`)
   }
   return wrong
-}
-
-type Run = { dispatch: number; worker: string }
-type Result = ActorEvent & Run & { outcome: 'ok' | 'fail' | 'back' | 'unbegun' | 'suspend'; terminal?: boolean }
-
-/** What one job has granted, with the number of each attempt, and which of that it should not have. */
-function runsIn(history: readonly HistoryEntry[]): { granted: Map<number, number>; wrong: string[] } {
-  const wrong: string[] = []
-  const granted = new Map<number, number>()
-  let terms: Pick<Terms, 'attempts' | 'onLost'> | undefined
-  /** Granted last, and its result has not counted; `lapsed`: its loss did. */
-  let run: (Run & { lapsed?: true }) | undefined
-  /** Why no other run may be granted. */
-  let barred: string | undefined
-  let used = 0
-  let unbegun = 0
-  const isRun = (other: Run) => run?.dispatch === other.dispatch && run.worker === other.worker
-  const useAttempt = () => {
-    used++
-    unbegun = 0
-  }
-
-  function grant({ dispatch, worker }: Run): void {
-    // Said again to the worker that has it.
-    if (run && !run.lapsed && isRun({ dispatch, worker })) return
-    if (run && !run.lapsed) wrong.push(`run ${dispatch} was granted while run ${run.dispatch} was open`)
-    if (barred) wrong.push(`run ${dispatch} was granted, and it ${barred}`)
-    if (terms && used >= terms.attempts) wrong.push(`run ${dispatch} was granted, and its ${terms.attempts} attempts were used`)
-    if (dispatch <= Math.max(...granted.keys())) wrong.push(`run ${dispatch} was granted again`)
-    granted.set(dispatch, used + 1)
-    run = { dispatch, worker }
-  }
-  function settle(result: Result): void {
-    const { dispatch, outcome } = result
-    if (!run || !isRun(result)) return void wrong.push(`the result of run ${dispatch} counted, and it was not the current one`)
-    const { lapsed } = run
-    run = undefined
-    if (barred === 'was held') barred = undefined
-    else if (lapsed && outcome === 'fail') return
-    if (outcome === 'ok') barred = 'had succeeded'
-    else if (outcome === 'suspend') unbegun = 0
-    else if (outcome === 'fail') useAttempt()
-    if (outcome === 'fail' && result.terminal) barred ??= 'had failed for good'
-  }
-  function lose({ begun, ...lost }: Run & { begun: boolean }): void {
-    if (!run || run.lapsed || !isRun(lost)) return
-    run.lapsed = true
-    if (terms?.onLost === 'hold') barred ??= 'was held'
-    else if (terms?.onLost === 'abort') barred ??= 'was aborted'
-    else if (begun) useAttempt()
-    else if (unbegun < freeLosses) unbegun++
-    else used++
-  }
-
-  for (const { event, state, superseded, threw } of history) {
-    // It changed nothing.
-    if (superseded || threw !== undefined) continue
-    const ended = state !== undefined && finals.has(state)
-    if (event.type === 'submit') terms ??= event.terms as Terms
-    else if (event.type === 'claim') grant(event as never)
-    else if (event.type === 'result') settle(event as never)
-    else if (event.type === 'lost') lose(event as never)
-    else if (event.type === 'cancel') barred ??= 'was cancelled'
-    else if (event.type === 'done') barred = 'had succeeded'
-    else if (goesOnBy.job!.has(event.type) && !ended && barred !== 'had succeeded') {
-      // A lost run of what is held stays the current one until there is another.
-      if (barred !== 'was held') run = undefined
-      barred = undefined
-      used = 0
-      unbegun = 0
-    }
-    if (!ended) continue
-    if (run && !run.lapsed) wrong.push(`it is ${state} with run ${run.dispatch} open`)
-    run = undefined
-    barred = state === 'succeeded' ? 'had succeeded' : (barred ?? `was ${state}`)
-  }
-  return { granted, wrong }
 }
