@@ -2,12 +2,15 @@ import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { z } from 'zod'
 import type { Bus } from '../src/bus/port.ts'
+import type { ActorDocument } from '../src/document.ts'
 import { embedded } from '../src/embedded.ts'
 import { ValidationError } from '../src/errors.ts'
 import { createHost, defineJob } from '../src/index.ts'
 import type { Store } from '../src/store/port.ts'
 import type { World } from '../src/world.ts'
 import { refused } from './support/refused.ts'
+import { rulesWorld } from './support/rules-world.ts'
+import { deed } from './support/two-actors.ts'
 
 /** What a server will never take is one event's failure: nothing else waits behind it, and an operator hears of it. */
 const test = suite('what can never be sent or stored: G6 R4 [memory]')
@@ -77,4 +80,61 @@ test('a document that no store takes: the event that made it so is given up, and
   await host.stop()
 })
 
+/** A cell whose timers and events are written, but for what would make it too large; how often that was tried. */
+async function cellWorld() {
+  const world = rulesWorld()
+  const refusing = { notes: ['too much'], tries: 0 }
+  const tooMuch = ({ snapshot }: ActorDocument) => refusing.notes.some((note) => (snapshot.context as { log: string[] }).log.includes(note))
+  const host = world.host('h', {
+    again: true,
+    store: (store) => ({
+      ...store,
+      async commit(writes) {
+        if (!writes.some(({ doc }) => tooMuch(doc))) return store.commit(writes)
+        refusing.tries++
+        return Promise.all(
+          writes.map(async (write) => (tooMuch(write.doc) ? new ValidationError('it is too large') : (await store.commit([write]))[0]!)),
+        )
+      },
+    }),
+  })
+  const warnings: string[] = []
+  host.parts.warn = (line) => warnings.push(line)
+  await host.take(0)
+  const later = (id: string, delay: number, note: string) => ({ id, delay, event: deed(note) })
+  const say = (note: string, timers: ReturnType<typeof later>[] = []) =>
+    world.publish({ to: 'cell:a', event: deed(note, { later: timers }), from: 'client', inc: 'client', n: ++said })
+  let said = 0
+  return { world, host, refusing, warnings, later, say }
+}
+
+test('a timer of a document that no store takes is put off, again and again: its partition goes on, and nothing is lost', async () => {
+  const { world, host, refusing, warnings, later, say } = await cellWorld()
+  await say('set', [later('t', 1000, 'too much'), later('u', 1000, 'small'), later('v', 5000, 'later')])
+  await world.clock.advance('20s')
+  await say('then')
+  await world.clock.advance('2h')
+  assert.equal(await world.log('cell:a'), ['set', 'small', 'later', 'then'])
+  assert.equal(host.errors, [])
+  assert.ok(refusing.tries < 12, `${refusing.tries} tries`)
+  assert.is(warnings.length, refusing.tries)
+  assert.match(warnings[0]!, /it is too large.*put off/)
+  refusing.notes = []
+  await world.clock.advance('2h')
+  assert.equal(await world.log('cell:a'), ['set', 'small', 'later', 'then', 'too much'])
+  assert.equal((await world.doc('cell:a'))!.timers, [])
+})
+
+test('what comes with such a timer is not given up for it', async () => {
+  const { world, say, later, host } = await cellWorld()
+  await say('set', [later('t', 1000, 'too much')])
+  await world.clock.settled()
+  const { timers } = (await world.doc('cell:a'))!
+  const { id, generation, event } = timers[0]!
+  host.partition(0).push({ envelope: { to: 'cell:a', event }, timer: { id, generation } })
+  host.partition(0).push({ envelope: { to: 'cell:a', event: deed('with it') } })
+  await world.clock.settled()
+  assert.equal(await world.log('cell:a'), ['set', 'with it'])
+  assert.equal(world.bus.deadLetters, [])
+})
 test.run()

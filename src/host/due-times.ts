@@ -1,8 +1,9 @@
 import { type Address, typeOf } from '../address.ts'
-import { type ActorDocument, whenTakenOver } from '../document.ts'
+import { type ActorDocument, type Timer, whenTakenOver } from '../document.ts'
 import type { Waking } from '../store/port.ts'
 import type { Waiting } from './offers.ts'
 import type { Partition } from './partition.ts'
+import { createPutOff } from './put-off.ts'
 import { createTimers } from './timers.ts'
 
 /** How far ahead due times are held in memory; later ones are found by a scan. */
@@ -16,6 +17,8 @@ export const lateWrite = 30_000
 export function createDueTimes(partition: Partition) {
   const { store, clock, cache } = partition
   const timers = createTimers(clock, () => void fire(timers.due()).catch(partition.giveUp))
+  const putOff = createPutOff(clock)
+  const note = (doc: ActorDocument) => timers.note({ _id: doc._id, wakeAt: putOff.wakeOf(doc) })
   let stopped = false
   let cancelScan = () => {}
 
@@ -26,12 +29,12 @@ export function createDueTimes(partition: Partition) {
     const stored = missing.length ? await store.load(missing) : []
     const docs = [...addresses.map((address) => cache.get(address)?.doc), ...stored].filter((doc) => doc !== undefined)
     for (const doc of docs) {
-      const due = doc.timers.filter(({ at }) => at <= clock.now()).sort((a, b) => a.at - b.at)
+      const due = doc.timers.filter((timer) => putOff.timeOf(doc._id, timer) <= clock.now()).sort((a, b) => a.at - b.at)
       for (const { id, generation, event } of due) partition.push({ envelope: { to: doc._id, event }, timer: { id, generation } })
       if (due.length) continue
       if (doc.wakeAt === 0)
         partition.push({ envelope: { to: doc._id, event: { type: 'stranded' } }, timer: { id: 'stranded', generation: 0 } })
-      else timers.note(doc)
+      else note(doc)
     }
   }
 
@@ -46,7 +49,7 @@ export function createDueTimes(partition: Partition) {
       if (version > cached) cache.evict(_id)
       timers.note({ _id, wakeAt })
       if (until !== whenTakenOver || typeOf(_id) !== 'job') continue
-      partition.noted({ _id, wakeAt, type: 'job', work } as ActorDocument)
+      partition.noted({ _id, wakeAt, type: 'job', work, timers: [] } as Partial<ActorDocument> as ActorDocument)
       if (work?.state === 'queued') queued.push({ address: _id, ...work })
     }
     return queued
@@ -67,7 +70,12 @@ export function createDueTimes(partition: Partition) {
   }
 
   return {
-    note: timers.note,
+    note,
+    /** The event of this timer cannot be written: it fires again later. */
+    putOff(doc: ActorDocument, timer: Pick<Timer, 'id' | 'generation'>): void {
+      putOff.add(doc._id, timer)
+      note(doc)
+    },
     async takeOver(): Promise<void> {
       // Until all is read nothing of it may act: no time comes, and no lease begins.
       const parts: (readonly Waking[])[] = []

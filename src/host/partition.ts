@@ -4,7 +4,7 @@ import type { Address } from '../address.ts'
 import type { Bus, FrameConsumer, IncomingFrame } from '../bus/port.ts'
 import type { Clock } from '../clock.ts'
 import type { Outcome } from '../decide.ts'
-import type { ActorDocument } from '../document.ts'
+import type { ActorDocument, Timer } from '../document.ts'
 import type { Envelope } from '../envelope.ts'
 import { UnavailableError } from '../errors.ts'
 import type { Store } from '../store/port.ts'
@@ -83,6 +83,8 @@ export interface Partition extends HostParts {
   readonly cache: Cache
   readonly leases: Leases
   noted(doc: ActorDocument): void
+  /** The event of this timer of it cannot be written now. */
+  putOff(doc: ActorDocument, timer: Pick<Timer, 'id' | 'generation'>): void
   /** An actor has ended in this very write. */
   ended(doc: ActorDocument): void
   acknowledge(sequences: readonly number[]): void
@@ -131,6 +133,7 @@ export async function takePartition(parts: HostParts, number: number, owner: str
       losses.note(doc)
       reconciler.note(doc)
     },
+    putOff: (doc, timer) => due.putOff(doc, timer),
     ended: (doc) => housekeeping.ended(doc),
     acknowledge(sequences) {
       if (!sequences.length) return

@@ -294,6 +294,21 @@ export const waiting: readonly Mutation[] = [
     './too-large.int: a result that no bus takes',
   ),
   off(
+    'G6 a timer that cannot be written is put off',
+    'src/host/turn/letters.ts',
+    'const due = items.find(({ timer }) => timer)',
+    'const due = undefined as Item | undefined',
+    './too-large.int: a timer of a document',
+    './too-large.int: what comes with such a timer',
+  ),
+  off(
+    'G6 for longer each time',
+    'src/host/put-off.ts',
+    'before ? Math.min(longest, 2 * before.length) : shortest',
+    'shortest',
+    './too-large.int: a timer of a document',
+  ),
+  off(
     'G6 a page that is gone stops its actor only',
     'src/host/turn/asked-pages.ts',
     '      return false\n',

@@ -32,12 +32,17 @@ export function bury(partition: Partition, turn: Turn, item: Item, reason: { cod
 
 /**
  * The document that came of these events can never be stored, and no turn would get past them. The largest is given up; all others are
- * decided again, still as one write. A result becomes that of a failed run: else its job would wait for it for ever.
+ * decided again, still as one write. A result becomes that of a failed run: else its job would wait for it for ever. What the actor has noted
+ * itself it cannot do without: a timer is put off, before anything is given up.
  */
-export function giveUpLargest(partition: Partition, turn: Turn, { items }: Touched, error: ValidationError): Item[] {
+export function giveUpLargest(partition: Partition, turn: Turn, { items, before }: Touched, error: ValidationError): Item[] {
+  const due = items.find(({ timer }) => timer)
+  if (due) {
+    partition.warn(`${error.message} Its timer "${due.timer!.id}" is put off: it fires again later.`)
+    partition.putOff(before!, due.timer!)
+    return items.filter((item) => item !== due)
+  }
   const largest = items.reduce((a, b) => (sizeOf(b) > sizeOf(a) ? b : a))
-  // What it has noted itself it cannot do without.
-  if (largest.timer) throw error
   const { type, outcome } = largest.envelope.event
   partition.warn(`${error.message} The event "${type}" is kept as a dead letter.`)
   if (!largest.claim) bury(partition, turn, largest, { code: 'TOO_LARGE', message: error.message }, true)
@@ -48,7 +53,7 @@ export function giveUpLargest(partition: Partition, turn: Turn, { items }: Touch
   return items.filter((item) => item !== largest)
 }
 
-const sizeOf = ({ timer, envelope }: Item): number => (timer ? 0 : JSON.stringify(envelope).length)
+const sizeOf = ({ envelope }: Item): number => JSON.stringify(envelope).length
 
 function failing(item: Item, { name, message, code }: ValidationError): Item {
   const event = asFailed(item.envelope.event, { name, message, code })
