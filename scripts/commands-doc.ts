@@ -284,8 +284,9 @@ have the root \`a1\`. The message is JSON: one command, or an array of them that
 
 - **Is it safe?** Publish with a reply subject (\`nats request\` does): the stream answers \`{"stream":…,"seq":…}\` once the command is on disk.
   Without one, a message that no stream takes is lost without a word.
-- **Once.** With an \`id\`, its target applies a command once, however often it is published. Without one it is applied once per publish:
-  harmless for submit, add and seal, which say what is to be.
+- **Once.** With an \`id\`, its target applies a command once, however often it is published. (Where hundreds come to one target, a repeat is known
+  for an hour; where thousands do, among the newest thousand at least.) Without one it is applied once per publish: harmless for submit, add
+  and seal, which say what is to be.
 - **The outcome.** With \`reply\`, a NATS subject such as an inbox, the outcome is published there once it is committed:
   \`{"ok":true,"id":…,"to":…,"state":…,"version":…}\` or \`{"ok":false,"id":…,"to":…,"error":{"code":…,"message":…,"issues":[…]}}\`.
   It is said once, and only to who listens then.

@@ -4,6 +4,7 @@ import { type Mutation, off } from './mutation.ts'
 const housekeeping = 'src/host/housekeeping.ts'
 const chores = 'src/host/turn/chores.ts'
 const redrive = 'actors/job/redrive.ts'
+const marks = 'src/host/turn/marks.ts'
 const letterActions = 'src/host/dead-letters/actions.ts'
 const letterBox = 'src/bus/embedded/letters.ts'
 
@@ -83,8 +84,9 @@ export const removal: readonly Mutation[] = [
   ),
   off('F12 a step belongs to its job', job, ' && !/^onEnd-\\d+$/.test(self.slice(end + 1))', '', 'housekeeping: F12 a step'),
   off('E7 what is not kept is said', 'src/host/changes.ts', 'first > Math.max(1, from)', 'first < 0', './housekeeping.int: a job: kept'),
-  off('F20 P17 marks by stream time', 'src/host/turn/marks.ts', 'published - since < hour ||', '', 'housekeeping: F20'),
-  off('P17 marks of commands are bounded', 'src/host/turn/marks.ts', 'if (commands.length < many) return', 'return', 'housekeeping: F20'),
+  off('F20 P17 marks by stream time', marks, '>= hour', '>= 0', 'housekeeping: F20'),
+  off('P17 marks of commands are forgotten', marks, 'isOld || ', '', 'housekeeping: F20'),
+  off('P17 marks of commands are bounded', marks, 'lengthOf(senders) >= room', 'false', 'housekeeping: P17 marks'),
   off('G7 pages of what is refused', turn, '(turn.homeless.length)', '(!turn)', 'housekeeping: G7 large'),
   off('G7 not those of what is kept', turn, ' && !there.get(by)?.includes(valueIn(_id))', '', 'housekeeping: G7 a large value that'),
   off(
