@@ -185,6 +185,45 @@ test('E3: overdue because its work is in no stream (queued): offered again withi
   assert.is((await docOf(world)).state, 'succeeded')
 })
 
+test('E3 Q11: its offer was lost and others of its definition are always queued: what came after it does not keep it waiting', async () => {
+  // It was looked for only when the queue was empty. Under load it never is.
+  const world = rulesWorld()
+  const sent: string[] = []
+  const losing = (bus: Bus): Bus => ({
+    ...bus,
+    offer(offers) {
+      const kept = offers.filter(({ jobs }) => jobs[0]![0] !== j || sent.includes(j))
+      for (const { jobs } of offers) for (const [address] of jobs) sent.push(address)
+      return bus.offer(kept)
+    },
+  })
+  await serve(world, world.host('h', { bus: losing }), 0)
+  const started: string[] = []
+  await workerOn(
+    world,
+    'w',
+    async ({ id }) => {
+      started.push(id)
+      await world.clock.sleep(100)
+    },
+    { slots: 1 },
+  ).start()
+  let n = 0
+  const more = () => world.publish({ ...submit(), to: `job:n${n++}` })
+  for (let i = 0; i < 100; i++) await more()
+  await world.publish(submit())
+  for (let i = 0; i < 400; i++) {
+    await more()
+    await world.clock.advance('100ms')
+  }
+  assert.ok(started.includes('j'), 'it has begun')
+  assert.equal(
+    sent.filter((address, i) => address !== j && sent.indexOf(address) !== i),
+    [],
+    'nothing else was offered again',
+  )
+})
+
 test('R6: NATS is away for 20 s while a handler returns: it is not run again, and its job ends with that result', async () => {
   const world = rulesWorld()
   let away = false

@@ -53,7 +53,7 @@ export async function connectNats(options: NatsOptions): Promise<Bus> {
       lastSequence: frames.lastSequence,
       keepsOffers: true,
       offer: work.offer,
-      offersWaiting: work.waiting,
+      offered: work.offered,
       pull: work.pull,
       ...messages(link, namespace),
       records,

@@ -29,8 +29,8 @@ export interface Bus {
   readonly keepsOffers: boolean
   /** Puts offers of work where the workers that have the handler find them. Resolves when they are safe. */
   offer(offers: readonly Offer[]): Promise<void>
-  /** Offers of this job that are not acknowledged, with a worker or not. */
-  offersWaiting(job: string): Promise<number>
+  /** How far the queue of a job and priority has come. */
+  offered(job: string, priority: number): Promise<Offered>
   /** Starts to take offers of one job. Nothing comes until `want` was called. */
   pull(job: string, on: (offer: TakenOffer) => void): Promise<WorkPull>
 
@@ -107,6 +107,14 @@ export interface Offer {
   priority: number
   /** Address and dispatch number of each. */
   jobs: readonly (readonly [address: string, dispatch: number])[]
+}
+
+/** Each offer has a place, and later ones have higher places. */
+export interface Offered {
+  /** Of the oldest that is not acknowledged, with a worker or not; undefined: there is none. */
+  oldest?: number
+  /** Of the newest that ever was, or one behind it. */
+  last: number
 }
 
 export interface TakenOffer extends Offer {

@@ -98,7 +98,7 @@ export function chaos(options: { dieAt?: number; onDeath?: () => void } = {}): C
       consume: (partition, owner, on) => later('consume', async () => consumer(await inner.consume(partition, owner, on))),
       lastSequence: (partition) => read('lastSequence', () => inner.lastSequence(partition)),
       offer: (offers) => later('offer', () => inner.offer(offers)),
-      offersWaiting: (job) => read('offersWaiting', () => inner.offersWaiting(job)),
+      offered: (job, priority) => read('offered', () => inner.offered(job, priority)),
       pull: (job, on) => read(`pull ${job}`, async () => pull(await inner.pull(job, (taken) => dead || on(offer(taken))))),
       signal: (subject, data) =>
         subject === 'host.beat' ? dead || inner.signal(subject, data) : now(`signal ${subject}`, () => inner.signal(subject, data)),

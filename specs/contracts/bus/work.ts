@@ -93,6 +93,26 @@ export function workSpecs(factory: BusFactory): void {
     await until('the second, and empty again', () => taken.length === 2 && pull.empty)
   })
 
+  test('how far a queue has come: the place of its oldest offer until that is acknowledged, whoever has it', async ({ a, b }) => {
+    const job = unique('places')
+    assert.is((await a.offered(job, 5)).oldest, undefined)
+    await a.offer([offer(job, 'first'), offer(job, 'second')])
+    await a.offer([offer(job, 'urgent', 9)])
+    const { oldest, last } = await b.offered(job, 5)
+    assert.ok(oldest! < (await b.offered(job, 9)).oldest! && (await b.offered(job, 9)).oldest! <= last)
+    const { pull, taken } = await take(a, job)
+    pull.want(3)
+    await until('all', () => taken.length === 3)
+    const [first, second] = ['first', 'second'].map((id) => taken.find((one) => one.id === id)!)
+    second!.acknowledge()
+    assert.is((await b.offered(job, 5)).oldest, oldest)
+    first!.acknowledge()
+    await until('none', async () => (await b.offered(job, 5)).oldest === undefined)
+    await b.offer([offer(job, 'third')])
+    assert.ok((await b.offered(job, 5)).oldest! > last)
+    taken[2]!.acknowledge()
+  })
+
   test('the highest priority first, and the lowest now and then', async ({ a, b }) => {
     const job = unique('prio')
     await b.offer(offers(job, 'low', 3, 1))

@@ -83,7 +83,7 @@ export function connection(shared: Shared, clock: Clock, left: () => void): Conn
       }),
     keepsOffers: false,
     offer: (offers) => call(async () => work.offer(offers)),
-    offersWaiting: (job) => call(async () => work.waiting(job)),
+    offered: (job, priority) => call(async () => work.offered(job, priority)),
     pull: (job, on) =>
       call(async () => {
         const inner = work.pull(job, ({ acknowledge, giveBack, ...offer }) =>

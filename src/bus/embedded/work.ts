@@ -1,11 +1,10 @@
 import { guarded } from '../guarded.ts'
-import type { Offer, TakenOffer, WorkPull } from '../port.ts'
+import type { Offer, Offered, TakenOffer, WorkPull } from '../port.ts'
 import type { Deferred } from './deferred.ts'
 
 export interface WorkQueues {
   offer(offers: readonly Offer[]): void
-  /** Offers that are not acknowledged. */
-  waiting(job: string): number
+  offered(job: string, priority: number): Offered
   pull(job: string, on: (offer: TakenOffer) => void): WorkPull & { lose(): readonly Offer[] }
 }
 
@@ -27,6 +26,8 @@ interface Job {
 interface Queue {
   items: Offer[]
   head: number
+  /** Places of those that are not acknowledged, the oldest first. */
+  open: Map<Offer, number>
 }
 
 /** Every so many offers the lowest priority has its turn: nothing waits for ever behind a stream of what is more important. */
@@ -35,6 +36,7 @@ const ageing = 16
 /** Offers in memory. They are made from documents and are made again from them: nothing here need survive. */
 export function workQueues(defer: Deferred): WorkQueues {
   const jobs = new Map<string, Job>()
+  let last = 0
 
   const jobOf = (name: string): Job => {
     let job = jobs.get(name)
@@ -63,22 +65,27 @@ export function workQueues(defer: Deferred): WorkQueues {
       putBack(job, offer)
       dispatch(job)
     }
-    guarded(() => taker.on({ ...offer, acknowledge: () => void taker.taken.delete(offer), giveBack }))
+    const acknowledge = () => {
+      if (taker.taken.delete(offer)) queueOf(job, offer.priority).open.delete(offer)
+    }
+    guarded(() => taker.on({ ...offer, acknowledge, giveBack }))
   }
 
   return {
     offer(offers) {
       for (const offer of offers) {
         const job = jobOf(offer.job)
-        queueOf(job, offer.priority).items.push(offer)
+        const queue = queueOf(job, offer.priority)
+        queue.items.push(offer)
+        queue.open.set(offer, ++last)
         job.count++
         dispatch(job)
       }
     },
 
-    waiting(name) {
-      const { count, takers } = jobOf(name)
-      return takers.reduce((sum, { taken }) => sum + taken.size, count)
+    offered(name, priority) {
+      const [oldest] = jobOf(name).waiting.get(priority)?.open.values() ?? []
+      return { oldest, last }
     },
 
     pull(name, on) {
@@ -103,6 +110,7 @@ export function workQueues(defer: Deferred): WorkQueues {
         lose() {
           leave()
           const lost = [...taker.taken]
+          for (const offer of lost) queueOf(job, offer.priority).open.delete(offer)
           taker.taken.clear()
           return lost
         },
@@ -123,7 +131,8 @@ function nextTaker(job: Job): Taker | undefined {
 function queueOf(job: Job, priority: number): Queue {
   let queue = job.waiting.get(priority)
   if (!queue) {
-    const sorted = [...job.waiting, [priority, (queue = { items: [], head: 0 })] as const].sort(([a], [b]) => b - a)
+    queue = { items: [], head: 0, open: new Map() }
+    const sorted = [...job.waiting, [priority, queue] as const].sort(([a], [b]) => b - a)
     job.waiting = new Map(sorted)
   }
   return queue

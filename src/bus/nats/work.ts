@@ -1,13 +1,14 @@
 import type { JetStreamManager } from '@nats-io/jetstream'
 import { quoted, refuse } from '../../errors.ts'
-import type { Listening, Offer, Records, TakenOffer, WorkPull } from '../port.ts'
+import type { Listening, Offer, Offered, Records, TakenOffer, WorkPull } from '../port.ts'
 import type { Link } from './link.ts'
 import { publisher } from './publisher.ts'
+import { isApiError } from './streams.ts'
 import { type WorkTaker, workPull } from './work-pull.ts'
 
 export interface Work {
   offer(offers: readonly Offer[]): Promise<void>
-  waiting(job: string): Promise<number>
+  offered(job: string, priority: number): Promise<Offered>
   pull(job: string, on: (offer: TakenOffer) => void): Promise<WorkPull>
   close(): Promise<void>
 }
@@ -54,6 +55,16 @@ export function workStream(options: { link: Link; jsm: JetStreamManager; records
     return watching
   }
 
+  const firstOf = async (subject: string): Promise<number | undefined> => {
+    const query = { seq: 1, next_by_subj: subject }
+    try {
+      return (await link.bounded(() => jsm.streams.getMessage(stream, query)))?.seq
+    } catch (error) {
+      if (isApiError(error, 'no message found')) return undefined
+      throw error
+    }
+  }
+
   return {
     async offer(offers) {
       for (const { job, priority } of offers) if (!known.get(job)?.has(priority)) await declare(job, priority)
@@ -65,10 +76,9 @@ export function workStream(options: { link: Link; jsm: JetStreamManager; records
       )
     },
 
-    async waiting(job) {
-      const subjects_filter = `${namespace}.work.${job}.*`
-      const { state } = await link.bounded(() => jsm.streams.info(stream, { subjects_filter }))
-      return Object.values(state.subjects ?? {}).reduce((sum, count) => sum + count, 0)
+    async offered(job, priority) {
+      const { state } = await link.bounded(() => jsm.streams.info(stream))
+      return { oldest: await firstOf(`${namespace}.work.${job}.${priority}`), last: state.last_seq }
     },
 
     async pull(job, on) {
