@@ -39,13 +39,16 @@ export const inWords = (issues: readonly Issue[]): string =>
   issues.map(({ path, message }) => (path.length ? `${path.join('.')}: ${message}` : message)).join('; ')
 
 const mostIssues = 20
+const longestPath = 20
 const longestPart = 100
 const longestMessage = 500
 
 /** The same for one that travels: to whoever waits, and into the dead letters. It names so many fields, and nothing in it is longer than that. */
 export function unfit(all: readonly Issue[]): ValidationError {
   const short = (part: string | number) => (typeof part === 'string' ? part.slice(0, longestPart) : part)
-  const issues = all.slice(0, mostIssues).map(({ path, message }) => ({ path: path.map(short), message: message.slice(0, longestMessage) }))
+  const issues = all
+    .slice(0, mostIssues)
+    .map(({ path, message }) => ({ path: path.slice(0, longestPath).map(short), message: message.slice(0, longestMessage) }))
   const more = all.length > mostIssues ? `; and ${all.length - mostIssues} more` : ''
   return new ValidationError(inWords(issues) + more, issues)
 }

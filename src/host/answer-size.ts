@@ -7,3 +7,12 @@ export function fitting<T>(all: readonly T[], taken = 0): T[] {
   const rest = all.findIndex((one) => (size += JSON.stringify(one).length) > answerSize)
   return rest < 0 ? [...all] : all.slice(0, taken ? rest : Math.max(1, rest))
 }
+
+/** All of them, in messages of that size, where nobody asks. */
+export function* inParts<T>(all: readonly T[]): Iterable<T[]> {
+  for (let rest = all; rest.length; ) {
+    const part = fitting(rest)
+    rest = rest.slice(part.length)
+    yield part
+  }
+}

@@ -42,6 +42,8 @@ export interface Opened {
   size: number
 }
 
+/** So many characters are repeated of a target that is none: a message may be nothing else, and what answers it has to be one as well. */
+const longestTo = 1000
 /** Commands that one message may bring, and about how large their members may be together: it all is one write of their group. */
 const mostCommands = 1000
 const mostWeight = 192 * 1024
@@ -73,7 +75,7 @@ export function openFrame(
     } catch (error) {
       const { code = 'VALIDATION', message, issues } = error as Refusal
       const { to, reply } = (one ?? {}) as { to?: unknown; reply?: unknown }
-      const named = typeof to === 'string' ? to : undefined
+      const named = typeof to === 'string' ? to.slice(0, longestTo) : undefined
       const reason: Refusal = { code, message, ...(issues ? { issues } : {}) }
       const id = `e${epoch}.p${partition}.${sequence}.${place}`
       const form = one === undefined || isTooDeep(one) ? undefined : ours ? 'envelope' : 'command'

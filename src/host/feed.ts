@@ -1,6 +1,7 @@
 import type { Address } from '../address.ts'
 import type { Bus } from '../bus/port.ts'
 import type { ActorDocument } from '../document.ts'
+import { inParts } from './answer-size.ts'
 
 /** A committed change of state, as the feed and the events of a host tell it. */
 export interface StateChange {
@@ -37,7 +38,7 @@ export function feedOf(address: Address): string {
   return `feed.${type}.${id.split('/')[0]}`
 }
 
-/** Other programs learn of changed states: one message a root. At most once; no guarantee depends on it. */
+/** Other programs learn of changed states: one message a root, or several where they are too much for one. At most once; no guarantee depends on it. */
 export function sendFeed(bus: Bus, changes: readonly StateChange[]): void {
   const subjects = new Map<string, StateChange[]>()
   for (const change of changes) {
@@ -45,7 +46,7 @@ export function sendFeed(bus: Bus, changes: readonly StateChange[]): void {
     const list = subjects.get(subject) ?? subjects.set(subject, []).get(subject)!
     list.push(change)
   }
-  for (const [subject, list] of subjects) bus.signal(subject, list)
+  for (const [subject, list] of subjects) for (const part of inParts(list)) bus.signal(subject, part)
 }
 
 /**

@@ -3,6 +3,7 @@ import type { Outcome } from '../decide.ts'
 import type { ActorDocument } from '../document.ts'
 import type { Envelope } from '../envelope.ts'
 import { isStellwerkError } from '../errors.ts'
+import { inParts } from './answer-size.ts'
 
 export interface Refusal {
   code: string
@@ -28,7 +29,7 @@ export interface Reply {
   version?: number
 }
 
-/** Gathers the answers of one turn: one message for each inbox; for other programs one for each command. */
+/** Gathers the answers of one turn: one message for each inbox, or several where they are too much for one; for other programs one for each command. */
 export function createReplies(bus: Bus) {
   const inboxes = new Map<string, Reply[]>()
   const outside: { subject: string; reply: Reply }[] = []
@@ -42,7 +43,7 @@ export function createReplies(bus: Bus) {
       else (inboxes.get(reply.inbox) ?? inboxes.set(reply.inbox, []).get(reply.inbox)!).push(answer)
     },
     send(): void {
-      for (const [inbox, list] of inboxes) bus.signal(inbox, list)
+      for (const [inbox, list] of inboxes) for (const part of inParts(list)) bus.signal(inbox, part)
       inboxes.clear()
       for (const { subject, reply } of outside.splice(0)) bus.tell(subject, forOthers(reply))
     },

@@ -239,6 +239,8 @@ export const delivery: readonly Mutation[] = [
     'order: P11',
     'everywhere: a second death',
   ),
+  off('G6 answers of one turn in parts', 'src/host/replies.ts', 'of inParts(list)', 'of [list]', 'many-answers: refusals'),
+  off('G6 its changes as well', 'src/host/feed.ts', 'of inParts(list)', 'of [list]', 'many-answers: a group'),
   off('F16 a second scan', dueTimes, '      scanLater(lateWrite, whenTakenOver)\n', '', "takeover: F16 a late owner's timer lands after"),
   off(
     'F16 what is cached may be older',
