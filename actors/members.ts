@@ -1,4 +1,4 @@
-import { addRange, type Bitmap, has, isEmpty, set, within } from './bitmap.ts'
+import { addRange, type Bitmap, has, isEmpty, set } from './bitmap.ts'
 import { contentOf, type Payload, type Terms } from './job.ts'
 import { type Body, type KeyPage, type Keys, keep, listsPages, noKeys, type PageEffect, pageTo } from './keys.ts'
 
@@ -54,7 +54,7 @@ export interface Member {
 
 export type Effect = SendEffect | PageEffect | ReadEffect
 type SendEffect = { type: 'send'; params: { to: string; event: { type: string; [field: string]: unknown }; answers?: true } }
-type ReadEffect = { type: 'read'; params: { page: string; event: { type: string; [field: string]: unknown } } }
+type ReadEffect = { type: 'read'; params: { page?: string; event: { type: string; [field: string]: unknown } } }
 
 export interface Step {
   members: Members
@@ -188,38 +188,56 @@ export const retryRefused = (to: string, message: string): SendEffect => ({
 export const notAgain = (to: string, reason: string): SendEffect =>
   retryRefused(to, `${to} is not run again: ${reason}. Submit the same work under another id, outside of this group or in a new one.`)
 
-/** Cancels all that is unfinished: what is at hand at once, then page after page. */
-export function cancelRest(group: string, members: Members): Step {
-  const { recent, recentFrom } = members.keys
-  const step = { members: { ...members, sweeping: 0 }, out: cancels(group, members, recentFrom, recent) }
-  return then(step, (m) => sweep(m))
-}
+/** Cancels all that is unfinished, in order of place, a piece after the other. Asked for again, it goes on from where it is. */
+export const cancelRest = (group: string, members: Members): Step =>
+  sweep(group, { ...members, sweeping: members.sweeping ?? 0 }, members.keys.recentFrom, members.keys.recent)
 
-function cancels(group: string, members: Members, first: number, keys: readonly string[]): Effect[] {
-  return within(members.unfinished, first, first + keys.length).map((index) => ({
-    type: 'send',
-    params: { to: jobOf(group, keys[index - first]!), event: { type: 'cancel', reason: `cancelled with the rest of ${group}` } },
-  }))
-}
+/** Most that one step sends to members, in characters of JSON: its document holds that until it is delivered. */
+const mostSent = 32 * 1024
 
-function sweep(members: Members): Step {
-  return { members, out: reads(members.keys.pages, members.sweeping!, 'cancel') }
+/** Cancels who is unfinished of these, as many as one step may, and asks for those who are next. */
+function sweep(group: string, members: Members, first: number, keys: readonly string[]): Step {
+  const out: Effect[] = []
+  let sent = 0
+  let place = members.sweeping!
+  for (; place < members.total; place++) {
+    if (!has(members.unfinished, place)) continue
+    const key = keys[place - first]
+    if (key === undefined || sent >= mostSent) {
+      out.push(reads(members.keys.pages, place, 'cancel')[0] ?? goOn(place))
+      break
+    }
+    const params = { to: jobOf(group, key), event: { type: 'cancel', reason: `cancelled with the rest of ${group}` } }
+    sent += JSON.stringify(params).length
+    out.push({ type: 'send', params })
+  }
+  return { members: { ...members, sweeping: place }, out }
 }
 
 function reads(pages: readonly KeyPage[], place: number, purpose: 'cancel' | 'window'): ReadEffect[] {
   const page = pageTo(pages, place)
-  return page ? [{ type: 'read', params: { page: page.id, event: { type: 'page', for: purpose, first: page.first } } }] : []
+  return page ? [{ type: 'read', params: { page: page.id, event: { type: 'page', for: purpose, first: page.first, place } } }] : []
 }
 
-/** A page that was asked for has come: keys, or where they are. */
-export function turnPage(group: string, members: Members, purpose: string, first: number, body: Body): Step {
+/** Who is next is at hand: only another step is needed. */
+const goOn = (place: number): ReadEffect => ({ type: 'read', params: { event: { type: 'page', for: 'cancel', first: place, place } } })
+
+/** A page that was asked for has come: keys, or where they are. `place`: who was looked for. */
+export function turnPage(
+  group: string,
+  members: Members,
+  { for: purpose, first, place, body }: { for: string; first: number; place?: number; body?: Body },
+): Step {
+  const { recent, recentFrom } = members.keys
   if (purpose === 'cancel') {
+    // Asked for twice: the sweep has gone on already.
+    if (place !== undefined && place !== members.sweeping) return { members, out: [] }
+    if (!body) return sweep(group, members, recentFrom, recent)
     if (listsPages(body)) return { members, out: reads(body, members.sweeping!, 'cancel') }
-    const step = { members: { ...members, sweeping: first + body.length }, out: cancels(group, members, first, body) }
-    return then(step, (m) => sweep(m))
+    return sweep(group, members, first, body)
   }
-  if (listsPages(body)) return { members, out: reads(body, members.window!.next, 'window') }
-  return pump(group, { ...members, window: { ...members.window!, page: { first, keys: [...body] }, asked: undefined } })
+  if (listsPages(body!)) return { members, out: reads(body, members.window!.next, 'window') }
+  return pump(group, { ...members, window: { ...members.window!, page: { first, keys: [...body!] }, asked: undefined } })
 }
 
 /** Begins what the window allows, in the order in which members were added; retried ones first. */

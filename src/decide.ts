@@ -178,7 +178,7 @@ function perform({ type, params }: Action, here: Surroundings): void {
       here.send({ kind: 'offer', job: p!.job!, priority: p!.priority!, dispatch: p!.dispatch! })
       return
     case 'read':
-      here.send({ kind: 'read', page: p!.page!, event: p!.event! })
+      here.send({ kind: 'read', page: p!.page, event: p!.event! })
       return
     case 'page':
       here.outcome.pages.push(p as never)

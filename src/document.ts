@@ -88,8 +88,8 @@ export interface Answer {
 export type Outgoing =
   | { n: number; kind: 'event'; to: Address; event: ActorEvent; command?: PassedOn }
   | { n: number; kind: 'offer'; job: string; priority: number; dispatch: number }
-  /** The page comes back to this actor as `event`, with the page as its `body`. */
-  | { n: number; kind: 'read'; page: string; event: ActorEvent }
+  /** The page comes back to this actor as `event`, with the page as its `body`; without one, the event alone. */
+  | { n: number; kind: 'read'; page?: string; event: ActorEvent }
   | { n: number; kind: 'dead'; event: unknown; reason: { code: string; message: string }; snapshot?: unknown }
 
 export interface Timer {

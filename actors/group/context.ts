@@ -68,7 +68,7 @@ export type GroupEvent = { at: number; self: Address } & (
   /** `allowed`: by the chain of which it is a step. */
   | ({ type: 'retry'; allowed?: true } & Retry)
   | { type: 'follow'; follower: Address }
-  | { type: 'page'; for: string; first: number; body: Body }
+  | { type: 'page'; for: string; first: number; place?: number; body?: Body }
 )
 
 /** Key of the output among the jobs of a group. */

@@ -110,19 +110,14 @@ export const groupSetup = setup({
       const moved = step(() => retry(self, members, event))(args)
       return failedOf(moved) < failedOf(args.context) && firstFailed?.key === event.key ? { ...moved, firstFailed: undefined } : moved
     }),
-    cancelRest: assign(step(({ context: { self, members } }) => (members.sweeping === undefined ? cancelRest(self, members) : undefined))),
+    cancelRest: assign(step(({ context: { self, members } }) => cancelRest(self, members))),
     noteCancel: assign(({ context, event }) => ({
       cancelled: true,
       sealed: true,
       cancelReason: context.cancelReason ?? (event as Of<'cancel'>).reason,
     })),
     noteReason: assign(({ context, event }) => ({ cancelReason: context.cancelReason ?? (event as Of<'cancel'>).reason })),
-    turnPage: assign(
-      step(({ context, event }) => {
-        const { for: purpose, first, body } = event as Of<'page'>
-        return turnPage(context.self, context.members, purpose, first, body)
-      }),
-    ),
+    turnPage: assign(step(({ context: { self, members }, event }) => turnPage(self, members, event as Of<'page'>))),
     noteOutput: assign(({ event }) => {
       const { state, error } = event as Of<'ended'>
       return { outputEnded: { state, error } }

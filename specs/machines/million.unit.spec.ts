@@ -92,7 +92,7 @@ test('a window goes through all pages of keys, in order', () => {
       const read = step.out.find((effect) => effect.type === 'read')
       if (read?.type !== 'read') break
       const { first } = read.params.event as unknown as { first: number }
-      step = turnPage(group, members, 'window', first, pages.get(read.params.page) as string[])
+      step = turnPage(group, members, { for: 'window', first, body: pages.get(read.params.page!) as string[] })
     }
     if (index % 50_000 === 0) longest = Math.max(longest, sizeOf(members))
   }

@@ -20,7 +20,7 @@ import { beginTurn, type Touched, type Turn } from './turn/state.ts'
  *   items ─► wave: load ─► decide ─► commit ─► route ─┬─► events for this partition: the next wave
  *                  ▲                                  └─► all others wait for the end of the waves
  *                  └── whoever lost the compare-and-set ──┘
- *   then: answer ─► publish ─► note what is delivered ─► chores of housekeeping ─► acknowledge
+ *   then: keep due what is left ─► answer ─► publish ─► note what is delivered ─► chores of housekeeping ─► acknowledge
  *
  * A crash anywhere, or an error thrown from here, leaves the frames unacknowledged (or `wakeAt` due): they come again, what was
  * applied is recognised, and what was decided and not delivered is delivered.
@@ -30,6 +30,7 @@ export async function runTurn(partition: Partition, collected: Collected): Promi
   try {
     while (turn.items.length) await wave(partition, turn)
     if (partition.store.atomicTurns) await forgetDelivered(partition, turn)
+    if (turn.left.size) await keepDue(partition, turn)
     await partition.store.flush()
   } catch (error) {
     for (const job of turn.reserved) partition.worker?.release(job)
@@ -104,6 +105,12 @@ async function forgetDelivered(partition: Partition, turn: Turn): Promise<void> 
   })
 }
 
+/** What is left for a later turn is due from now on, for this owner and any other: the frames that led to it are acknowledged. */
+async function keepDue(partition: Partition, { left }: Turn): Promise<void> {
+  const isKept = [...left].every((address) => partition.cache.get(address)) && (await strand(partition, left))
+  if (!isKept) throw new UnavailableError(`partition ${partition.number} has another owner now`)
+}
+
 /**
  * A full stream has room again only when frames are acknowledged, and these can only be when what they led to is safe. So the documents
  * that have something to send are kept due, as after a timer: whoever owns them then sends it, without the frames. The same goes for who lacks
@@ -113,7 +120,11 @@ async function strand(partition: Partition, addresses: Iterable<Address>): Promi
   const writes: Write[] = []
   for (const address of addresses) {
     const { doc: before, known } = partition.cache.get(address) ?? {}
-    if (!before || before.wakeAt === 0 || before.outbox.every(({ n }) => known!.has(n))) continue
+    if (!before) continue
+    if (before.wakeAt === 0 || before.outbox.every(({ n }) => known!.has(n))) {
+      partition.noted(before)
+      continue
+    }
     const { version, commit } = before
     const doc = { ...before, version: version + 1, commit: partition.uniqueId() }
     wake(doc, true)
@@ -123,7 +134,11 @@ async function strand(partition: Partition, addresses: Iterable<Address>): Promi
   const answers = await partition.store.commit(writes)
   partition.counts.writes += writes.length
   await partition.store.flush()
-  writes.forEach(({ doc }, i) => answers[i] === true && partition.cache.put(doc))
+  writes.forEach(({ doc }, i) => {
+    if (answers[i] !== true) return
+    partition.cache.put(doc)
+    partition.noted(doc)
+  })
   return answers.every((written) => written === true)
 }
 

@@ -21,7 +21,7 @@ export interface Effects {
   untimed: string[]
   /** Side documents written, and those asked for. */
   pages: { id: string; body: unknown }[]
-  reads: { page: string; event: ActorEvent }[]
+  reads: { page?: string; event: ActorEvent }[]
   /** The event changes nothing, and its sender is told why. */
   rejected?: { code: string; message: string }
   /** It came from a run that is not current. */

@@ -95,9 +95,24 @@ export const groups: readonly Mutation[] = [
   off(
     'Q46 the group cancels who has not begun',
     members,
-    'within(members.unfinished, first, first + keys.length).map',
-    'within(members.unfinished, first, first + keys.length).filter((i) => !members.window || i < members.window.next).map',
+    'if (!has(members.unfinished, place)) continue',
+    'if (!has(members.unfinished, place) || (members.window && place >= members.window.next)) continue',
     'groups: Q46',
+  ),
+  off('G7 many are cancelled a piece after the other', members, ' || sent >= mostSent', '', './sweeps.int: 2,000 that wait'),
+  off(
+    'R3 a cancel that is asked for again goes on',
+    members,
+    'sweeping: members.sweeping ?? 0',
+    'sweeping: members.sweeping === undefined ? 0 : members.total',
+    './machines/members.unit: a cancel that is asked for again',
+  ),
+  off(
+    'R3 and is one sweep with the first',
+    members,
+    'if (place !== undefined && place !== members.sweeping) return',
+    'if (members.total < 0) return',
+    './machines/members.unit: a cancel that is asked for again',
   ),
   off(
     'P6 ends told as one are each known delivered',

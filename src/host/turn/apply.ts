@@ -44,6 +44,7 @@ export function apply(partition: Partition, turn: Turn, touched: Map<Address, To
     if (!before && outcome?.rejected) bury(partition, turn, item, outcome.rejected)
     if (isPassedOn(partition, t.before, item))
       askAgain(partition, turn, type, t.before!, item, { at: partition.clock.now(), id: commandId(partition, item), peer })
+    turn.touched.add(t.address)
     if (t.cached) route(partition, turn, t.cached)
     return
   }

@@ -37,7 +37,7 @@ export async function fillPages(partition: Partition, turn: Turn, items: Item[])
 /** Pages that it has asked for, and that are not there. */
 export async function missingPages(store: Pick<Store, 'getPages'>, doc: ActorDocument): Promise<Condition[]> {
   const asked = doc.outbox.flatMap((entry) =>
-    entry.kind === 'read' && !isDefinition(entry.page) && !wasRead(doc, doc.inc, entry.n) ? [entry.page] : [],
+    entry.kind === 'read' && entry.page !== undefined && !isDefinition(entry.page) && !wasRead(doc, doc.inc, entry.n) ? [entry.page] : [],
   )
   if (!asked.length) return []
   const there = new Set((await store.getPages(asked)).map(({ _id }) => _id))

@@ -12,15 +12,27 @@ import type { Item } from '../intake.ts'
 import type { Partition } from '../partition.ts'
 import type { Turn } from './state.ts'
 
-/** Sends on what the document decided and is not known delivered: all of it, in order, each entry at most once a turn. */
+/**
+ * Sends on what the document decided and is not known delivered: all of it, in order, each entry at most once a turn. But who has much on its
+ * way reads on in a later turn, in which that has left the document: others have their turn in between, however much an actor has to say.
+ */
 export function route(partition: Partition, turn: Turn, { doc, known }: Cached): void {
   for (const entry of doc.outbox) {
     const key = `${doc.inc} ${entry.n}`
     if (known.has(entry.n) || turn.routed.has(key)) continue
+    if (entry.kind === 'read' && hasMuchToSend(doc, known)) {
+      turn.left.add(doc._id)
+      continue
+    }
     turn.routed.add(key)
     routeEntry(partition, turn, doc, entry)
   }
 }
+
+/** In characters of JSON. */
+const much = 16 * 1024
+const hasMuchToSend = ({ outbox }: ActorDocument, known: Cached['known']): boolean =>
+  JSON.stringify(outbox.filter(({ n }) => !known.has(n))).length > much
 
 function routeEntry(partition: Partition, turn: Turn, doc: ActorDocument, entry: Outgoing): void {
   const from: [Address, number] = [doc._id, entry.n]

@@ -17,6 +17,8 @@ export interface Turn {
   next: Item[]
   /** Outbox entries that this turn has routed: each at most once. */
   routed: Set<string>
+  /** Actors that have kept something for a later turn: in their outboxes or timers. */
+  left: Set<Address>
   /** Entries whose receiver in this partition has committed, or whose publish was confirmed. */
   delivered: [Address, number][]
   /** Those of them whose receiver has committed: in this partition, with this turn. */
@@ -49,6 +51,7 @@ export const beginTurn = ({ items, letters, refused }: Collected): Turn => ({
   items,
   next: [],
   routed: new Set(),
+  left: new Set(),
   delivered: [],
   received: [],
   frames: new Map(),
@@ -65,8 +68,11 @@ export const beginTurn = ({ items, letters, refused }: Collected): Turn => ({
   absent: new Set(),
   written: new Set(),
   chores: items.flatMap(({ envelope, chore }) => (chore ? [{ address: envelope.to, chore }] : [])),
-  frameless: items.some((item) => item.sequence === undefined && !item.claim),
+  frameless: items.some((item) => item.sequence === undefined && !item.claim && !isStranded(item)),
 })
+
+/** Behind what follows from it is the document that is due: as a frame would, it comes again until all is delivered. */
+const isStranded = ({ envelope, chore }: Item): boolean => envelope.event.type === 'stranded' && !chore
 
 export const refusal = (rejected: { code: string; message: string }): Outcome => ({
   grants: [],
