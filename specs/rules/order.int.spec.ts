@@ -2,6 +2,8 @@ import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { UnavailableError } from '../../src/errors.ts'
 import { createSender } from '../../src/sender.ts'
+import { memoryStore } from '../../src/store/memory.ts'
+import { limited } from '../support/limited-store.ts'
 import { gate, rulesWorld, slowFrames, withCrash } from '../support/rules-world.ts'
 import { cellIn, deed } from '../support/two-actors.ts'
 
@@ -170,6 +172,28 @@ test('P6 what is known delivered is left out of the next write, and not sent aga
       [Number(note)],
     )
   }
+})
+
+test('G6 too large only together with what was sent in the same turn: decided in the next one', async () => {
+  // The largest event was given up: what an actor had said to itself, or another one had, and nobody says again.
+  const play = async (most: number) => {
+    const store = memoryStore()
+    const seen = limited(store, most)
+    const world = rulesWorld({ store })
+    await world.host('h').take(0)
+    const [there, back, far] = ['cell:b', 'cell:a', 'cell:c'] as const
+    const answer = deed('y'.repeat(500), { send: [{ to: far, event: deed('far') }] })
+    const ask = deed('x'.repeat(1000), { send: [{ to: back, event: answer }] })
+    await world.publish({ to: back, event: deed(undefined, { send: [{ to: there, event: ask }] }) })
+    await world.clock.advance('1s')
+    assert.equal(world.bus.deadLetters, [])
+    assert.equal(await world.log(back), ['y'.repeat(500)])
+    assert.equal(await world.log(far), ['far'])
+    for (const address of [there, back]) assert.is((await world.doc(address))!.wakeAt, undefined, 'nothing is due any more')
+    return seen.longest
+  }
+  const longest = await play(Number.POSITIVE_INFINITY)
+  await play(longest - 1)
 })
 
 test('P11 an acknowledgement goes out only after the publish', () =>

@@ -340,7 +340,7 @@ export const waiting: readonly Mutation[] = [
   off(
     'G6 the event of a document that can never be stored is given up',
     'src/host/turn/commit.ts',
-    'else if (answer instanceof Error) redo(partition, turn, t, giveUpLargest(partition, turn, t, answer))',
+    'else if (answer instanceof Error) redo(partition, turn, t, leave(turn, t) ?? giveUpLargest(partition, turn, t, answer))',
     'else if (answer instanceof Error) throw answer',
     './too-large.int: a document that no store takes',
   ),

@@ -6,7 +6,7 @@ import { changeOf } from '../feed.ts'
 import { dropHistory, spillHistory } from '../history.ts'
 import type { Item } from '../intake.ts'
 import type { Partition } from '../partition.ts'
-import { giveUpLargest } from './letters.ts'
+import { giveUpLargest, leave } from './letters.ts'
 import { route } from './send.ts'
 import type { Touched, Turn } from './state.ts'
 
@@ -22,8 +22,10 @@ export async function commit(partition: Partition, turn: Turn, touched: Touched[
   const mine = new Map(changed.map((t, i) => [t, answers[i]]))
   for (const t of touched) {
     const answer = mine.get(t)
-    if (answer === false) redo(partition, turn, t, t.items)
-    else if (answer instanceof Error) redo(partition, turn, t, giveUpLargest(partition, turn, t, answer))
+    if (answer === false) {
+      partition.cache.evict(t.address)
+      redo(partition, turn, t, t.items)
+    } else if (answer instanceof Error) redo(partition, turn, t, leave(turn, t) ?? giveUpLargest(partition, turn, t, answer))
     else done(partition, turn, t, since)
   }
 }
@@ -54,7 +56,6 @@ function creatorOf({ draft, items: [first] }: Touched): Address | undefined {
 /** It was not written: what was decided is void. Decided again, as it is stored now, before this actor's later events. */
 function redo(partition: Partition, turn: Turn, t: Touched, items: Item[]): void {
   partition.counts.conflicts++
-  partition.cache.evict(t.address)
   turn.absent.delete(t.address)
   for (const { job } of t.grants) {
     turn.reserved.splice(turn.reserved.indexOf(job), 1)

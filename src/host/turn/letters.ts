@@ -31,9 +31,23 @@ export function bury(partition: Partition, turn: Turn, item: Item, reason: { cod
 }
 
 /**
- * The document that came of these events can never be stored, and no turn would get past them. The largest is given up; all others are
- * decided again, still as one write. A result becomes that of a failed run: else its job would wait for it for ever. What the actor has noted
- * itself it cannot do without: a timer is put off, before anything is given up.
+ * The document is too large together with what it has sent in this turn, which leaves it when the turn is over. What its senders keep, or it
+ * as a timer, is left for the next one; the others are decided again. undefined: nothing can be left, or nothing would be gained.
+ */
+export function leave(turn: Turn, { address, before, items }: Touched): Item[] | undefined {
+  const sent = new Set(before?.outbox.map(({ n }) => n))
+  if (!turn.delivered.some(([of, n]) => of === address && sent.has(n))) return undefined
+  const keeper = ({ from, timer }: Item) => from?.[0] ?? (timer && address)
+  const others = items.filter((item) => !keeper(item))
+  if (others.length === items.length) return undefined
+  for (const item of items) if (keeper(item)) turn.left.add(keeper(item)!)
+  return others
+}
+
+/**
+ * The document that came of these events can never be stored, and no turn would get past them. What the actor has noted itself it cannot do without: a timer
+ * is put off, before anything is given up. Then the largest goes, of what a client or a worker said if there is such: they are told. All others are
+ * decided again, still as one write. A result becomes that of a failed run: else its job would wait for it for ever.
  */
 export function giveUpLargest(partition: Partition, turn: Turn, { items, before }: Touched, error: ValidationError): Item[] {
   const due = items.find(({ timer }) => timer)
@@ -42,7 +56,8 @@ export function giveUpLargest(partition: Partition, turn: Turn, { items, before 
     partition.putOff(before!, due.timer!)
     return items.filter((item) => item !== due)
   }
-  const largest = items.reduce((a, b) => (sizeOf(b) > sizeOf(a) ? b : a))
+  const said = items.filter(({ from }) => !from)
+  const largest = (said.length ? said : items).reduce((a, b) => (sizeOf(b) > sizeOf(a) ? b : a))
   const { type, outcome } = largest.envelope.event
   partition.warn(`${error.message} The event "${type}" is kept as a dead letter.`)
   if (!largest.claim) bury(partition, turn, largest, { code: 'TOO_LARGE', message: error.message }, true)
