@@ -1,5 +1,5 @@
 import type { Address } from '../../src/address.ts'
-import { beyond, capacityOf, type GateContext, type GateEffect, isLane, limitOf, type Of, usedOf } from './context.ts'
+import { beyond, capacityOf, type GateContext, type GateEffect, isLane, limitOf, mostHeld, type Of, usedOf } from './context.ts'
 import { before, noQueue, pageBefore, put, type Queue, type QueuePageEffect, type Request, turnPage, without } from './queue.ts'
 
 /**
@@ -22,7 +22,8 @@ export function admit(context: GateContext): GateContext {
   const used = usedOf(context)
   const fits = ({ needs }: Request) => Object.keys(needs).every((unit) => (used[unit] ?? 0) + needs[unit]! <= limitOf(capacity, unit))
   const everFits = ({ needs }: Request) => !beyond(needs, capacity).length
-  while (!reading) {
+  let places = Object.keys(held).length
+  while (!reading && places < mostHeld) {
     const page = pageToRead(queues)
     if (page) {
       reading = page
@@ -41,6 +42,7 @@ export function admit(context: GateContext): GateContext {
       continue
     }
     passed = request === oldest.request ? 0 : passed + 1
+    if (!present) places++
     held = { ...held, [job]: { permit, needs } }
     for (const [unit, count] of Object.entries(needs)) used[unit] = (used[unit] ?? 0) + count
     for (const [unit, count] of Object.entries(present?.needs ?? {})) used[unit] = used[unit]! - count

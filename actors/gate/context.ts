@@ -50,6 +50,9 @@ export const isLane = (self: Address): boolean => self.startsWith('lane:')
 export const capacityOf = ({ self, declared, resized }: GateContext): Needs | undefined =>
   isLane(self) ? { place: 1 } : (resized ?? declared)
 
+/** Places that a gate gives at once, whatever its capacity: each is in its document. */
+export const mostHeld = 1000
+
 /** Units in use. */
 export function usedOf({ held }: Pick<GateContext, 'held'>): Needs {
   const used: Needs = {}

@@ -1,7 +1,7 @@
 import type { Address } from '../../src/address.ts'
 import type { Snapshot } from '../../src/document.ts'
 import type { Condition } from '../actor.ts'
-import { beyond, capacityOf, type GateContext, isLane, usedOf } from './context.ts'
+import { beyond, capacityOf, type GateContext, isLane, mostHeld, usedOf } from './context.ts'
 import { lengthOf } from './queue.ts'
 
 /** Requests that wait. */
@@ -34,7 +34,10 @@ export function why(snapshot: Snapshot): Condition[] {
   const conditions: Condition[] = [
     {
       code: 'CAPACITY',
-      message: `${waiting} jobs wait for units: ${inUse(usedOf(context), capacity)}`,
+      message:
+        Object.keys(held).length < mostHeld
+          ? `${waiting} jobs wait for units: ${inUse(usedOf(context), capacity)}`
+          : `${waiting} jobs wait for a place: ${mostHeld} have one, and no more may at once`,
       waiting,
       used: usedOf(context),
       capacity,

@@ -313,6 +313,26 @@ pools('nothing starves: with q older ones before it a request waits for 10 (q + 
   }
 })
 
+pools('1,500 that need nothing of what there is: a thousand at once, and the document stays small', () => {
+  const p = gate('pool:a')
+  p.decide({ type: 'declare', capacity: { printer: 1 } })
+  p.decide({ type: 'pause' })
+  for (let i = 0; i < 1500; i++) p.request(`job:a-job-with-an-id-of-some-length-${i}`, i)
+  p.decide({ type: 'resume' })
+  const begun = p.take()
+  assert.is(begun.length, 1000)
+  const [why] = p.why()
+  assert.is(why!.message, '500 jobs wait for a place: 1000 have one, and no more may at once')
+  for (let i = 0; i < begun.length; i++) {
+    p.release(begun[i]!)
+    begun.push(...p.take())
+  }
+  assert.is(begun.length, 1500)
+  assert.equal(p.context.held, {})
+  console.log(`# 1,500 in a pool without slots: at most ${Math.round(p.most / 1024)} KB`)
+  assert.ok(p.most < 192 * 1024)
+})
+
 pools('at random: units in use never exceed the capacity, everyone gets a place once per permit, nothing is left', () => {
   const seed = seedOf('pool at random')
   for (let round = 0; round < 40; round++) {

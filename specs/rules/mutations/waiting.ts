@@ -287,6 +287,13 @@ export const waiting: readonly Mutation[] = [
     'machines/places.unit: Q21 each permit',
   ),
   off(
+    'G7 a pool gives so many places at once',
+    'actors/gate/admit.ts',
+    ' && places < mostHeld',
+    '',
+    './machines/gate.unit: 1,500 that need nothing',
+  ),
+  off(
     'G6 a result that can never be sent fails its run',
     'src/host/results.ts',
     'if (!isForGood(error)) {',
