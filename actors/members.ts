@@ -18,7 +18,7 @@ export interface Members {
   keys: Keys
   /** Present if the group limits how many members run at once. */
   window?: Window
-  /** Place up to which the rest has been cancelled. */
+  /** Present once the rest is being cancelled: the place from which on the newest piece was sent, or is asked for. */
   sweeping?: number
 }
 
@@ -188,9 +188,15 @@ export const retryRefused = (to: string, message: string): SendEffect => ({
 export const notAgain = (to: string, reason: string): SendEffect =>
   retryRefused(to, `${to} is not run again: ${reason}. Submit the same work under another id, outside of this group or in a new one.`)
 
-/** Cancels all that is unfinished, in order of place, a piece after the other. Asked for again, it goes on from where it is. */
-export const cancelRest = (group: string, members: Members): Step =>
-  sweep(group, { ...members, sweeping: members.sweeping ?? 0 }, members.keys.recentFrom, members.keys.recent)
+/**
+ * Cancels all that is unfinished, in order of place, a piece after the other. Asked for again, it goes on from where it is: the page that it
+ * waits for may be lost.
+ */
+export function cancelRest(group: string, members: Members): Step {
+  const { recent, recentFrom, pages } = members.keys
+  if (members.sweeping !== undefined) return { members, out: reads(pages, members.sweeping, 'cancel') }
+  return sweep(group, { ...members, sweeping: 0 }, recentFrom, recent)
+}
 
 /** Most that one step sends to members, in characters of JSON: its document holds that until it is delivered. */
 const mostSent = 32 * 1024
@@ -199,19 +205,18 @@ const mostSent = 32 * 1024
 function sweep(group: string, members: Members, first: number, keys: readonly string[]): Step {
   const out: Effect[] = []
   let sent = 0
-  let place = members.sweeping!
-  for (; place < members.total; place++) {
+  for (let place = members.sweeping!; place < members.total; place++) {
     if (!has(members.unfinished, place)) continue
     const key = keys[place - first]
     if (key === undefined || sent >= mostSent) {
       out.push(reads(members.keys.pages, place, 'cancel')[0] ?? goOn(place))
-      break
+      return { members: { ...members, sweeping: place }, out }
     }
     const params = { to: jobOf(group, key), event: { type: 'cancel', reason: `cancelled with the rest of ${group}` } }
     sent += JSON.stringify(params).length
     out.push({ type: 'send', params })
   }
-  return { members: { ...members, sweeping: place }, out }
+  return { members, out }
 }
 
 function reads(pages: readonly KeyPage[], place: number, purpose: 'cancel' | 'window'): ReadEffect[] {

@@ -107,8 +107,12 @@ async function forgetDelivered(partition: Partition, turn: Turn): Promise<void> 
 
 /** What is left for a later turn is due from now on, for this owner and any other: the frames that led to it are acknowledged. */
 async function keepDue(partition: Partition, { left }: Turn): Promise<void> {
-  const isKept = [...left].every((address) => partition.cache.get(address)) && (await strand(partition, left))
-  if (!isKept) throw new UnavailableError(`partition ${partition.number} has another owner now`)
+  if (!(await strand(partition, left))) throw new UnavailableError(`partition ${partition.number} has another owner now`)
+  for (const address of left) {
+    const cached = partition.cache.get(address)
+    if (!cached) throw new UnavailableError(`partition ${partition.number}: ${address} has left the cache in the middle of a turn`)
+    partition.noted(cached.doc)
+  }
 }
 
 /**
@@ -121,10 +125,7 @@ async function strand(partition: Partition, addresses: Iterable<Address>): Promi
   for (const address of addresses) {
     const { doc: before, known } = partition.cache.get(address) ?? {}
     if (!before) continue
-    if (before.wakeAt === 0 || before.outbox.every(({ n }) => known!.has(n))) {
-      partition.noted(before)
-      continue
-    }
+    if (before.wakeAt === 0 || before.outbox.every(({ n }) => known!.has(n))) continue
     const { version, commit } = before
     const doc = { ...before, version: version + 1, commit: partition.uniqueId() }
     wake(doc, true)
@@ -135,9 +136,7 @@ async function strand(partition: Partition, addresses: Iterable<Address>): Promi
   partition.counts.writes += writes.length
   await partition.store.flush()
   writes.forEach(({ doc }, i) => {
-    if (answers[i] !== true) return
-    partition.cache.put(doc)
-    partition.noted(doc)
+    if (answers[i] === true) partition.cache.put(doc)
   })
   return answers.every((written) => written === true)
 }

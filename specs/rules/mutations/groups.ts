@@ -103,8 +103,8 @@ export const groups: readonly Mutation[] = [
   off(
     'R3 a cancel that is asked for again goes on',
     members,
-    'sweeping: members.sweeping ?? 0',
-    'sweeping: members.sweeping === undefined ? 0 : members.total',
+    "out: reads(pages, members.sweeping, 'cancel') }",
+    'out: [] }',
     './machines/members.unit: a cancel that is asked for again',
   ),
   off(
