@@ -33,13 +33,16 @@ export interface Running {
   returned: Promise<void>
 }
 
-/** Runs one handler once. `begin`: may its handler be entered, now? `isHeard`: its job's actor has said of late that it is current. */
+/** May its handler be entered, now? Then it is, before anything else happens. A promise: whether it should be asked again. */
+type Begin = () => boolean | Promise<boolean>
+
+/** Runs one handler once. `isHeard`: its job's actor has said of late that it is current. */
 export function runHandler(
   parts: Parts,
   handler: Handler,
   grant: Grant,
   abort: Abort,
-  begin = async () => true,
+  begin: Begin = () => true,
   isHeard = () => true,
 ): Running {
   let work: Promise<unknown> | undefined
@@ -53,7 +56,7 @@ async function enter(
   handler: Handler,
   grant: Grant,
   abort: Abort,
-  begin: () => Promise<boolean>,
+  begin: Begin,
   isHeard: () => boolean,
   onEnter: (work: Promise<unknown>) => void,
 ): Promise<Ended> {
@@ -69,7 +72,9 @@ async function enter(
     if (abort.reason) throw abort.reason // told to stop while a large input was being read: the handler is not entered
     const [input, entry] = [checkInput(handler.definition.input, given), await entryOf(parts.store, handler, grant)]
     if (abort.reason) throw abort.reason
-    if (!(await begin())) return { outcome: 'unbegun' }
+    let begins = begin()
+    while (typeof begins !== 'boolean') begins = (await begins) && begin()
+    if (!begins) return { outcome: 'unbegun' }
     entered = true
     const work = (async () => handler.handle(input as never, contextOf(parts, grant, abort, isCurrent, entry)))()
     onEnter(work)

@@ -159,8 +159,8 @@ export function createWorker(parts: WorkerParts): Worker {
    * The last moment at which it may turn out that another run has its place: the heart may have given it back, because the event loop was
    * blocked, and reading its input may have taken longer than its lease.
    */
-  async function begin(run: WorkerRun): Promise<boolean> {
-    while (clock.monotonic() - run.since >= lease) if (!(await claims.renew(run))) return false
+  function begin(run: WorkerRun): boolean | Promise<boolean> {
+    if (clock.monotonic() - run.since >= lease) return claims.renew(run)
     if (run.abort.reason) throw run.abort.reason
     run.begun = heart.begin(keyOf(run.address, run.dispatch))
     run.heard = clock.monotonic()
