@@ -481,12 +481,10 @@ test('Q9 a result that was lost on its way is sent again', async () => {
   assert.is(await stateOf(world), 'succeeded')
 })
 
-test('Q9 a heartbeat that was answered before the grant', async () => {
-  // "over" was said of a claim that was not granted yet: it ended the run that was granted meanwhile, and its result was never sent.
-  const world = rulesWorld()
+/** Claims go out, and answers to heartbeats come in, when their gates are opened. */
+function crossing() {
   const asking = gate()
   const answering = gate()
-  await serve(world, world.host('h'), 0)
   const crossed = (bus: Bus): Bus => ({
     ...bus,
     async request(subject, data, timeout) {
@@ -496,6 +494,14 @@ test('Q9 a heartbeat that was answered before the grant', async () => {
       return answer
     },
   })
+  return { asking, answering, crossed }
+}
+
+test('Q9 a heartbeat that was answered before the grant', async () => {
+  // "over" was said of a claim that was not granted yet: it ended the run that was granted meanwhile, and its result was never sent.
+  const world = rulesWorld()
+  await serve(world, world.host('h'), 0)
+  const { asking, answering, crossed } = crossing()
   const aborted: unknown[] = []
   const worker = workerOn(
     world,
@@ -521,18 +527,8 @@ test('Q9 a heartbeat that was answered before the grant', async () => {
 test('Q9 "over" said of a claim, and heard after its grant, while the input is read', async () => {
   // It was dropped without a word: lost though nothing had begun, and held.
   const world = rulesWorld()
-  const asking = gate()
-  const answering = gate()
   await serve(world, world.host('h'), 0)
-  const crossed = (bus: Bus): Bus => ({
-    ...bus,
-    async request(subject, data, timeout) {
-      if (subject.startsWith('claim')) await asking.pass()
-      const answer = await bus.request(subject, data, timeout)
-      if (subject.startsWith('beat')) await answering.pass()
-      return answer
-    },
-  })
+  const { asking, answering, crossed } = crossing()
   const reading = gate()
   const worker = workerOn(slowReads(world, reading.pass), 'w', () => 'done', { bus: crossed })
   await worker.start()

@@ -71,10 +71,12 @@ async function enter(
     const given = await readPayload(parts.store, grant.input)
     if (abort.reason) throw abort.reason // told to stop while a large input was being read: the handler is not entered
     const [input, entry] = [checkInput(handler.definition.input, given), await entryOf(parts.store, handler, grant)]
-    if (abort.reason) throw abort.reason
-    let begins = begin()
-    while (typeof begins !== 'boolean') begins = (await begins) && begin()
-    if (!begins) return { outcome: 'unbegun' }
+    let begins: ReturnType<Begin>
+    do {
+      if (abort.reason) throw abort.reason
+      begins = begin()
+    } while (begins instanceof Promise && (await begins))
+    if (begins !== true) return { outcome: 'unbegun' }
     entered = true
     const work = (async () => handler.handle(input as never, contextOf(parts, grant, abort, isCurrent, entry)))()
     onEnter(work)

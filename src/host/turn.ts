@@ -124,8 +124,7 @@ async function strand(partition: Partition, addresses: Iterable<Address>): Promi
   const writes: Write[] = []
   for (const address of addresses) {
     const { doc: before, known } = partition.cache.get(address) ?? {}
-    if (!before) continue
-    if (before.wakeAt === 0 || before.outbox.every(({ n }) => known!.has(n))) continue
+    if (!before || before.wakeAt === 0 || before.outbox.every(({ n }) => known!.has(n))) continue
     const { version, commit } = before
     const doc = { ...before, version: version + 1, commit: partition.uniqueId() }
     wake(doc, true)

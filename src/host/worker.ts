@@ -161,7 +161,6 @@ export function createWorker(parts: WorkerParts): Worker {
    */
   function begin(run: WorkerRun): boolean | Promise<boolean> {
     if (clock.monotonic() - run.since >= lease) return claims.renew(run)
-    if (run.abort.reason) throw run.abort.reason
     run.begun = heart.begin(keyOf(run.address, run.dispatch))
     run.heard = clock.monotonic()
     return run.begun
