@@ -90,13 +90,19 @@ test('all is taken in, until none waits, as soon as anything else comes', () => 
   }
 })
 
-test('when nothing could be taken in for 100 ms all is, until none waits', async () => {
+test('when nothing could be taken in for 300 ms all is, until none waits; but not while some are being created', async () => {
   const { clock, partition } = flowWith(0)
-  assert.not(partition.admits(ten))
+  const waits = async (looks: number, why?: string) => {
+    for (let i = 0; i < looks; i++) {
+      assert.not(partition.admits(ten), why)
+      await clock.advance(100)
+    }
+  }
+  await waits(2)
   partition.taken(10)
-  await clock.advance(100)
-  assert.not(partition.admits(ten))
-  await clock.advance(100)
+  await waits(5, 'a turn that takes long leads to the next')
+  partition.over()
+  await waits(3)
   for (let i = 0; i < 4; i++) {
     assert.ok(partition.admits(ten))
     partition.taken(10)
@@ -134,6 +140,13 @@ test('only new work of short jobs, of the usual priority, is in no hurry', () =>
     job: 'short',
     plain: true,
   })
+  for (const reply of [
+    { inbox: 'inbox.h1.api', call: 1 },
+    { inbox: 'their.inbox', call: 'c', outside: true as const },
+  ]) {
+    const asked = { envelope: { to: 'job:a' as const, event: { type: 'submit', job: 'short', terms: terms(5) }, reply } }
+    assert.is(newsOf({ items: [asked], letters: [], refused: [], size: 0 }, () => true).plain, false, 'a request does not wait for long')
+  }
   assert.is(news({ type: 'seal' }).plain, false, 'it may be all that its group waits for')
   assert.is(news({ type: 'submit', job: 'short', terms: { priority: 5, deadline: 1000 } as never }).plain, false)
   assert.is(news({ type: 'submit', job: 'short', terms: terms(6) }).plain, false)

@@ -95,6 +95,7 @@ export function createSender(bus: Bus, clock: Clock, name: string) {
         forget(id)
         call.settle({})
       }
+      await nextPass()
     }
     sending = false
   }
@@ -205,6 +206,9 @@ export function createSender(bus: Bus, clock: Clock, name: string) {
     },
   }
 }
+
+/** What comes in one pass of the event loop goes together: a loop over submits makes full frames, also where a publish takes no time. */
+const nextPass = () => new Promise<void>((done) => void setImmediate(done))
 
 const sizeOf = (event: ActorEvent): number =>
   300 + ('members' in event || 'input' in event || 'value' in event ? JSON.stringify(event).length : 0)

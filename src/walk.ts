@@ -22,6 +22,7 @@ interface Place {
   actions: Action[]
   event: ActorEvent
   moved: boolean
+  assigned: boolean
 }
 
 /** Can this machine be walked? Asked once a machine: whatever is not known to be walked right is left to XState. */
@@ -58,7 +59,7 @@ const isPlainGuard = (guard: unknown): boolean => typeof guard !== 'function' ||
 
 export function walk(machine: AnyStateMachine, snapshot: Snapshot, event: ActorEvent): Transition {
   const leaf = leafOf(machine, snapshot.value)
-  const place: Place = { machine: compiledOf(machine), leaf, context: snapshot.context, actions: [], event, moved: false }
+  const place: Place = { machine: compiledOf(machine), leaf, context: snapshot.context, actions: [], event, moved: false, assigned: false }
   const first = select(place, (node) => node.transitions.get(event.type as never) as never)
   if (!first) return { snapshot, actions: [], handled: false, changed: false }
   take(place, first)
@@ -67,7 +68,7 @@ export function walk(machine: AnyStateMachine, snapshot: Snapshot, event: ActorE
     if (!next) break
     take(place, next)
   }
-  const changed = place.moved || place.actions.length > 0 || place.context !== snapshot.context
+  const changed = place.moved || place.actions.length > 0 || place.assigned
   if (!changed) return { snapshot, actions: [], handled: true, changed }
   return {
     snapshot: { status: 'active', value: nameOf(place.leaf), context: place.context },
@@ -160,7 +161,10 @@ function stepOf(machine: AnyStateMachine, action: unknown): Step {
     case 'xstate.assign': {
       const { assignment } = known
       return (place) => {
-        place.context = { ...(place.context as object), ...assigned(assignment, place, paramsOf(params, place)) }
+        const fields = assigned(assignment, place, paramsOf(params, place))
+        // Its own from the first assignment on: those that follow need no copy each.
+        place.context = place.assigned ? Object.assign(place.context as object, fields) : { ...(place.context as object), ...fields }
+        place.assigned = true
       }
     }
     case 'xstate.raise': {

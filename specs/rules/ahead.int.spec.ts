@@ -27,6 +27,23 @@ test('nothing is claimed ahead until slots have become free quickly, and nothing
   assert.is(slots.room, 0)
 })
 
+test('while none is taken it is as quick as it was: the next batch is only on its way', async () => {
+  // What had been admitted by the time when it was to be granted found no slot, queued, and was offered.
+  const clock = virtualClock(0)
+  const slots = createSlots(clock, 10, () => 30)
+  for (let batch = 0; batch < 20; batch++) {
+    for (let i = 0; i < 10; i++) slots.claim()
+    const leave = Array.from({ length: 10 }, () => slots.enter())
+    await clock.advance(1)
+    for (const one of leave) one()
+    assert.ok(batch < 10 || slots.room === 40, `${slots.room} after batch ${batch}`)
+    await clock.advance(30)
+    assert.ok(batch < 10 || slots.room === 40, `${slots.room} before batch ${batch + 1}`)
+  }
+  await clock.advance(500)
+  assert.is(slots.room, 10, 'what comes next may take long')
+})
+
 test('there are never more handlers than slots; all that was claimed ahead is run, and once', async () => {
   const world = virtualWorld()
   await world.host({ slots: 5 })

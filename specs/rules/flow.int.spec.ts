@@ -119,13 +119,15 @@ test('a burst of short jobs is created as slots become free: two writes each; a 
   assert.ok(writes < 2.5, `${writes} writes a job`)
 
   const more = burst('b')
-  // All of them are sent; none is taken in.
+  // It goes with the same publish; the job may have a slot by then, and have ended.
   for (let i = 0; i < 100; i++) await undefined
-  const last = host.client.job('b1999')
   started = 0
-  await last.cancel()
+  const answered = await host.client
+    .job('b1999')
+    .cancel()
+    .catch(({ code }) => code)
+  assert.ok(answered === undefined || answered === 'NOT_ALLOWED', answered)
   assert.ok(started < 1000, `${started} began before it was answered`)
-  assert.is((await last.view()).state, 'cancelled')
   await Promise.all((await more).slice(0, -1).map((job) => job.result()))
   await host.stop()
 })

@@ -36,6 +36,7 @@ export function workerOn(
     clock,
     name: `${name}.w`,
     slots,
+    ahead: () => slots,
     handlers: [work.handler((_, ctx) => handle(ctx))],
     lease: 2000,
     beat: 500,

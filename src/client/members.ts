@@ -81,14 +81,15 @@ async function* chunks(to: Address, members: Iterable<Member> | AsyncIterable<Me
   let chunk: Member[] = []
   let size = 0
   for await (const member of members) {
-    const length = Math.max(weightOf(to, member), JSON.stringify(member).length)
-    if (chunk.length && (chunk.length >= chunkMembers || size + length > chunkSize)) {
+    const { length } = JSON.stringify(member)
+    const weight = Math.max(weightOf(to, member, length), length)
+    if (chunk.length && (chunk.length >= chunkMembers || size + weight > chunkSize)) {
       yield chunk
       chunk = []
       size = 0
     }
     chunk.push(member)
-    size += length
+    size += weight
   }
   yield chunk
 }

@@ -9,7 +9,8 @@ export function fitting<T>(all: readonly T[], taken = 0): T[] {
 }
 
 /** All of them, in messages of that size, where nobody asks. */
-export function* inParts<T>(all: readonly T[]): Iterable<T[]> {
+export function* inParts<T>(all: readonly T[]): Iterable<readonly T[]> {
+  if (JSON.stringify(all).length <= answerSize) return void (all.length && (yield all))
   for (let rest = all; rest.length; ) {
     const part = fitting(rest)
     rest = rest.slice(part.length)

@@ -10,6 +10,9 @@ import { type Refusal, type Reply, refused } from './replies.ts'
 /** How long a request waits for its outcome. */
 const waits = 10_000
 
+const apiInbox = (host: string): string => `inbox.${host}.api`
+export const isOfApi = (inbox: string): boolean => inbox.endsWith('.api')
+
 export type Answer = { ok: true; to: string; state?: string; version?: number } | { ok: false; error: Refusal }
 
 /**
@@ -18,7 +21,7 @@ export type Answer = { ok: true; to: string; state?: string; version?: number } 
  * in time the command may still be applied: with an `id` it can be sent again.
  */
 export function serveCommands({ bus, clock, contracts, name }: { bus: Bus; clock: Clock; contracts: Contracts; name: string }) {
-  const inbox = `inbox.${name}.api`
+  const inbox = apiInbox(name)
   const calls = new Map<number, (answer: Answer) => void>()
   let last = 0
 

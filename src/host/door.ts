@@ -197,5 +197,5 @@ export function pageOut(envelope: Envelope): { envelope: Envelope; pages: Page[]
 /** About how long what follows from the event is as JSON: large values leave it. */
 function sizeOf({ to, event }: Envelope): number {
   if (!Array.isArray(event.members)) return 400
-  return (event.members as Member[]).reduce((size, member) => size + weightOf(to, member), 400)
+  return (event.members as Member[]).reduce((size, member) => size + weightOf(to, member, JSON.stringify(member).length), 400)
 }

@@ -1,15 +1,17 @@
 import { defaultTerms } from '../../actors/job/terms.ts'
 import type { Clock } from '../clock.ts'
+import type { Envelope } from '../envelope.ts'
+import { isOfApi } from './command-api.ts'
 import type { Opened } from './door.ts'
 
 /**
  * How fast new work is taken in. A job that is submitted while a slot is free is granted in the write that creates it; one that has to
- * queue takes a write more, an offer and a claim. So while the host of a folder works off a burst of short jobs of one definition, new ones are
+ * queue takes a write more, an offer and a claim. So while a host that is alone works off a burst of short jobs of one definition, new ones are
  * taken in as slots become free. Until then they wait in the stream, which is as safe a place.
  *
  * Nobody may have to wait for them: while a handler takes long (it may wait for what it has submitted) nothing is held back. And all is
  * taken in at once, until none waits any more, as soon as anything but plain new work of the same definition comes, nothing could be taken in for
- * `pause`, or the first has waited for `patience`; also while work of another priority is queued, or somebody waits for the stream to be applied.
+ * three looks, or the first has waited for `patience`; also while work of another priority is queued, or somebody waits for the stream to be applied.
  */
 export interface Flow {
   /** A partition's part in it. `look`: what had to wait may be taken in now. `isAwaited`: somebody waits until its stream is applied. */
@@ -56,8 +58,10 @@ export interface Room {
 
 /** Below the time after which a sender says a command again, ms. */
 const patience = 4000
-/** While something waits it is looked at so often, ms: long enough for a turn that takes some in, and for what that begins. */
+/** While something waits it is looked at so often, ms. */
 const pause = 100
+/** Looks in a row with nothing taken in: long enough for what is queued to be offered and claimed, and for what that begins. */
+const standstill = 3
 
 export function createFlow(clock: Clock, { hasRoom }: Room): Flow {
   const held = new Set<() => void>()
@@ -69,8 +73,8 @@ export function createFlow(clock: Clock, { hasRoom }: Room): Flow {
   let coming = 0
   let isOpen = false
   let watching = false
-  /** Something was taken in since it was looked at. */
-  let moved = false
+  /** Looks since something was taken in. */
+  let still = 0
 
   function look(): void {
     const all = [...held]
@@ -81,10 +85,10 @@ export function createFlow(clock: Clock, { hasRoom }: Room): Flow {
   function watch(): void {
     if (watching) return
     watching = true
-    moved = false
     clock.at(clock.now() + pause, () => {
       watching = false
-      if (!moved) isOpen = waiting > 0
+      still = coming ? 0 : still + 1
+      if (still >= standstill) isOpen = waiting > 0
       look()
     })
   }
@@ -119,7 +123,7 @@ export function createFlow(clock: Clock, { hasRoom }: Room): Flow {
           return false
         },
         taken(jobs) {
-          moved = true
+          still = 0
           wait(-jobs)
           come(jobs)
         },
@@ -135,6 +139,9 @@ export function createFlow(clock: Clock, { hasRoom }: Room): Flow {
 }
 
 export const isUsual = (priority: number): boolean => priority === defaultTerms.priority
+
+/** By a program's request, which does not wait for long. */
+const isAsked = (reply: Envelope['reply']): boolean => !!reply && (!!reply.outside || isOfApi(reply.inbox))
 
 interface New {
   job?: string
@@ -157,6 +164,6 @@ export function newsOf({ items, letters, refused }: Opened, isShort: (job: strin
     return job === definition && isShort(job) && (!terms || (isUsual(terms.priority) && terms.deadline === undefined))
   }
   // What is added to a group must come before a timer seals it, and a seal may be all that the group waits for.
-  const all = items.map(({ envelope: { event } }) => event.type === 'submit' && isPlain(event as New))
+  const all = items.map(({ envelope: { event, reply } }) => event.type === 'submit' && isPlain(event as New) && !isAsked(reply))
   return { jobs, job: definition, plain: !letters.length && !refused.length && all.every((plain) => plain) }
 }

@@ -15,7 +15,15 @@ const fan = 16
 
 /** Measured where it can have become so: most documents have a few short entries. */
 const isLong = ({ history }: ActorDocument): boolean =>
-  (history.length >= 32 || hasNewBulk(history)) && JSON.stringify(history).length >= historyLimit
+  (history.length >= 32 || hasNewBulk(history)) && history.reduce((size, entry) => size + sizeOf(entry), 0) >= historyLimit
+
+/** An entry is written with each change of its actor, and measured once. */
+const sizes = new WeakMap<HistoryEntry, number>()
+function sizeOf(entry: HistoryEntry): number {
+  const size = sizes.get(entry) ?? JSON.stringify(entry).length
+  sizes.set(entry, size)
+  return size
+}
 
 /** Among the entries that this write brings. */
 function hasNewBulk(history: readonly HistoryEntry[]): boolean {

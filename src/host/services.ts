@@ -59,9 +59,12 @@ export function hostServices({ connection, contracts, handlers, name, slots, clo
   const offerSize = (name: string) => ((durations.get(name) ?? Number.POSITIVE_INFINITY) < 20 ? 20 : 1)
   const threads = createThreads(clock, slots)
   const children = createChildren({ bus, clock, name: `${name}.h` })
+  const isAlone = () => [...liveness.hosts].length === 1
   const worker = createWorker({
     ...{ bus, store, clock, slots, children, offerSize, warn },
     name: `${name}.w`,
+    // On servers a grant is further away: some are being written while the next ones are decided on. With several hosts others may have a slot.
+    ahead: () => (inProcess || !isAlone() ? slots : Math.min(3 * slots, 1000)),
     handlers: handlers.map(threads.handler),
     lease: rhythm.lease,
     beat: rhythm.runBeat,
@@ -71,11 +74,10 @@ export function hostServices({ connection, contracts, handlers, name, slots, clo
         createHeart({ ...own, monotonic: clock.monotonic, request: bus.request, after: (ms, then) => clock.at(clock.now() + ms, then) })),
     onNoOwner: (partition) => ownership.suspect(partition),
     onRoom: () => flow.look(),
-    isAlone: () => [...liveness.hosts].length === 1,
+    isAlone,
   })
-  // On servers it gains nothing (decision 19); in virtual time who submits may be who moves the clock.
-  const holdsBack = inProcess && !clock.hold
-  const flow = createFlow(clock, holdsBack ? worker : { hasRoom: () => undefined })
+  // In virtual time who submits may be who moves the clock.
+  const flow = createFlow(clock, clock.hold ? { hasRoom: () => undefined } : worker)
   const events = createHostEvents(log)
   const parts: HostParts = {
     ...{ bus, store, clock, worker, contracts, flow, retention, offerSize, warn },

@@ -25,18 +25,28 @@ export interface Slots {
 /** How soon what is claimed ahead should find a slot, ms. */
 const horizon = 100
 
-export function createSlots(clock: Clock, count: number): Slots {
+/** A pause of less, ms, in which none is taken says nothing of how long slots are taken: the next runs are on their way. */
+const onTheirWay = 500
+
+/** `most`: runs that may be claimed ahead. */
+export function createSlots(clock: Clock, count: number, most = () => count): Slots {
   /** When the handlers that run began, oldest first. */
   const running = new Set<{ since: number }>()
   let claimed = 0
-  /** ms between two slots that became free, lately. */
+  /** ms between two slots that became free, over about as many as there are: where a batch of runs begins together, it also ends together. */
   let pace = Number.POSITIVE_INFINITY
+  const weight = 1 / Math.max(count, 20)
   let lastFree = clock.monotonic()
+
+  /** Since when the slot of a handler that began then could have been the next to become free. */
+  const countsSince = (began: number) => (began - lastFree < onTheirWay ? Math.max(lastFree, began) : lastFree)
 
   /** The longer none became free, the less is known. */
   const ahead = () => {
-    const expected = Math.max(pace, clock.monotonic() - lastFree)
-    return Number.isFinite(pace) ? Math.min(count, Math.floor(horizon / Math.max(expected, 0.01))) : 0
+    const now = clock.monotonic()
+    const [oldest] = running
+    const silent = now - countsSince(oldest?.since ?? now)
+    return Math.min(most(), Math.floor(horizon / Math.max(pace, silent, 0.01)))
   }
 
   return {
@@ -63,8 +73,8 @@ export function createSlots(clock: Clock, count: number): Slots {
         running.delete(handler)
         const now = clock.monotonic()
         // Where there was nothing to do for long, that says nothing of how long it takes.
-        const gap = Math.min(now - lastFree, horizon)
-        pace = Number.isFinite(pace) ? 0.95 * pace + 0.05 * gap : horizon
+        const gap = Math.min(now - countsSince(handler.since), horizon)
+        pace = Number.isFinite(pace) ? pace + weight * (gap - pace) : horizon
         lastFree = now
       }
     },

@@ -47,6 +47,8 @@ export interface WorkerParts {
   /** Unique for every incarnation: it is what a run is granted to. */
   name: string
   slots: number
+  /** Runs that may be claimed ahead of free slots, at most, now. */
+  ahead(): number
   handlers: readonly Handler[]
   children: Pick<Children, 'submit'>
   /** Length of a lease, ms, and the pause between heartbeats. */
@@ -71,7 +73,7 @@ export function createWorker(parts: WorkerParts): Worker {
   const { bus, store, clock, name, lease } = parts
   const handlers = new Map(parts.handlers.map((handler) => [handler.definition.name, handler]))
   const runs = new Map<string, WorkerRun>()
-  const slots = createSlots(clock, parts.slots)
+  const slots = createSlots(clock, parts.slots, parts.ahead)
   let serving: Listening[] = []
   let stopping = false
   let idle: (() => void) | undefined
@@ -215,7 +217,7 @@ export function createWorker(parts: WorkerParts): Worker {
     handles: (job) => handlers.has(job),
     hasRoom(jobs, coming, waiting) {
       // With few slots a turn would create too few jobs; of many that come together most must queue all the same.
-      if (stopping || parts.slots < fewSlots || jobs > 2 * parts.slots || waiting <= 2 * parts.slots) return undefined
+      if (stopping || parts.slots < fewSlots || jobs > 2 * parts.slots || coming + waiting <= 2 * parts.slots) return undefined
       // A handler that takes long may wait for one of them.
       if (slots.isHeldUp || !parts.isAlone()) return undefined
       const spare = Math.ceil(parts.slots / 10)

@@ -32,8 +32,8 @@ export function gather<I, O>(run: (items: I[]) => Promise<O[]>, limits: Limits, 
   }
   /** What is there is shared out over the free places, so that one large call is done by several connections. */
   const takeBatch = () => {
-    const share = Math.max(minimumShare, Math.ceil(waiting.length / (limits.atOnce - underWay)))
-    const count = countThatFits(waiting, Math.min(share, limits.items), limits.bytes)
+    const places = Math.min(limits.atOnce - underWay, Math.max(1, Math.floor(waiting.length / minimumShare)))
+    const count = countThatFits(waiting, Math.min(Math.ceil(waiting.length / places), limits.items), limits.bytes)
     const batch = waiting.slice(0, count)
     waiting = waiting.slice(count)
     return batch
@@ -61,7 +61,7 @@ export function gather<I, O>(run: (items: I[]) => Promise<O[]>, limits: Limits, 
 }
 
 /** Below it, another connection costs more than it helps. */
-const minimumShare = 50
+const minimumShare = 200
 
 function countThatFits(items: { size: number }[], most: number, bytes: number): number {
   let total = 0

@@ -220,9 +220,31 @@ export const delivery: readonly Mutation[] = [
   off(
     'flow nothing waits that could begin',
     'src/host/flow.ts',
-    'if (!moved) isOpen = waiting > 0',
+    'if (still >= standstill) isOpen = waiting > 0',
     '',
     './flow.unit: when nothing could be taken in',
+  ),
+  off(
+    'flow a turn under way is no standstill',
+    'src/host/flow.ts',
+    'coming ? 0 : still + 1',
+    'still + 1',
+    './flow.unit: when nothing could be taken in',
+  ),
+  off('flow a request does not wait', 'src/host/flow.ts', ' && !isAsked(reply)', '', './flow.unit: only new work of short jobs'),
+  off(
+    'flow those being created are of the burst',
+    'src/host/worker.ts',
+    'coming + waiting <= ',
+    'waiting <= ',
+    './chaos/lone-host.e2e: a burst',
+  ),
+  off(
+    'flow others run between two turns',
+    partition,
+    'if (!intake.isIdle) await new Promise((done) => void setImmediate(done))',
+    '',
+    'flow: a burst',
   ),
   off('flow nobody waits who has a slot', 'src/host/worker.ts', 'slots.isHeldUp || ', '', 'flow: while a handler takes long'),
   off(

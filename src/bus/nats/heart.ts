@@ -60,13 +60,13 @@ export function threadHeart(
 ): Heart {
   const cells = new Int32Array(new SharedArrayBuffer(4 * ticketCells))
   const tickets = createTickets(cells)
-  let set: [string, Listed][] = []
+  let set = new Map<string, Listed>()
   let gone: string[] = []
   let returned: [string, number, Envelope][] = []
 
   const tell = (): void => {
-    if (set.length || gone.length || returned.length) thread.postMessage({ set: set.map(withTime), gone, returned } satisfies Changes)
-    set = []
+    if (set.size || gone.length || returned.length) thread.postMessage({ set: Array.from(set, withTime), gone, returned } satisfies Changes)
+    set = new Map()
     gone = []
     returned = []
   }
@@ -98,14 +98,14 @@ export function threadHeart(
       })
     })
     // What has returned need not be told again: its worker delivers it.
-    set = [...listed]
+    set = new Map(listed)
     tell()
   }
   makeThread()
 
   function list(key: string, run: Listed): void {
     listed.set(key, run)
-    if (set.push([key, run]) === 1) queueMicrotask(tell)
+    if (set.set(key, run).size === 1) queueMicrotask(tell)
   }
   return {
     set: (key, run) => list(key, { ...run, ticket: listed.get(key)?.ticket ?? tickets.issue() }),

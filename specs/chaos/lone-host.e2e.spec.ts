@@ -1,0 +1,108 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { suite } from 'uvu'
+import * as assert from 'uvu/assert'
+import { cluster, connectClient } from '../../src/cluster.ts'
+import { defineJob } from '../../src/definition.ts'
+import { createHost } from '../../src/host/host.ts'
+import { effectLog } from '../support/effect-log.ts'
+import { notAllowed } from '../support/effects.ts'
+import { hostProcesses } from '../support/hosts.ts'
+import { storedActors, streamsOf } from '../support/inspect.ts'
+import { bind, work } from '../support/jobs.ts'
+import { seededRandom, seedOf } from '../support/random.ts'
+
+/**
+ * A host that is alone on its servers, and works off a burst of short jobs: new ones wait in the stream until slots are free (decision 19). It is
+ * killed in the middle, frozen, and joined by another: what waited is neither lost nor done twice, and its results have passed by it.
+ */
+const nats = process.env.NATS_URL
+const mongo = process.env.MONGODB_URL
+if (!nats || !mongo) {
+  console.log('skipped: a host alone (set NATS_URL and MONGODB_URL)')
+  process.exit(0)
+}
+const test = suite('a host alone on servers holds back what must queue: R1 R6 G1 G3 [nats, mongo]')
+const random = seededRandom(seedOf())
+const named = (name: string) => `${name}${Date.now().toString(36)}`
+
+test('a burst of short jobs is created as slots become free: two writes each; a cancel behind them is not held up', async () => {
+  const quick = defineJob({ name: 'quick' })
+  let started = 0
+  const on = cluster({ nats, mongo, namespace: named('burst') })
+  const host = await createHost({ on, slots: 100, handlers: [quick.handler(async () => void started++)] })
+  await host.client.submit(quick, undefined, { id: 'first' }).then((job) => job.result())
+  const burst = (name: string) =>
+    Promise.all(Array.from({ length: 2000 }, (_, i) => host.client.submit(quick, undefined, { id: `${name}${i}` })))
+  const before = host.counts.writes
+  const jobs = await burst('a')
+  await Promise.all(jobs.map((job) => job.result()))
+  const writes = (host.counts.writes - before) / jobs.length
+  assert.ok(writes < 2.7, `${writes} writes a job`)
+
+  const more = burst('b')
+  for (let i = 0; i < 100; i++) await undefined
+  started = 0
+  // The job may have a slot by then, and have ended.
+  const answered = await host.client
+    .job('b1999')
+    .cancel()
+    .catch(({ code }) => code)
+  assert.ok(answered === undefined || answered === 'NOT_ALLOWED', answered)
+  assert.ok(started < 1500, `${started} began before it was answered`)
+  await Promise.all((await more).slice(0, -1).map((job) => job.result()))
+  await host.stop()
+})
+
+const groups = 20
+const members = 50
+const faults = ['killed', 'joined', 'frozen', 'killed', 'joined and killed'] as const
+
+for (const [round, fault] of faults.entries())
+  test(`${fault} in the middle of a burst (${round + 1})`, async () => {
+    const namespace = named(`lone${round}`)
+    const log = effectLog()
+    const hosts = hostProcesses({ nats, mongo, namespace, log: log.file, slots: 100 })
+    try {
+      const host = await hosts.start({ jobs: 'work,bind' })
+      await using client = await connectClient({ nats, namespace })
+      const one = (number: number) => work.with({ ms: 0, number }, { key: `m${number}` })
+      // Now it is known that they are short.
+      await client.submitGroup({ id: 'first', members: Array.from({ length: 60 }, (_, i) => one(i)) }).then((group) => group.result())
+      const burst = Array.from({ length: groups }, (_, g) =>
+        client.submitGroup({ id: `g${g}`, members: Array.from({ length: members }, (_, i) => one(i)), output: bind.with({ ms: 0 }) }),
+      )
+      for (const submitted of burst) submitted.catch(() => {})
+      const begun = () => log.read().filter(({ job, what }) => what === 'start' && job.startsWith('g')).length
+      const enough = random.between(1, (groups * members) / 2)
+      while (begun() < enough) await sleep(1)
+      if (fault.startsWith('joined')) await hosts.start({ jobs: 'work,bind' })
+      if (fault.endsWith('killed')) await host.kill()
+      if (fault === 'frozen') host.signal('SIGSTOP')
+      if (!fault.startsWith('joined')) await hosts.start({ jobs: 'work,bind' })
+      if (fault === 'frozen') {
+        await sleep(4000)
+        host.signal('SIGCONT')
+      }
+      const sum = (members * (members - 1)) / 2
+      for (const group of await Promise.all(burst))
+        assert.equal(await group.result({ signal: AbortSignal.timeout(60_000) }), { members, sum }, group.id)
+      assert.equal((await client.audit()).problems, [])
+      await hosts.end()
+      const stored = await storedActors(mongo, namespace)
+      assert.equal(notAllowed(log.read(), stored), [])
+      assert.is(stored.filter(({ doc }) => doc.state !== 'succeeded').length, 0)
+      for (let g = 0; g < groups; g++) {
+        const outputs = log.read().filter(({ job, what }) => job === `g${g}/output` && what === 'end')
+        assert.ok(outputs.length >= 1, `the output of g${g}`)
+      }
+      assert.is((await streamsOf(nats, namespace)).dead, 0)
+    } catch (error) {
+      for (const line of hosts.said.slice(-40)) console.log(line)
+      throw error
+    } finally {
+      await hosts.end()
+      log.remove()
+    }
+  })
+
+test.run()
