@@ -12,6 +12,7 @@ import { embedded } from '../../src/embedded.ts'
 import type { Envelope } from '../../src/envelope.ts'
 import { createFlow } from '../../src/host/flow.ts'
 import { createHost, type Host } from '../../src/host/host.ts'
+import { burstIsHeldBack } from '../support/burst.ts'
 import { comesTrue, gate, rulesWorld } from '../support/rules-world.ts'
 
 /** Each spec fails if its rule is switched off: `npx tsx specs/rules/mutate.ts 'flow'`. */
@@ -106,30 +107,9 @@ test('a result that comes again after a crash changes nothing', async () => {
 })
 
 test('a burst of short jobs is created as slots become free: two writes each; a cancel behind them is not held up', async () => {
-  const quick = defineJob({ name: 'quick' })
-  let started = 0
-  const host = await createHost({ on: embedded(':memory:'), slots: 100, handlers: [quick.handler(async () => void started++)] })
-  await host.client.submit(quick, undefined, { id: 'first' }).then((job) => job.result())
-  const burst = (name: string) =>
-    Promise.all(Array.from({ length: 2000 }, (_, i) => host.client.submit(quick, undefined, { id: `${name}${i}` })))
-  const before = host.counts.writes
-  const jobs = await burst('a')
-  await Promise.all(jobs.map((job) => job.result()))
-  const writes = (host.counts.writes - before) / jobs.length
-  assert.ok(writes < 2.5, `${writes} writes a job`)
-
-  const more = burst('b')
-  // It goes with the same publish; the job may have a slot by then, and have ended.
-  for (let i = 0; i < 100; i++) await undefined
-  started = 0
-  const answered = await host.client
-    .job('b1999')
-    .cancel()
-    .catch(({ code }) => code)
-  assert.ok(answered === undefined || answered === 'NOT_ALLOWED', answered)
-  assert.ok(started < 1000, `${started} began before it was answered`)
-  await Promise.all((await more).slice(0, -1).map((job) => job.result()))
-  await host.stop()
+  const { refused, state } = await burstIsHeldBack(embedded(':memory:'), { writes: 2.5, started: 1000 })
+  assert.is(refused, undefined)
+  assert.is(state, 'cancelled')
 })
 
 test('while a handler takes long nothing is held back: it may wait for what it has submitted', async () => {

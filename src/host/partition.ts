@@ -221,7 +221,7 @@ export async function takePartition(parts: HostParts, number: number, owner: str
       parts.flow.look()
       askForFrames()
       // A store in memory waits for nothing: others, and what is said meanwhile, would have to wait for all that is there.
-      if (!intake.isIdle) await new Promise((done) => void setImmediate(done))
+      if (!intake.isIdle) await new Promise(setImmediate)
     }
   }
 

@@ -239,13 +239,7 @@ export const delivery: readonly Mutation[] = [
     'waiting <= ',
     './chaos/lone-host.e2e: a burst',
   ),
-  off(
-    'flow others run between two turns',
-    partition,
-    'if (!intake.isIdle) await new Promise((done) => void setImmediate(done))',
-    '',
-    'flow: a burst',
-  ),
+  off('flow others run between two turns', partition, 'if (!intake.isIdle) await new Promise(setImmediate)', '', 'flow: a burst'),
   off('flow nobody waits who has a slot', 'src/host/worker.ts', 'slots.isHeldUp || ', '', 'flow: while a handler takes long'),
   off(
     'flow nothing waits that has a time of its own',
