@@ -4,7 +4,7 @@ import { z } from 'zod'
 import { systemClock } from '../src/clock.ts'
 import { embedded } from '../src/embedded.ts'
 import { runHandler } from '../src/host/run.ts'
-import { lazyAbort } from '../src/host/worker/run.ts'
+import { Abort } from '../src/host/worker/run.ts'
 import { createHost, defineJob } from '../src/index.ts'
 import { refused } from './support/refused.ts'
 
@@ -139,7 +139,7 @@ test('what JSON would lose of an output is not tried again; what is undefined is
 /** What a run of this handler is recorded as. */
 const outputOf = async (handle: () => unknown) => {
   const grant = { address: 'job:x' as const, job: 'even', dispatch: 1, worker: 'w', attempt: 1, input: { value: 1 } }
-  return (await runHandler({ clock: systemClock } as never, even.handler(handle), grant, lazyAbort()).ended).output
+  return (await runHandler({ clock: systemClock } as never, even.handler(handle), grant, new Abort()).ended).output
 }
 
 test('an output is what it was when its handler returned, whatever becomes of the object', async () => {

@@ -225,7 +225,7 @@ function termsOf(options: JobOptions<z.ZodType, z.ZodType>): Terms {
     refuse('needs', 'must be an object of units: { printer: 1 }')
   for (const [unit, count] of Object.entries(needs ?? {}))
     if (!isUnit(unit) || !Number.isInteger(count) || count < 0) refuse(`needs.${unit}`, 'must be a whole number of units, 0 or more')
-  return {
+  const terms: Terms = {
     attempts,
     backoff: ms(backoff, 'retry.backoff'),
     factor,
@@ -239,6 +239,8 @@ function termsOf(options: JobOptions<z.ZodType, z.ZodType>): Terms {
     pool,
     needs,
   }
+  // They are written with every job: what is not said is not there.
+  return Object.fromEntries(Object.entries(terms).filter(([, value]) => value !== undefined)) as unknown as Terms
 }
 
 /** None at all would fail every run. */

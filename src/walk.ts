@@ -161,10 +161,10 @@ function stepOf(machine: AnyStateMachine, action: unknown): Step {
     case 'xstate.assign': {
       const { assignment } = known
       return (place) => {
-        const fields = assigned(assignment, place, paramsOf(params, place))
         // Its own from the first assignment on: those that follow need no copy each.
-        place.context = place.assigned ? Object.assign(place.context as object, fields) : { ...(place.context as object), ...fields }
+        if (!place.assigned) place.context = { ...(place.context as object) }
         place.assigned = true
+        merge(place.context as Record<string, unknown>, assigned(assignment, place, paramsOf(params, place)))
       }
     }
     case 'xstate.raise': {
@@ -198,11 +198,19 @@ function testOf(machine: AnyStateMachine, guard: unknown): (place: Place) => boo
   return (place) => test(place, paramsOf(params, place))
 }
 
-function assigned(assignment: unknown, args: Args, params: unknown): object {
-  if (typeof assignment === 'function') return assignment(args, params) as object
+function assigned(assignment: unknown, args: Args, params: unknown): Record<string, unknown> {
+  if (typeof assignment === 'function') return assignment(args, params) as Record<string, unknown>
   const fields: Record<string, unknown> = {}
   for (const [key, value] of Object.entries(assignment as object)) fields[key] = typeof value === 'function' ? value(args, params) : value
   return fields
+}
+
+/**
+ * What was absent and stays so is not there as undefined either: it would be skipped in each copy and each write, and an object with many fields
+ * is a slow one.
+ */
+function merge(context: Record<string, unknown>, fields: Record<string, unknown>): void {
+  for (const key in fields) if (fields[key] !== undefined || key in context) context[key] = fields[key]
 }
 
 const paramsOf = (params: unknown, args: Args): unknown =>

@@ -26,34 +26,28 @@ export const newRun = (address: Address, dispatch: number, state: 'claiming' | '
   over: false,
   since: Number.NEGATIVE_INFINITY,
   heard: Number.NEGATIVE_INFINITY,
-  abort: lazyAbort(),
+  abort: new Abort(),
 })
 
-/** As an AbortController, whose signal is made when somebody asks for it: most handlers never do. */
-export interface Abort {
-  readonly signal: AbortSignal
+/**
+ * As an AbortController, whose signal is made when somebody asks for it: most handlers never do. A class, since V8 makes a slow object of each
+ * literal with accessors, and there is one a run.
+ */
+export class Abort {
+  #made: AbortController | undefined
   /** undefined: not aborted. */
-  readonly reason: Error | undefined
-  abort(reason: Error): void
-}
+  reason: Error | undefined
 
-export function lazyAbort(): Abort {
-  let made: AbortController | undefined
-  let reason: Error | undefined
-  return {
-    get signal() {
-      if (!made) {
-        made = new AbortController()
-        if (reason) made.abort(reason)
-      }
-      return made.signal
-    },
-    get reason() {
-      return reason
-    },
-    abort(why) {
-      reason ??= why
-      made?.abort(why)
-    },
+  get signal(): AbortSignal {
+    if (!this.#made) {
+      this.#made = new AbortController()
+      if (this.reason) this.#made.abort(this.reason)
+    }
+    return this.#made.signal
+  }
+
+  abort(why: Error): void {
+    this.reason ??= why
+    this.#made?.abort(why)
   }
 }
