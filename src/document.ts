@@ -56,6 +56,43 @@ export interface ActorDocument {
   emptying?: true
 }
 
+/**
+ * A copy whose fields are all there, in one order, also those that are absent. So V8 has one shape for all documents: by spreads they have one for each way
+ * in which they came to be, and each access and copy takes several times as long.
+ */
+export function copyDocument(doc: ActorDocument): ActorDocument {
+  const copy: { [K in keyof Required<ActorDocument>]: ActorDocument[K] } = {
+    _id: doc._id,
+    type: doc.type,
+    root: doc.root,
+    partition: doc.partition,
+    machine: doc.machine,
+    version: doc.version,
+    commit: doc.commit,
+    inc: doc.inc,
+    n: doc.n,
+    status: doc.status,
+    state: doc.state,
+    labels: doc.labels,
+    group: doc.group,
+    work: doc.work,
+    snapshot: doc.snapshot,
+    inbox: doc.inbox,
+    outbox: doc.outbox,
+    timers: doc.timers,
+    wakeAt: doc.wakeAt,
+    history: doc.history,
+    historyPages: doc.historyPages,
+    createdAt: doc.createdAt,
+    updatedAt: doc.updatedAt,
+    endedAt: doc.endedAt,
+    creator: doc.creator,
+    removedAt: doc.removedAt,
+    emptying: doc.emptying,
+  }
+  return copy
+}
+
 /** `wakeAt` of a document that need be looked at only when its partition is taken over. */
 export const whenTakenOver = 8.64e15
 

@@ -41,7 +41,7 @@ export async function readPayload(store: Pick<Store, 'getPages'>, payload: Paylo
 }
 
 /** Cheap: is it worth writing the value as JSON to learn its length? */
-function mayBeLarge(value: unknown, limit: number): boolean {
+export function mayBeLarge(value: unknown, limit: number): boolean {
   let left = limit / 4
   const walk = (v: unknown): void => {
     if (left <= 0) return

@@ -102,15 +102,15 @@ export const jobSetup = setup({
     superseded: () => {},
     emit: (_, _params: { effects: { type: 'send'; params: { to: Address; event: ActorEvent } }[] }) => {},
 
-    accept: assign(({ event }) => {
-      const { self, job, input, terms, member, group, labels, startAt, lane, after, afterWhen, at } = event as Of<'submit'>
+    accept: assign((args) => {
+      const event = args.event as Of<'submit'>
+      const { self, job, input, terms, member, group, labels, startAt, lane, afterWhen, at } = event
       const ordered = lane !== undefined || terms.pool !== undefined
-      const overdueAt = latest(event as Of<'submit'>)
-      return {
-        ...{ self, job, input, terms, content: contentOf(job, input), member, group, labels, startAt, overdueAt, lane, afterWhen },
-        after: after && followed(after),
-        submittedAt: ordered ? at : undefined,
-      }
+      const overdueAt = latest(event)
+      const after = event.after && followed(event.after)
+      const submittedAt = ordered ? at : undefined
+      const content = contentOf(job, input)
+      return { self, job, input, terms, content, member, group, labels, startAt, overdueAt, lane, afterWhen, after, submittedAt }
     }),
     join: assign(({ context, event }) => {
       const { member, group } = event as Of<'submit'>

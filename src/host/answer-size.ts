@@ -1,3 +1,5 @@
+import { mayBeLarge } from '../payload.ts'
+
 /** So many characters of JSON are enough for one answer: what is longer comes in several, each asked for with the `after` of the one before. */
 export const answerSize = 256 * 1024
 
@@ -10,7 +12,7 @@ export function fitting<T>(all: readonly T[], taken = 0): T[] {
 
 /** All of them, in messages of that size, where nobody asks. */
 export function* inParts<T>(all: readonly T[]): Iterable<readonly T[]> {
-  if (JSON.stringify(all).length <= answerSize) return void (all.length && (yield all))
+  if (!mayBeLarge(all, answerSize)) return void (all.length && (yield all))
   for (let rest = all; rest.length; ) {
     const part = fitting(rest)
     rest = rest.slice(part.length)

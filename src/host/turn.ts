@@ -1,5 +1,6 @@
 import type { Address } from '../address.ts'
 import { wake } from '../decide.ts'
+import { copyDocument } from '../document.ts'
 import { UnavailableError } from '../errors.ts'
 import { valueIn } from '../payload.ts'
 import type { Write } from '../store/port.ts'
@@ -95,8 +96,9 @@ async function forgetDelivered(partition: Partition, turn: Turn): Promise<void> 
   const writes: Write[] = []
   for (const [address, numbers] of delivered) {
     const { doc } = partition.cache.get(address)!
-    const outbox = doc.outbox.filter(({ n }) => !numbers.has(n))
-    writes.push({ doc: { ...doc, outbox }, base: { version: doc.version, commit: doc.commit } })
+    const without = copyDocument(doc)
+    without.outbox = doc.outbox.filter(({ n }) => !numbers.has(n))
+    writes.push({ doc: without, base: { version: doc.version, commit: doc.commit } })
   }
   if (!writes.length) return
   const answers = await partition.store.commit(writes)

@@ -36,14 +36,15 @@ const hasMuchToSend = ({ outbox }: ActorDocument, known: Cached['known']): boole
 
 function routeEntry(partition: Partition, turn: Turn, doc: ActorDocument, entry: Outgoing): void {
   const from: [Address, number] = [doc._id, entry.n]
-  const identity = { from: doc._id, inc: doc.inc, n: entry.n }
+  const { inc } = doc
   switch (entry.kind) {
     case 'event': {
-      pass(partition, turn, { to: entry.to, event: entry.event, ...identity, command: entry.command }, from)
+      const { to, event, n, command } = entry
+      pass(partition, turn, { to, event, from: doc._id, inc, n, command }, from)
       return
     }
     case 'read':
-      turn.next.push({ envelope: { to: doc._id, event: entry.event, ...identity }, from, page: entry.page })
+      turn.next.push({ envelope: { to: doc._id, event: entry.event, from: doc._id, inc, n: entry.n }, from, page: entry.page })
       return
     case 'offer':
       // A newer dispatch, or a run, has made it void.
