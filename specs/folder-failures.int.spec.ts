@@ -58,11 +58,11 @@ test('a flush that waits behind one that fails is refused, also if the event loo
   const writer = await openWriter(folder, tables, () => () => true)
   const part: Part = {
     dirty: () => fresh.length > 0,
-    cut() {
-      const operations = fresh
-      fresh = []
+    cut(operations) {
       // No text: it cannot be written.
-      return full ? [{ table: 't', key: 'a', value: 1 as never }] : operations
+      if (full) operations.push({ table: 't', key: 'a', value: 1 as never })
+      else operations.push(...fresh)
+      fresh = []
     },
     landed() {},
     settled() {},

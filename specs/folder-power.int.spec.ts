@@ -70,11 +70,10 @@ function changing(states: Content[], first: number) {
   }
   const part: Part = {
     dirty: () => fresh.length > 0,
-    cut() {
-      const operations = fresh
+    cut(operations) {
+      operations.push(...fresh)
       fresh = []
       states[++cuts] = new Map(present)
-      return operations
     },
     landed() {
       landed = cuts
@@ -196,7 +195,7 @@ test('tables that have caught up, and could not say so: nothing goes to the log 
   const fresh: Operation[] = []
   const part = {
     dirty: () => fresh.length > 0,
-    cut: () => fresh.splice(0),
+    cut: (operations: Operation[]) => void operations.push(...fresh.splice(0)),
     ...{ landed() {}, settled() {} },
     dropped: () => void fresh.splice(0),
   }

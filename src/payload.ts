@@ -47,9 +47,9 @@ export function mayBeLarge(value: unknown, limit: number): boolean {
     if (left <= 0) return
     if (typeof v === 'string') left -= v.length
     else if (v && typeof v === 'object') {
-      for (const [key, inner] of Object.entries(v)) {
+      for (const key in v) {
         left -= key.length
-        walk(inner)
+        walk((v as Record<string, unknown>)[key])
       }
     } else left -= 4
   }

@@ -98,7 +98,7 @@ function take(place: Place, { target, source, reenter, actions }: Candidate): vo
   const domain = domainOf(source as Node, to, reenter)
   for (let node = place.leaf; node !== domain; node = node.parent as Node) perform(place, node.exit)
   perform(place, actions)
-  for (const node of pathFrom(domain, to)) perform(place, node.entry)
+  enter(place, domain, to)
   place.leaf = to
   while (place.leaf.type === 'compound') {
     place.leaf = (place.leaf.initial as unknown as { target: Node[] }).target[0]!
@@ -120,10 +120,11 @@ function isWithin(node: Node, ancestor: Node): boolean {
   return false
 }
 
-function pathFrom(domain: Node, to: Node): Node[] {
-  const path: Node[] = []
-  for (let node = to; node !== domain; node = node.parent as Node) path.unshift(node)
-  return path
+/** What is entered on the way from the one to the other, outer first. */
+function enter(place: Place, domain: Node, node: Node): void {
+  if (node === domain) return
+  enter(place, domain, node.parent as Node)
+  perform(place, node.entry)
 }
 
 function perform(place: Place, actions: readonly unknown[]): void {

@@ -1,4 +1,4 @@
-import type { Address } from '../address.ts'
+import { type Address, rootOf, typeOf } from '../address.ts'
 import type { Bus } from '../bus/port.ts'
 import type { ActorDocument } from '../document.ts'
 import { inParts } from './answer-size.ts'
@@ -33,10 +33,7 @@ export const changeOf = ({ _id, version, state, status, updatedAt }: ActorDocume
 })
 
 /** Subject of the feed that tells of this actor, and of all others of its root. */
-export function feedOf(address: Address): string {
-  const [type, id] = [address.slice(0, address.indexOf(':')), address.slice(address.indexOf(':') + 1)]
-  return `feed.${type}.${id.split('/')[0]}`
-}
+export const feedOf = (address: Address): string => `feed.${typeOf(address)}.${rootOf(address)}`
 
 /** Other programs learn of changed states: one message a root, or several where they are too much for one. At most once; no guarantee depends on it. */
 export function sendFeed(bus: Bus, changes: readonly StateChange[]): void {

@@ -153,25 +153,38 @@ async function entryOf(store: Store, { definition }: Handler, { round = 1, given
   return { round, callbacks, state: await readPayload(store, state), suspend: (options: SuspendOptions) => suspended(schemas, options) }
 }
 
+const abortOf = Symbol('abort')
+
+/** Made when it is asked for. One accessor for the contexts of all runs: a literal that has its own is a slow object to V8. */
+const signal = {
+  enumerable: true,
+  get(this: { [abortOf]: Abort }): AbortSignal {
+    return this[abortOf].signal
+  },
+}
+
 function contextOf(parts: Parts, grant: Grant, abort: Abort, isCurrent: () => boolean, entry: Entry): Context {
   const { address, attempt, dispatch, member, group } = grant
-  return {
+  const { round, callbacks, state, suspend } = entry
+  const context: Omit<Context, 'signal'> & { [abortOf]: Abort } = {
     id: idOf(address),
     idempotencyKey: address,
     key: member?.key,
     attempt,
     run: dispatch,
-    get signal() {
-      return abort.signal
-    },
-    ...entry,
+    round,
+    callbacks,
+    state,
+    suspend,
     async submit(definition, input, options) {
       checkFields(options, ['key'], '', 'options')
       return parts.children.submit(grant, definition as never, input, options.key)
     },
     group: group && { ...group, members: () => membersOf(parts.store, group.id) },
     progress: reportProgress(parts.bus, parts.clock.now, grant, isCurrent),
+    [abortOf]: abort,
   }
+  return Object.defineProperty(context, 'signal', signal) as unknown as Context
 }
 
 /** All members of a group with what became of them, in order of key: read page by page. */

@@ -57,16 +57,17 @@ export function documents(tables: Tables, writer: Writer): Documents {
   const fresh = overlay<Fresh>()
   const heads = recentHeads()
 
-  const operations = ([id, { doc, was }]: [string, Fresh]): Operation[] => {
-    const written: Operation[] = [{ table: 'documents', key: id, value: doc && textOf(doc) }]
-    if (was?.wakeAt === doc?.wakeAt && was?.partition === doc?.partition) return written
-    if (was?.wakeAt !== undefined) written.push({ table: 'wakes', key: [was.partition, was.wakeAt, id], value: undefined })
-    if (doc?.wakeAt !== undefined) written.push({ table: 'wakes', key: [doc.partition, doc.wakeAt, id], value: '1' })
-    return written
+  const add = (operations: Operation[], id: string, { doc, was }: Fresh): void => {
+    operations.push({ table: 'documents', key: id, value: doc && textOf(doc) })
+    if (was?.wakeAt === doc?.wakeAt && was?.partition === doc?.partition) return
+    if (was?.wakeAt !== undefined) operations.push({ table: 'wakes', key: [was.partition, was.wakeAt, id], value: undefined })
+    if (doc?.wakeAt !== undefined) operations.push({ table: 'wakes', key: [doc.partition, doc.wakeAt, id], value: '1' })
   }
   writer.add({
     ...fresh,
-    cut: () => Array.from(fresh.cut(), operations).flat(),
+    cut(operations) {
+      for (const [id, written] of fresh.cut()) add(operations, id, written)
+    },
     settled() {
       for (const [id, { doc }] of fresh.settled()) heads.settled(id, doc)
     },

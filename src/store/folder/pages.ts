@@ -1,6 +1,5 @@
 import { afterAll } from '../match.ts'
 import type { Page } from '../port.ts'
-import type { Operation } from './operation.ts'
 import { overlay } from './overlay.ts'
 import { checkKey } from './table.ts'
 import type { Tables } from './tables.ts'
@@ -24,10 +23,6 @@ export function pages(tables: Tables, { add }: Pick<Writer, 'add'>): Pages {
   const owners = tables.open('owners')
   const fresh = overlay<Fresh>()
 
-  const operations = ([id, { owner, page }]: [string, Fresh]): Operation[] => [
-    { table: 'pages', key: id, value: page && JSON.stringify(page) },
-    { table: 'owners', key: [owner, id], value: page && '1' },
-  ]
   /** Ids of what is fresh: retention asks for each document that it removes. */
   const freshOf = new Map<string, Set<string>>()
   const note = (owner: string, id: string) => {
@@ -45,7 +40,12 @@ export function pages(tables: Tables, { add }: Pick<Writer, 'add'>): Pages {
   }
   add({
     ...fresh,
-    cut: () => Array.from(fresh.cut(), operations).flat(),
+    cut(operations) {
+      for (const [id, { owner, page }] of fresh.cut()) {
+        operations.push({ table: 'pages', key: id, value: page && JSON.stringify(page) })
+        operations.push({ table: 'owners', key: [owner, id], value: page && '1' })
+      }
+    },
     settled() {
       for (const [id, { owner }] of fresh.settled()) if (!fresh.has(id)) forget(owner, id)
     },

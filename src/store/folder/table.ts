@@ -1,6 +1,5 @@
 import { ValidationError } from '../../errors.ts'
 import { afterAll } from '../match.ts'
-import type { Operation } from './operation.ts'
 import { overlay } from './overlay.ts'
 import type { Tables } from './tables.ts'
 import type { Writer } from './writer.ts'
@@ -31,12 +30,13 @@ export function table<T>(tables: Tables, name: string, writer: Pick<Writer, 'add
   const db = tables.open(name)
   const fresh = overlay<Fresh<T>>()
 
-  const operation = ([key, { value }]: [string, Fresh<T>]): Operation => ({
-    table: name,
-    key,
-    value: value === undefined ? undefined : JSON.stringify(value),
+  writer.add({
+    ...fresh,
+    cut(operations) {
+      for (const [key, { value }] of fresh.cut())
+        operations.push({ table: name, key, value: value === undefined ? undefined : JSON.stringify(value) })
+    },
   })
-  writer.add({ ...fresh, cut: () => Array.from(fresh.cut(), operation) })
 
   const onDisk = (prefix: string) =>
     Array.from(db.getRange({ start: prefix || undefined, end: prefix + afterAll }), ({ key, value }) => ({

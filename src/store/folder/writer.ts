@@ -8,8 +8,8 @@ import type { Tables } from './tables.ts'
 /** A part of the folder that has something to write. */
 export interface Part {
   dirty(): boolean
-  /** What belongs to the flush that begins now. */
-  cut(): Operation[]
+  /** Adds what belongs to the flush that begins now. */
+  cut(operations: Operation[]): void
   /** What `cut` gave is in the log. */
   landed(): void
   /** What was in the log is in the tables. */
@@ -160,7 +160,9 @@ function writerOf(folder: string, tables: Tables, log: Log, isInPlace: () => boo
       throw fail(`The folder ${folder} was removed or replaced while it was open: nothing is written any more. End this process.`)
     writing = true
     try {
-      await record(parts.flatMap((part) => part.cut()))
+      const operations: Operation[] = []
+      for (const part of parts) part.cut(operations)
+      await record(operations)
     } catch (error) {
       throw unwritten(error)
     } finally {
