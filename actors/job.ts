@@ -161,10 +161,10 @@ export const job: ActorType = {
   needless: new Set(['granted', 'withdrawn', 'predecessorEnded']),
   unmarked: new Set(['claim', 'result', 'begun', 'lost', 'stopping', 'reconcile', 'follow', 'predecessorEnded']),
   peers: (self, event) => {
-    const end = self.lastIndexOf('/')
     // A group's own submit of a member is after all else that the group has sent; a step after a job is that job's.
-    const isOthers = ['submit', 'follow'].includes(event.type) && !event.member && end > 0 && !/^onEnd-\d+$/.test(self.slice(end + 1))
-    if (!isOthers) return []
+    if (!['submit', 'follow'].includes(event.type) || event.member) return []
+    const end = self.lastIndexOf('/')
+    if (end < 0 || /^onEnd-\d+$/.test(self.slice(end + 1))) return []
     const chain = chainOver(self)
     return [{ key: 'group', address: `group:${self.slice('job:'.length, end)}` }, ...(chain ? [{ key: 'chain', address: chain }] : [])]
   },

@@ -41,18 +41,17 @@ export async function readPayload(store: Pick<Store, 'getPages'>, payload: Paylo
 }
 
 /** Cheap: is it worth writing the value as JSON to learn its length? */
-export function mayBeLarge(value: unknown, limit: number): boolean {
-  let left = limit / 4
-  const walk = (v: unknown): void => {
-    if (left <= 0) return
-    if (typeof v === 'string') left -= v.length
-    else if (v && typeof v === 'object') {
-      for (const key in v) {
-        left -= key.length
-        walk((v as Record<string, unknown>)[key])
-      }
-    } else left -= 4
+export const mayBeLarge = (value: unknown, limit: number): boolean => aboutLength(value, limit / 4) >= limit / 4
+
+/** About how long the value is as JSON, in characters, without writing it; what is longer than `most` is not looked at to its end. */
+export function aboutLength(value: unknown, most = Number.POSITIVE_INFINITY): number {
+  if (typeof value === 'string') return value.length + 2
+  if (value === null || typeof value !== 'object') return 5
+  let length = 2
+  for (const key in value) {
+    if (length >= most) break
+    const inner = (value as Record<string, unknown>)[key]
+    if (inner !== undefined) length += key.length + 4 + aboutLength(inner, most - length)
   }
-  walk(value)
-  return left <= 0
+  return length
 }

@@ -5,6 +5,7 @@ import type { ActorEvent, Envelope } from './envelope.ts'
 import { isStellwerkError, UnavailableError } from './errors.ts'
 import type { Reply } from './host/replies.ts'
 import { onAbort } from './on-abort.ts'
+import { aboutLength } from './payload.ts'
 
 interface Call {
   envelope: Envelope
@@ -208,5 +209,4 @@ export function createSender(bus: Bus, clock: Clock, name: string) {
   }
 }
 
-const sizeOf = (event: ActorEvent): number =>
-  300 + ('members' in event || 'input' in event || 'value' in event ? JSON.stringify(event).length : 0)
+const sizeOf = (event: ActorEvent): number => 300 + ('members' in event || 'input' in event || 'value' in event ? aboutLength(event) : 0)

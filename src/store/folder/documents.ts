@@ -79,7 +79,9 @@ export function documents(tables: Tables, writer: Writer): Documents {
   }
   const present = (id: string): Head | undefined => {
     const known = fresh.get(id)
-    return known ? known.doc : (heads.get(id) ?? headInTable(id))
+    if (known) return known.doc
+    const head = heads.get(id) ?? headInTable(id)
+    return head === 'none' ? undefined : head
   }
   /** Sets it if the present one meets the base. */
   const change = (id: string, base: Base | undefined, doc: ActorDocument | undefined): boolean => {
@@ -93,7 +95,9 @@ export function documents(tables: Tables, writer: Writer): Documents {
     const known = fresh.get(id)
     if (known) return known.doc
     const text = db.get(id)
-    return text === undefined ? undefined : docIn(text)
+    if (text !== undefined) return docIn(text)
+    heads.missed(id)
+    return undefined
   }
   const wakingInTable = function* (partition: number, until: number, from: number): Iterable<string> {
     for (const key of wakes.getKeys({ start: [partition, from], end: [partition, until, afterAll] })) yield (key as unknown as string[])[2]!

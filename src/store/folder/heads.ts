@@ -24,18 +24,24 @@ const most = 20_000
 
 /**
  * What is in the table of documents that were written last and have not ended: they will be written again, and to read for a compare-and-set costs more
- * than to compare. A folder has one process at a time, and this is its only way to the documents: what is kept is what is there.
+ * than to compare. And of which nothing was found: they are about to be created. A folder has one process at a time, and this is its only way to the
+ * documents: what is kept is what is there.
  */
 export function recentHeads() {
-  const heads = new Map<string, Head>()
+  const heads = new Map<string, Head | 'none'>()
+  const keep = (id: string, head: Head | 'none') => {
+    heads.set(id, head)
+    if (heads.size > most) heads.delete(heads.keys().next().value!)
+  }
   return {
-    get: (id: string): Head | undefined => heads.get(id),
+    /** undefined: not known here. */
+    get: (id: string): Head | 'none' | undefined => heads.get(id),
+    /** Nothing is there. */
+    missed: (id: string): void => keep(id, 'none'),
     /** What is there from now on; undefined: nothing. */
     settled(id: string, doc: ActorDocument | undefined): void {
       heads.delete(id)
-      if (!doc || doc.status === 'done') return
-      heads.set(id, headOf(doc))
-      if (heads.size > most) heads.delete(heads.keys().next().value!)
+      if (doc && doc.status !== 'done') keep(id, headOf(doc))
     },
   }
 }
