@@ -147,12 +147,15 @@ test('the base of a write is what the tables have got: created, ended, begun aga
   const created = aDocument('job:a')
   const ended = change(created, { status: 'done' })
   const again = change(ended.doc, { status: 'active' })
+  assert.equal(await store.load(['job:a']), [])
   for (const write of [creation(created), ended, again]) {
     assert.equal(await store.commit([write]), [true])
     await caughtUp()
+    assert.equal(await store.commit([creation(created)]), [false])
   }
   assert.is(await store.remove('job:a', baseOf(again.doc)), true)
   await caughtUp()
+  assert.equal(await store.load(['job:a']), [])
   assert.equal(await store.commit([again, creation(created)]), [false, true])
   await store.close()
 })

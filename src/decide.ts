@@ -63,13 +63,10 @@ export function emptyDocument(address: Address, type: ActorType, partition: numb
   })
 }
 
-/** A copy that `decide` may write on; the original stays as it was loaded. */
+/** A copy that may be written on; the original stays as it was loaded. Of its fields only the inbox is changed in place, all others are replaced. */
 export function draftOf(doc: ActorDocument): ActorDocument {
   const draft = copyDocument(doc)
   draft.inbox = { ...doc.inbox, marks: { ...doc.inbox.marks } }
-  draft.outbox = doc.outbox.slice()
-  draft.timers = doc.timers.slice()
-  draft.history = doc.history.slice()
   return draft
 }
 
@@ -91,16 +88,13 @@ export function decide(type: ActorType, doc: ActorDocument, envelope: Envelope, 
       return outcome
     }
     const fresh: Outgoing[] = []
-    const timers = doc.timers.slice()
-    let n = doc.n
-    const send = (entry: Unnumbered) => fresh.push(Object.assign(entry, { n: ++n }) as Outgoing)
-    const { at, id } = facts
-    for (const action of actions)
-      perform(action, { outcome, command: commandOf(envelope, id), send, timers, generation: doc.version + 1, at })
-    doc.n = n
-    doc.outbox.push(...fresh)
+    const { n, timers } = doc
+    const here: Surroundings = { outcome, command: commandOf(envelope, facts.id), fresh, n, timers, generation: entry.v, at: facts.at }
+    for (const action of actions) perform(action, here)
+    doc.n = here.n
+    doc.timers = here.timers
+    if (fresh.length) doc.outbox = [...doc.outbox, ...fresh]
     keepRefused(doc, envelope, outcome)
-    doc.timers = timers
     const before = doc.snapshot
     doc.snapshot = snapshot
     const refused = outcome.rejected || outcome.refused.length > 0
@@ -108,13 +102,13 @@ export function decide(type: ActorType, doc: ActorDocument, envelope: Envelope, 
     if (changed && (!refused || fresh.length > 0 || outcome.superseded || !isDeepStrictEqual(snapshot, before))) {
       if (outcome.superseded) entry.superseded = true
       entry.out = followed(fresh, outcome)
-      doc.history.push(entry)
+      doc.history = [...doc.history, entry]
     }
   } catch (error) {
     const reason = { code: 'MACHINE_THREW', message: String(error instanceof Error ? error.message : error) }
-    doc.outbox.push({ n: ++doc.n, kind: 'dead', event: envelope.event, reason, snapshot: doc.snapshot })
+    doc.outbox = [...doc.outbox, { n: ++doc.n, kind: 'dead', event: envelope.event, reason, snapshot: doc.snapshot }]
     entry.threw = reason.message
-    doc.history.push(entry)
+    doc.history = [...doc.history, entry]
     outcome.rejected = reason
     if (!doc.snapshot) doc.snapshot = { status: 'error', value: 'new', context: {} }
   }
@@ -126,7 +120,7 @@ export function decide(type: ActorType, doc: ActorDocument, envelope: Envelope, 
 /** What was refused and nobody may be there to hear of goes to the dead letters. */
 function keepRefused(doc: ActorDocument, envelope: Envelope, { rejected: reason }: Outcome): void {
   const { letter, event } = envelope.command ?? envelope
-  if (letter && reason) doc.outbox.push({ n: ++doc.n, kind: 'dead', event, reason })
+  if (letter && reason) doc.outbox = [...doc.outbox, { n: ++doc.n, kind: 'dead', event, reason }]
 }
 
 /** The command that the event is, or was sent for; undefined: nobody waits for an answer. */
@@ -156,11 +150,15 @@ type Unnumbered = { [K in Outgoing['kind']]: Omit<Extract<Outgoing, { kind: K }>
 interface Surroundings {
   outcome: Outcome
   command?: PassedOn
-  send(entry: Unnumbered): void
+  /** What is sent, and the number of the last. */
+  fresh: Outgoing[]
+  n: number
   timers: ActorDocument['timers']
   generation: number
   at: number
 }
+
+const send = (here: Surroundings, entry: Unnumbered) => here.fresh.push(Object.assign(entry, { n: ++here.n }) as Outgoing)
 
 /** Turns what the machine asks for into entries of the document and of the outcome. */
 function perform({ type, params }: Action, here: Surroundings): void {
@@ -168,9 +166,9 @@ function perform({ type, params }: Action, here: Surroundings): void {
   switch (type) {
     case 'send':
       if (!p) return
-      if (!p.answers || !here.command) here.send({ kind: 'event', to: p.to!, event: p.event! })
+      if (!p.answers || !here.command) send(here, { kind: 'event', to: p.to!, event: p.event! })
       else {
-        here.send({ kind: 'event', to: p.to!, event: p.event!, command: here.command })
+        send(here, { kind: 'event', to: p.to!, event: p.event!, command: here.command })
         here.outcome.passedOn = true
       }
       return
@@ -178,10 +176,10 @@ function perform({ type, params }: Action, here: Surroundings): void {
       for (const effect of p!.effects as unknown as Action[]) perform(effect, here)
       return
     case 'offer':
-      here.send({ kind: 'offer', job: p!.job!, priority: p!.priority!, dispatch: p!.dispatch! })
+      send(here, { kind: 'offer', job: p!.job!, priority: p!.priority!, dispatch: p!.dispatch! })
       return
     case 'read':
-      here.send({ kind: 'read', page: p!.page, event: p!.event! })
+      send(here, { kind: 'read', page: p!.page, event: p!.event! })
       return
     case 'page':
       here.outcome.pages.push(p as never)
@@ -204,11 +202,11 @@ function perform({ type, params }: Action, here: Surroundings): void {
     case 'xstate.raise':
       // A delay without an end sets no timer.
       if (p!.delay === undefined || p!.delay === Number.POSITIVE_INFINITY) return
-      here.timers.push({ id: p!.id!, generation: here.generation, at: here.at + Number(p!.delay), event: p!.event! })
+      here.timers = [...here.timers, { id: p!.id!, generation: here.generation, at: here.at + Number(p!.delay), event: p!.event! }]
       return
     case 'xstate.cancel': {
       const at = here.timers.findIndex(({ id }) => id === p!.sendId)
-      if (at >= 0) here.timers.splice(at, 1)
+      if (at >= 0) here.timers = here.timers.toSpliced(at, 1)
       return
     }
   }

@@ -1,9 +1,9 @@
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { and, createMachine, raise, setup } from 'xstate'
+import { and, assign, createMachine, raise, setup } from 'xstate'
 import { group } from '../../actors/group.ts'
 import { job } from '../../actors/job.ts'
-import { isPlain } from '../../src/walk.ts'
+import { isPlain, walk } from '../../src/walk.ts'
 
 const test = suite('what is walked, and what is left to XState')
 
@@ -20,5 +20,15 @@ const others = {
   'a final state': createMachine({ initial: 'a', states: { a: { type: 'final' } } }),
 }
 for (const [name, machine] of Object.entries(others)) test(`${name} is left to XState`, () => assert.not.ok(isPlain(machine)))
+
+test('a field that is there can be cleared; one that is not does not come as undefined', () => {
+  const forget = assign({ a: undefined, b: undefined })
+  const machine = createMachine({ context: {}, initial: 'only', states: { only: { on: { forget: { actions: forget } } } } })
+  const { snapshot } = walk(machine, { status: 'active', value: 'only', context: { a: 1, c: 2 } }, { type: 'forget' })
+  assert.equal(Object.entries(snapshot.context as object), [
+    ['a', undefined],
+    ['c', 2],
+  ])
+})
 
 test.run()

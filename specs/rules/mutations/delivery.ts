@@ -8,8 +8,8 @@ export const delivery: readonly Mutation[] = [
   off(
     'G1 what is kept of a folder is what is there',
     'src/store/folder/heads.ts',
-    'heads.delete(id)\n      if (!doc',
-    'if (!doc',
+    'heads.delete(id)\n      if (doc',
+    'if (doc',
     './folder-log.int: the base of a write',
   ),
   off(
@@ -29,8 +29,8 @@ export const delivery: readonly Mutation[] = [
   off(
     'F1 marks are numbers of events, not versions',
     send,
-    'inc: doc.inc, n: entry.n }',
-    'inc: doc.inc, n: doc.version }',
+    'const { to, event, n, command } = entry',
+    'const { to, event, command } = entry\n      const n = doc.version',
     'duplicates: F1',
   ),
   off('F2 a sequence counts for a whole frame', apply, 'const inbox = t.before?.inbox', 'const inbox = t.draft.inbox', 'duplicates: F2'),

@@ -82,7 +82,7 @@ export const removal: readonly Mutation[] = [
     "event.type === 'submit'",
     'housekeeping: F12 what follows',
   ),
-  off('F12 a step belongs to its job', job, ' && !/^onEnd-\\d+$/.test(self.slice(end + 1))', '', 'housekeeping: F12 a step'),
+  off('F12 a step belongs to its job', job, ' || /^onEnd-\\d+$/.test(self.slice(end + 1))', '', 'housekeeping: F12 a step'),
   off('E7 what is not kept is said', 'src/host/changes.ts', 'first > Math.max(1, from)', 'first < 0', './housekeeping.int: a job: kept'),
   off('F20 P17 marks by stream time', marks, '>= hour', '>= 0', 'housekeeping: F20'),
   off('P17 marks of commands are forgotten', marks, 'isOld || ', '', 'housekeeping: F20'),

@@ -74,7 +74,13 @@ export const waiting: readonly Mutation[] = [
   ),
   off('Q32 and nothing is added to it', suspension, 'if (!now?.resuming) return now', 'if (!now) return now', 'suspend: Q32'),
   off('Q33 tests at once', suspension, 'suspends(args) && isMet(suspended(args))', 'false', 'suspend: Q33', 'suspend: Q8'),
-  off('Q34 the deadline goes with its suspend', 'src/decide.ts', 'if (at >= 0) here.timers.splice(at, 1)', '', 'suspend: Q34'),
+  off(
+    'Q34 the deadline goes with its suspend',
+    'src/decide.ts',
+    'if (at >= 0) here.timers = here.timers.toSpliced(at, 1)',
+    '',
+    'suspend: Q34',
+  ),
   off(
     'W7 what begins no more is not offered',
     'actors/job/pending.ts',
