@@ -160,4 +160,13 @@ test('the base of a write is what the tables have got: created, ended, begun aga
   await store.close()
 })
 
+test('a key that the tables could not take is refused before it is in the log, also when nothing was found of it before', async () => {
+  const store = await openFolder(join(folder, 'keys'))
+  for (const _id of [`job:${'x'.repeat(1000)}`, 'job:a\0b']) {
+    assert.equal(await store.load([_id]), [])
+    assert.ok(isStellwerkError(await refusal(store.commit([creation(aDocument('job:a', { _id }))])), 'VALIDATION'))
+  }
+  await store.close()
+})
+
 test.run()

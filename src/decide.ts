@@ -63,10 +63,12 @@ export function emptyDocument(address: Address, type: ActorType, partition: numb
   })
 }
 
-/** A copy that may be written on; the original stays as it was loaded. Of its fields only the inbox is changed in place, all others are replaced. */
+/** A copy that `decide` may write on; the original stays as it was loaded. Many events may be decided on one: what grows with them grows in place. */
 export function draftOf(doc: ActorDocument): ActorDocument {
   const draft = copyDocument(doc)
   draft.inbox = { ...doc.inbox, marks: { ...doc.inbox.marks } }
+  draft.outbox = doc.outbox.slice()
+  draft.history = doc.history.slice()
   return draft
 }
 
@@ -93,7 +95,7 @@ export function decide(type: ActorType, doc: ActorDocument, envelope: Envelope, 
     for (const action of actions) perform(action, here)
     doc.n = here.n
     doc.timers = here.timers
-    if (fresh.length) doc.outbox = [...doc.outbox, ...fresh]
+    doc.outbox.push(...fresh)
     keepRefused(doc, envelope, outcome)
     const before = doc.snapshot
     doc.snapshot = snapshot
@@ -102,13 +104,13 @@ export function decide(type: ActorType, doc: ActorDocument, envelope: Envelope, 
     if (changed && (!refused || fresh.length > 0 || outcome.superseded || !isDeepStrictEqual(snapshot, before))) {
       if (outcome.superseded) entry.superseded = true
       entry.out = followed(fresh, outcome)
-      doc.history = [...doc.history, entry]
+      doc.history.push(entry)
     }
   } catch (error) {
     const reason = { code: 'MACHINE_THREW', message: String(error instanceof Error ? error.message : error) }
-    doc.outbox = [...doc.outbox, { n: ++doc.n, kind: 'dead', event: envelope.event, reason, snapshot: doc.snapshot }]
+    doc.outbox.push({ n: ++doc.n, kind: 'dead', event: envelope.event, reason, snapshot: doc.snapshot })
     entry.threw = reason.message
-    doc.history = [...doc.history, entry]
+    doc.history.push(entry)
     outcome.rejected = reason
     if (!doc.snapshot) doc.snapshot = { status: 'error', value: 'new', context: {} }
   }
@@ -120,7 +122,7 @@ export function decide(type: ActorType, doc: ActorDocument, envelope: Envelope, 
 /** What was refused and nobody may be there to hear of goes to the dead letters. */
 function keepRefused(doc: ActorDocument, envelope: Envelope, { rejected: reason }: Outcome): void {
   const { letter, event } = envelope.command ?? envelope
-  if (letter && reason) doc.outbox = [...doc.outbox, { n: ++doc.n, kind: 'dead', event, reason }]
+  if (letter && reason) doc.outbox.push({ n: ++doc.n, kind: 'dead', event, reason })
 }
 
 /** The command that the event is, or was sent for; undefined: nobody waits for an answer. */

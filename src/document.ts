@@ -58,7 +58,7 @@ export interface ActorDocument {
 
 /**
  * A copy whose fields are all there, in one order, also those that are absent. So V8 has one shape for all documents: by spreads they have one for each way
- * in which they came to be, and each access and copy takes several times as long.
+ * in which they came to be, and each access and copy takes several times as long. A field that only a newer version knows is not carried along.
  */
 export function copyDocument(doc: ActorDocument): ActorDocument {
   const copy: { [K in keyof Required<ActorDocument>]: ActorDocument[K] } = {

@@ -48,6 +48,13 @@ export function aboutLength(value: unknown, most = Number.POSITIVE_INFINITY): nu
   if (typeof value === 'string') return value.length + 2
   if (value === null || typeof value !== 'object') return 5
   let length = 2
+  if (Array.isArray(value)) {
+    for (const inner of value) {
+      if (length >= most) break
+      length += 1 + aboutLength(inner, most - length)
+    }
+    return length
+  }
   for (const key in value) {
     if (length >= most) break
     const inner = (value as Record<string, unknown>)[key]

@@ -162,10 +162,11 @@ function stepOf(machine: AnyStateMachine, action: unknown): Step {
     case 'xstate.assign': {
       const { assignment } = known
       return (place) => {
+        const fields = assigned(assignment, place, paramsOf(params, place))
         // Its own from the first assignment on: those that follow need no copy each.
         if (!place.assigned) place.context = { ...(place.context as object) }
         place.assigned = true
-        merge(place.context as Record<string, unknown>, assigned(assignment, place, paramsOf(params, place)))
+        merge(place.context as Record<string, unknown>, fields)
       }
     }
     case 'xstate.raise': {

@@ -158,6 +158,7 @@ const abortOf = Symbol('abort')
 /** Made when it is asked for. One accessor for the contexts of all runs: a literal that has its own is a slow object to V8. */
 const signal = {
   enumerable: true,
+  configurable: true,
   get(this: { [abortOf]: Abort }): AbortSignal {
     return this[abortOf].signal
   },

@@ -13,6 +13,13 @@ export const delivery: readonly Mutation[] = [
     './folder-log.int: the base of a write',
   ),
   off(
+    'G1 what the tables could not take',
+    'src/store/folder/documents.ts',
+    '    if (!head) checkKey(id)\n',
+    '',
+    './folder-log.int: a key that the tables',
+  ),
+  off(
     'G1 what is told is on disk',
     'src/host/api.ts',
     '    await store.flush()\n',

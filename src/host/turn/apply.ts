@@ -176,7 +176,7 @@ function grantAtOnce(partition: Partition, turn: Turn, t: Touched, sent: number)
   // What has ended in the same step would keep the slot.
   if (!offer || t.draft.state !== 'queued' || !partition.worker?.reserve(offer.job)) return
   turn.reserved.push(offer.job)
-  t.draft.outbox = t.draft.outbox.toSpliced(at, 1)
+  t.draft.outbox.splice(at, 1)
   const event = { type: 'claim', dispatch: offer.dispatch, worker: partition.worker.name }
   const { grants } = decide(partition.actors.get('job')!, t.draft, { to: t.address, event }, { at: partition.clock.now() })
   t.grants.push(...grants)

@@ -87,6 +87,7 @@ export function documents(tables: Tables, writer: Writer): Documents {
   const change = (id: string, base: Base | undefined, doc: ActorDocument | undefined): boolean => {
     const head = present(id)
     if (!meets(head, base)) return false
+    if (!head) checkKey(id)
     const earlier = fresh.upper(id)
     fresh.set(id, { doc, was: earlier ? earlier.was : head })
     return true
