@@ -54,8 +54,9 @@ export function createCache(limit: number): Cache {
     evict: (address) => void entries.delete(address),
     delivered(address, n) {
       const found = entries.get(address)
-      if (found?.known === none) found.known = new Set([n])
-      else (found?.known as Set<number> | undefined)?.add(n)
+      if (!found?.doc.outbox.length) return
+      if (found.known === none) found.known = new Set([n])
+      else (found.known as Set<number>).add(n)
     },
     trim(touched) {
       for (const address of touched) if (isForgotten(entries.get(address)?.doc)) entries.delete(address)

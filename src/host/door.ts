@@ -188,7 +188,10 @@ export function pageOut(envelope: Envelope): { envelope: Envelope; pages: Page[]
   const owner = (key: string) => `job:${to.slice(to.indexOf(':') + 1)}/${key}`
   if (event.input) fresh.input = out(event.type === 'child' ? owner(event.key as string) : to, event.input)
   if (event.members)
-    fresh.members = (event.members as Member[]).map((member) => ({ ...member, input: out(owner(member.key), member.input) }))
+    fresh.members = (event.members as Member[]).map((member) => {
+      const input = out(owner(member.key), member.input)
+      return input === member.input ? member : { ...member, input }
+    })
   const options = event.options as { output?: { input: Payload } } | undefined
   if (options?.output) fresh.options = { ...options, output: { ...options.output, input: out(owner('output'), options.output.input) } }
   return { envelope: pages.length ? { ...envelope, event: fresh } : envelope, pages }
