@@ -7,7 +7,7 @@ import * as assert from 'uvu/assert'
 import { isStellwerkError } from '../src/errors.ts'
 import { openFolder } from '../src/store/embedded.ts'
 import { openLog } from '../src/store/folder/log.ts'
-import { operationsIn, textsOf } from '../src/store/folder/operation.ts'
+import { type Operation, operationsIn, pending, textsOf } from '../src/store/folder/operation.ts'
 import { aDocument, baseOf, change, creation, stored, upTo } from './contracts/store/world.ts'
 
 /** What was flushed is in the log before it is in the tables. */
@@ -107,6 +107,22 @@ test('operations are text and back', () => {
   ]
   assert.equal(operationsIn(textsOf(operations).join('')), operations)
   assert.equal(operationsIn(textsOf([]).join('')), [])
+})
+
+test('what came and went before the tables had it does not go there; what they have is removed, whatever came meanwhile', () => {
+  const after = (...operations: Operation[]) => {
+    const behind = pending()
+    for (const operation of operations) behind.add([operation])
+    return Array.from(behind.operations, ({ value }) => value)
+  }
+  const put: Operation = { table: 't', key: 'a', value: '1', isNew: true }
+  const remove: Operation = { table: 't', key: 'a', value: undefined }
+  assert.equal(after(put), ['1'])
+  assert.equal(after(put, remove), [])
+  assert.equal(after(put, remove, put), ['1'])
+  assert.equal(after(remove, put), ['1'])
+  assert.equal(after(remove, put, remove), [undefined])
+  assert.equal(after({ ...put, isNew: undefined }, remove), [undefined])
 })
 
 test('what was flushed is there if the process ends before the tables have it, and if they had it but the log was not begun again', async () => {

@@ -13,6 +13,13 @@ export const delivery: readonly Mutation[] = [
     './folder-log.int: the base of a write',
   ),
   off(
+    'G1 what the tables have is removed',
+    'src/store/folder/operation.ts',
+    'before && operation.isNew ? { ...operation, isNew: undefined } : operation',
+    'operation',
+    './folder-log.int: what came and went',
+  ),
+  off(
     'G1 what the tables could not take',
     'src/store/folder/documents.ts',
     '    if (!head) checkKey(id)\n',

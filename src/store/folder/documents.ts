@@ -61,7 +61,7 @@ export function documents(tables: Tables, writer: Writer): Documents {
     operations.push({ table: 'documents', key: id, value: doc && textOf(doc) })
     if (was?.wakeAt === doc?.wakeAt && was?.partition === doc?.partition) return
     if (was?.wakeAt !== undefined) operations.push({ table: 'wakes', key: [was.partition, was.wakeAt, id], value: undefined })
-    if (doc?.wakeAt !== undefined) operations.push({ table: 'wakes', key: [doc.partition, doc.wakeAt, id], value: '1' })
+    if (doc?.wakeAt !== undefined) operations.push({ table: 'wakes', key: [doc.partition, doc.wakeAt, id], value: '1', isNew: true })
   }
   writer.add({
     ...fresh,

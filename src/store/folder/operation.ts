@@ -4,6 +4,8 @@ export interface Operation {
   key: Key
   /** undefined: remove. */
   value: string | undefined
+  /** There is nothing yet under this key when it gets there. */
+  isNew?: true
 }
 
 export type Key = string | (string | number)[]
@@ -28,7 +30,7 @@ export function operationsIn(text: string): Operation[] {
 /** No key has a 0 in it. */
 const nameOf = ({ table, key }: Operation): string => `${table}\0${typeof key === 'string' ? key : key.join('\0')}`
 
-/** The last of what was done to each key. */
+/** The last of what was done to each key; nothing of what came and went meanwhile. */
 export interface Pending {
   add(operations: readonly Operation[]): void
   readonly operations: Iterable<Operation>
@@ -40,7 +42,13 @@ export function pending(): Pending {
   const last = new Map<string, Operation>()
   return {
     add(operations) {
-      for (const operation of operations) last.set(nameOf(operation), operation)
+      for (const operation of operations) {
+        const name = nameOf(operation)
+        const before = last.get(name)
+        if (before?.isNew && operation.value === undefined) last.delete(name)
+        // Until what was removed is removed there, the tables have it.
+        else last.set(name, before && operation.isNew ? { ...operation, isNew: undefined } : operation)
+      }
     },
     get operations() {
       return last.values()
