@@ -3,12 +3,12 @@ import * as assert from 'uvu/assert'
 import { startServers } from '../../scripts/servers/index.ts'
 import type { Client } from '../../src/client.ts'
 import { connectClient } from '../../src/cluster.ts'
-import { type EffectLog, effectLog } from '../support/effect-log.ts'
+import type { EffectLog } from '../support/effect-log.ts'
 import { notAllowed } from '../support/effects.ts'
-import { hostProcesses } from '../support/hosts.ts'
 import { storedActors } from '../support/inspect.ts'
 import { work } from '../support/jobs.ts'
 import { until } from '../support/until.ts'
+import { withHosts } from '../support/with-hosts.ts'
 
 /** A handler that never lets its event loop go on, for longer than leases and hosts live without a sign: the heart beats in its thread. */
 const servers = await startServers().catch(
@@ -19,21 +19,13 @@ const test = suite('a blocked event loop: E4 Q10 Q15 [nats, mongo]')
 async function inWorld(play: (client: Client, log: EffectLog) => Promise<void>): Promise<void> {
   const [nats, mongo] = [servers!.nats!.url, servers!.mongo!.url]
   const namespace = `b${Date.now().toString(36)}`
-  const log = effectLog()
-  const hosts = hostProcesses({ nats, mongo, namespace, log: log.file, slots: 3 })
-  try {
+  await withHosts({ nats, mongo, namespace, slots: 3 }, async (hosts, log) => {
     await hosts.start()
     await hosts.start()
     await using client = await connectClient({ nats, namespace })
     await play(client, log)
     assert.equal(notAllowed(log.read(), await storedActors(mongo, namespace)), [])
-  } catch (error) {
-    for (const line of hosts.said.slice(-40)) console.log(line)
-    throw error
-  } finally {
-    await hosts.end()
-    log.remove()
-  }
+  })
 }
 
 test('E4: a handler that blocks for 12 s is not run twice', () =>

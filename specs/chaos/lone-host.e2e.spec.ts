@@ -5,12 +5,11 @@ import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { cluster, connectClient } from '../../src/cluster.ts'
 import { burstIsHeldBack } from '../support/burst.ts'
-import { effectLog } from '../support/effect-log.ts'
 import { notAllowed } from '../support/effects.ts'
-import { hostProcesses } from '../support/hosts.ts'
 import { storedActors, streamsOf } from '../support/inspect.ts'
 import { bind, work } from '../support/jobs.ts'
 import { seededRandom, seedOf } from '../support/random.ts'
+import { withHosts } from '../support/with-hosts.ts'
 
 /**
  * A host that is alone on its servers, and works off a burst of short jobs: new ones wait in the stream until slots are free (decision 19). It is
@@ -38,10 +37,8 @@ const members = 50
 const faults = ['killed', 'joined', 'frozen', 'killed', 'joined and killed'] as const
 
 for (const [round, fault] of faults.entries())
-  test(`${fault} in the middle of a burst (${round + 1})`, async () => {
-    const log = effectLog()
-    const hosts = hostProcesses({ nats, mongo, namespace, log: log.file, slots: 100 })
-    try {
+  test(`${fault} in the middle of a burst (${round + 1})`, () =>
+    withHosts({ nats, mongo, namespace, slots: 100 }, async (hosts, log) => {
       const host = await hosts.start({ jobs: 'work,bind' })
       await using client = await connectClient({ nats, namespace })
       const one = (number: number) => work.with({ ms: 0, number }, { key: `m${number}` })
@@ -84,14 +81,7 @@ for (const [round, fault] of faults.entries())
         assert.ok(outputs.length >= 1, `the output of ${round}g${g}`)
       }
       assert.is((await streamsOf(nats, namespace)).dead, 0)
-    } catch (error) {
-      for (const line of hosts.said.slice(-40)) console.log(line)
-      throw error
-    } finally {
-      await hosts.end()
-      log.remove()
-    }
-  })
+    }))
 
 test.after(async () => {
   const nc = await connect({ servers: nats })

@@ -8,13 +8,14 @@ import type { Client } from '../../src/client.ts'
 import { connectClient } from '../../src/cluster.ts'
 import type { ActorDocument, HistoryEntry } from '../../src/document.ts'
 import { busyMachine } from '../support/busy-machine.ts'
-import { type EffectLog, effectLog, type LoggedEffect } from '../support/effect-log.ts'
+import type { EffectLog, LoggedEffect } from '../support/effect-log.ts'
 import { notAllowed } from '../support/effects.ts'
 import { figure } from '../support/figures.ts'
-import { type HostProcess, type Hosts, hostProcesses } from '../support/hosts.ts'
+import type { HostProcess, Hosts } from '../support/hosts.ts'
 import { ownersOf, storedActors } from '../support/inspect.ts'
 import { bind, late, once, work } from '../support/jobs.ts'
 import { until } from '../support/until.ts'
+import { withHosts } from '../support/with-hosts.ts'
 
 /**
  * One thing goes wrong at a time: a host is killed, frozen or asked to end while its handlers run. How long it takes until the work
@@ -39,20 +40,12 @@ async function inWorld(slots: number, play: (world: World) => Promise<void>): Pr
   const servers = await serversFor()
   const [nats, mongo] = [servers.nats!.url, servers.mongo!.url]
   const namespace = `r${Date.now().toString(36)}${worlds++}`
-  const log = effectLog()
-  const hosts = hostProcesses({ nats, mongo, namespace, log: log.file, slots })
-  try {
+  await withHosts({ nats, mongo, namespace, slots }, async (hosts, log) => {
     // The first host makes the deployment.
     await hosts.start()
     await using client = await connectClient({ nats, namespace })
     await play({ nats, mongo, namespace, log, hosts, client })
-  } catch (error) {
-    for (const line of hosts.said.slice(-40)) console.log(line)
-    throw error
-  } finally {
-    await hosts.end()
-    log.remove()
-  }
+  })
 }
 
 let shared: ReturnType<typeof startServers> | undefined

@@ -8,14 +8,15 @@ import { ensureFerret, ensureNats, type RunningServer, startMongo, startNats } f
 import type { Client } from '../../src/client.ts'
 import { cluster, connectClient } from '../../src/cluster.ts'
 import { createHost } from '../../src/host/host.ts'
-import { type EffectLog, effectLog } from '../support/effect-log.ts'
+import type { EffectLog } from '../support/effect-log.ts'
 import { notAllowed } from '../support/effects.ts'
 import { figure } from '../support/figures.ts'
-import { type Hosts, hostProcesses } from '../support/hosts.ts'
+import type { Hosts } from '../support/hosts.ts'
 import { storedActors, streamsOf } from '../support/inspect.ts'
 import { bind, work } from '../support/jobs.ts'
 import { type TcpProxy, tcpProxy } from '../support/tcp-proxy.ts'
 import { until } from '../support/until.ts'
+import { withHosts } from '../support/with-hosts.ts'
 
 /**
  * A server is away for 30 s, killed or silent, while there is work: what calls meanwhile say, how soon the work goes on, and that
@@ -63,10 +64,8 @@ const memberTime = 400
 /** One fault, in a deployment of its own. */
 async function play({ name, which, begin, end }: Fault, world: World): Promise<void> {
   const namespace = `away${name.replaceAll(/\W/g, '')}`
-  const log = effectLog()
   const [nats, mongo] = [world.lines.nats.url, world.lines.mongo.url]
-  const hosts = hostProcesses({ nats, mongo, namespace, log: log.file, slots: 4 })
-  try {
+  await withHosts({ nats, mongo, namespace, slots: 4 }, async (hosts, log) => {
     await hosts.start()
     await hosts.start()
     await using client = await connectClient({ nats, namespace })
@@ -110,13 +109,7 @@ async function play({ name, which, begin, end }: Fault, world: World): Promise<v
     assert.equal((await changes).slice(-2), ['output', 'succeeded'], 'who watches has missed nothing')
     assert.ok(first.at - returned <= back, `within ${back} ms: ${first.at - returned}`)
     assert.ok(grown < 200, `${grown} MB`)
-  } catch (error) {
-    for (const line of hosts.said.slice(-40)) console.log(line)
-    throw error
-  } finally {
-    await hosts.end()
-    log.remove()
-  }
+  })
 }
 
 async function watched(client: Client): Promise<string[]> {

@@ -10,7 +10,7 @@ export async function burstIsHeldBack(
 ): Promise<{ refused?: string; state: string }> {
   const quick = defineJob({ name: 'quick' })
   let started = 0
-  const host = await createHost({ on, slots: 100, handlers: [quick.handler(async () => void started++)] })
+  await using host = await createHost({ on, slots: 100, handlers: [quick.handler(async () => void started++)] })
   await host.client.submit(quick, undefined, { id: 'first' }).then((job) => job.result())
   const burst = (name: string) =>
     Promise.all(Array.from({ length: 2000 }, (_, i) => host.client.submit(quick, undefined, { id: `${name}${i}` })))
@@ -32,6 +32,5 @@ export async function burstIsHeldBack(
   assert.ok(started < most.started, `${started} began before it was answered`)
   const { state } = await last.view()
   await Promise.all((await more).slice(0, -1).map((job) => job.result()))
-  await host.stop()
   return { refused, state }
 }
