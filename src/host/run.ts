@@ -61,9 +61,9 @@ async function enter(
   onEnter: (work: Promise<unknown>) => void,
 ): Promise<Ended> {
   const { clock } = parts
-  const started = clock.monotonic()
+  /** How long the handler took, ms. */
   const timed = { job: grant.job, ms: 0 }
-  let entered = false
+  let entered: number | undefined
   let over = false
   const isCurrent = () => !over && isHeard() && (abort.reason as { code?: string } | undefined)?.code !== 'SUPERSEDED'
   const timeout = grant.timeout === undefined ? undefined : timeLimit(parts.clock, grant, abort)
@@ -77,11 +77,11 @@ async function enter(
       begins = begin()
     } while (begins instanceof Promise && (await begins))
     if (begins !== true) return { outcome: 'unbegun' }
-    entered = true
+    entered = clock.monotonic()
     const work = (async () => handler.handle(input as never, contextOf(parts, grant, abort, isCurrent, entry)))()
     onEnter(work)
     const output = await (timeout ? Promise.race([work, timeout.passed]) : work)
-    timed.ms = clock.monotonic() - started
+    timed.ms = clock.monotonic() - entered
     const suspend = suspendOf(output)
     if (suspend) return { outcome: 'suspend', suspend, size: suspendSize(suspend), ...timed }
     check(handler.definition.output, output, 'output')
@@ -90,11 +90,11 @@ async function enter(
     return { outcome: 'ok', output: value === undefined ? value : { value }, size, ...timed }
   } catch (thrown) {
     const error = readable(thrown)
-    timed.ms = clock.monotonic() - started
+    if (entered !== undefined) timed.ms = clock.monotonic() - entered
     if (isShutdown(abort, thrown, error)) return { outcome: 'back', ...timed }
     const code = (error as { code?: string } | undefined)?.code
     // The store was away: that is not the handler's failure, and uses no attempt.
-    if (!entered && code === 'UNAVAILABLE') return { outcome: 'unbegun' }
+    if (entered === undefined && code === 'UNAVAILABLE') return { outcome: 'unbegun' }
     return {
       outcome: 'fail',
       error: errorOf(error),

@@ -269,6 +269,13 @@ export const delivery: readonly Mutation[] = [
     "event.type !== 'cancel' && isPlain",
     './flow.unit: only new work of short jobs',
   ),
+  off(
+    'flow what was waited for before a handler is not its time',
+    'src/host/run.ts',
+    '    entered = clock.monotonic()\n',
+    '    entered = 0\n',
+    'flow: what a run has waited for',
+  ),
   off('flow as slots become free', 'src/host/flow.ts', "(room && sum('usual') === 0)", 'true', 'flow: a burst'),
   off(
     'P3 sequences by epoch',
