@@ -52,7 +52,12 @@ test('a flush that waits behind one that fails is refused, also if the event loo
   // By the time it was asked for, what it was to write had been given up, and nothing was left to do: it resolved.
   let full = true
   let fresh: Operation[] = []
-  const tables: Tables = { open: () => assert.unreachable() as never, sequence: 0, write: async () => {}, close: async () => {} }
+  const tables: Tables = {
+    open: () => assert.unreachable() as never,
+    mark: { sequence: 0, position: 0 },
+    write: async () => {},
+    close: async () => {},
+  }
   const folder = join(home, 'behind')
   await mkdir(folder)
   const writer = await openWriter(folder, tables, () => () => true)
@@ -64,8 +69,7 @@ test('a flush that waits behind one that fails is refused, also if the event loo
       else operations.push(...fresh)
       fresh = []
     },
-    landed() {},
-    settled() {},
+    ...{ landed() {}, settling() {}, settled() {}, unsettled() {} },
     dropped() {
       fresh = []
     },

@@ -1,21 +1,26 @@
 import { mkdtempSync, rmSync } from 'node:fs'
-import { cp, readFile, rm, writeFile } from 'node:fs/promises'
+import { cp, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { isStellwerkError } from '../src/errors.ts'
 import { openFolder } from '../src/store/embedded.ts'
-import { openLog } from '../src/store/folder/log.ts'
+import { type Mark, openLog } from '../src/store/folder/log.ts'
 import { type Operation, operationsIn, pending, textsOf } from '../src/store/folder/operation.ts'
 import { aDocument, baseOf, change, creation, stored, upTo } from './contracts/store/world.ts'
+import { seededRandom, seedOf } from './support/random.ts'
 
 /** What was flushed is in the log before it is in the tables. */
 const test = suite('the log of a folder: E9')
 const folder = mkdtempSync(join(tmpdir(), 'stellwerk-log-'))
 const path = join(folder, 'log')
+const random = seededRandom(seedOf())
 test.after.each(() => rm(path, { force: true }))
 test.after(() => rmSync(folder, { recursive: true, force: true }))
+
+const none: Mark = { sequence: 0, position: 0 }
+const noRoom = async () => assert.unreachable('there is room')
 
 const refusal = (promise: Promise<unknown>) =>
   promise.then(
@@ -24,22 +29,22 @@ const refusal = (promise: Promise<unknown>) =>
   )
 
 test('what it got is read again, in order, from the record on that the tables have not', async () => {
-  const { log } = await openLog(path, 0)
+  const { log } = await openLog(path, none)
   const written = ['one', '', 'größer als — 𝄞', 'x'.repeat(100_000)]
-  for (const text of written) await log.append([text])
+  for (const text of written) await log.append([text], noRoom)
   await log.close()
-  for (const applied of [0, 4]) {
+  for (const applied of [none, log.end]) {
     const again = await openLog(path, applied)
-    assert.equal(again.texts, applied ? [] : written)
-    assert.is(again.log.sequence, 4)
+    assert.equal(again.texts, applied === none ? written : [])
+    assert.equal(again.log.end, log.end)
+    assert.is(again.log.end.sequence, 4)
     await again.log.close()
   }
 })
 
 test('a record that is not whole is none, and the next one takes its place', async () => {
-  const { log } = await openLog(path, 0)
-  for (const text of ['first', 'second']) await log.append([text])
-  await log.append(['the last one'])
+  const { log } = await openLog(path, none)
+  for (const text of ['first', 'second', 'the last one']) await log.append([text], noRoom)
   await log.close()
   const bytes = await readFile(path)
   const start = bytes.length - 16 - 'the last one'.length
@@ -48,53 +53,108 @@ test('a record that is not whole is none, and the next one takes its place', asy
     changed[at]! ^= 0x55
     for (const damaged of [bytes.subarray(0, at), changed]) {
       await writeFile(path, damaged)
-      const { log, texts } = await openLog(path, 0)
+      const { log, texts } = await openLog(path, none)
       assert.equal(texts, ['first', 'second'])
-      await log.append(['another'])
+      await log.append(['another'], noRoom)
       await log.close()
-      const again = await openLog(path, 0)
+      const again = await openLog(path, none)
       assert.equal(again.texts, ['first', 'second', 'another'])
       await again.log.close()
     }
   }
 })
 
-test('what was written over from the beginning is not read, however much of it is left', async () => {
-  const { log } = await openLog(path, 0)
-  for (const i of upTo(10)) await log.append([`old ${i}`])
-  await log.restart()
-  await log.append(['new 1'])
+test('what the tables lack is there, wherever in the ring it begins, and nothing else', async () => {
+  let { log } = await openLog(path, none)
+  let applied = none
+  /** What the tables lack. */
+  const written: { text: string; end: Mark }[] = []
+  let waited = 0
+  let turns = 0
+  const take = async () => {
+    if (!written.length) return
+    applied = written.splice(0, random.between(1, written.length)).at(-1)!.end
+    log.release(applied)
+  }
+  const largest = () => (random.chance(0.02) ? 9_000_000 : random.chance(0.3) ? 1_500_000 : 50_000)
+  for (const i of upTo(400)) {
+    const text = `${i} ${'x'.repeat(random.between(0, largest()))}`
+    const before = log.end.position
+    await log.append([text], async () => {
+      waited++
+      await take()
+    })
+    if (log.end.position < before) turns++
+    written.push({ text, end: log.end })
+    if (random.chance(0.1)) await take()
+    if (random.chance(0.1)) await log.trim()
+    if (random.chance(0.1)) {
+      await log.close()
+      const again = await openLog(path, applied)
+      assert.equal(
+        again.texts,
+        written.map(({ text }) => text),
+      )
+      assert.equal(again.log.end, log.end)
+      log = again.log
+    }
+  }
   await log.close()
-  const again = await openLog(path, 10)
-  assert.equal(again.texts, ['new 1'])
-  await again.log.append(['new 2'])
+  assert.ok(turns > 20, `${turns} turns`)
+  assert.ok(waited > 5, `waited ${waited} times until there was room`)
+})
+
+test('a file that one large record has made large is cut when the tables have it, and not before', async () => {
+  const { log } = await openLog(path, none)
+  const sizeOf = async () => (await stat(path)).size
+  await log.append(['x'.repeat(20_000_000)], noRoom)
+  await log.trim()
+  assert.ok((await sizeOf()) > 20_000_000)
+  log.release(log.end)
+  await log.trim()
+  assert.is(await sizeOf(), 0)
+  const applied = log.end
+  await log.append(['next'], noRoom)
+  await log.close()
+  const again = await openLog(path, applied)
+  assert.equal(again.texts, ['next'])
   await again.log.close()
-  const third = await openLog(path, 10)
-  assert.equal(third.texts, ['new 1', 'new 2'])
-  await third.log.close()
 })
 
 test('a log whose beginning the tables lack is refused', async () => {
-  await writeFile(path, '')
-  const { log } = await openLog(path, 7)
-  await log.append(['eight'])
+  const { log } = await openLog(path, none)
+  const marks = [none]
+  for (const i of upTo(7)) {
+    await log.append(['x'.repeat(1_000_000 - i)], noRoom)
+    log.release(log.end)
+    marks.push(log.end)
+  }
   await log.close()
-  const error = await refusal(openLog(path, 6))
-  assert.ok(isStellwerkError(error, 'UNAVAILABLE'))
-  assert.match(error.message, /Was only a part of the folder put back\?/)
+  // The sixth begins the second turn: it and the seventh lie over the first two.
+  const lacking = (count: number) => openLog(path, marks[count]!)
+  for (const count of [0, 1]) {
+    const error = await refusal(lacking(count))
+    assert.ok(isStellwerkError(error, 'UNAVAILABLE'))
+    assert.match(error.message, /Was only a part of the folder put back\?/)
+  }
+  for (const count of [2, 5, 6, 7]) {
+    const { log, texts } = await lacking(count)
+    assert.is(texts.length, 7 - count)
+    await log.close()
+  }
 })
 
 test('a log that was taken away is missed, and an empty one in its place is taken for one', async () => {
-  const { log } = await openLog(path, 0)
-  await log.append(['one'])
+  const { log } = await openLog(path, none)
+  await log.append(['one'], noRoom)
   await log.close()
   await rm(path)
-  const error = await refusal(openLog(path, 1))
+  const error = await refusal(openLog(path, log.end))
   assert.ok(isStellwerkError(error, 'UNAVAILABLE'))
   assert.match(error.message, /log is missing, .* Put the folder back whole/)
   await writeFile(path, '')
-  const again = await openLog(path, 1)
-  assert.equal([again.texts, again.log.sequence], [[], 1])
+  const again = await openLog(path, log.end)
+  assert.equal([again.texts, again.log.end], [[], log.end])
   await again.log.close()
 })
 
@@ -125,7 +185,7 @@ test('what came and went before the tables had it does not go there; what they h
   assert.equal(after({ ...put, isNew: undefined }, remove), [undefined])
 })
 
-test('what was flushed is there if the process ends before the tables have it, and if they had it but the log was not begun again', async () => {
+test('what was flushed is there if the process ends before the tables have it, and if they had it although the log did not know', async () => {
   const home = join(folder, 'store')
   const store = await openFolder(home)
   const copies = { before: join(folder, 'before'), between: join(folder, 'between') }

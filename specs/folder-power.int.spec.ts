@@ -1,6 +1,6 @@
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { openLog } from '../src/store/folder/log.ts'
+import { type Mark, openLog } from '../src/store/folder/log.ts'
 import type { Operation } from '../src/store/folder/operation.ts'
 import type { Tables } from '../src/store/folder/tables.ts'
 import { openWriter, type Part } from '../src/store/folder/writer.ts'
@@ -15,27 +15,29 @@ test.before(() => disk.mount())
 test.after(() => disk.unmount())
 
 type Content = ReadonlyMap<string, string>
+const none: Mark = { sequence: 0, position: 0 }
+const noRoom = async () => assert.unreachable('there is room')
 
 const passes = async (count: number) => {
   for (; count > 0; count--) await new Promise(setImmediate)
 }
 
 /** Tables that have all of a transaction or nothing, also if the power goes before they could say so. */
-function tablesWith(content: Content, sequence: number) {
+function tablesWith(content: Content, mark: Mark) {
   let isOn = true
-  let present = { content, sequence }
+  let present = { content, mark }
   let underWay = present
   const tables: Tables = {
     open: () => {
       throw new Error('nobody reads here')
     },
-    get sequence() {
-      return present.sequence
+    get mark() {
+      return present.mark
     },
-    async write(operations, sequence) {
+    async write(operations, mark) {
       const content = new Map(present.content)
       for (const { key, value } of operations) value === undefined ? content.delete(String(key)) : content.set(String(key), value)
-      underWay = { content, sequence }
+      underWay = { content, mark }
       await passes(random.between(1, 5))
       if (!isOn) await new Promise(() => {})
       const failed = random.chance(0.1)
@@ -78,7 +80,7 @@ function changing(states: Content[], first: number) {
     landed() {
       landed = cuts
     },
-    settled() {},
+    ...{ settling() {}, settled() {}, unsettled() {} },
     dropped() {
       cuts = landed
       present = new Map(states[landed])
@@ -109,10 +111,10 @@ test('what was flushed is there, and nothing by halves, whenever it happens, wha
   let unsafe = 0
   for (let folder = 0; folder < 20; folder++) {
     const states: Content[] = [new Map()]
-    let left = { content: states[0]!, sequence: 0 }
+    let left = { content: states[0]!, mark: none }
     let safe = 0
     for (let life = 0; life < 4; life++) {
-      const store = tablesWith(left.content, left.sequence)
+      const store = tablesWith(left.content, left.mark)
       const writer = await opened(() => openWriter(`/nowhere/${folder}`, store.tables, () => () => true))
       const n = Number(store.content.get('n') ?? 0)
       assert.ok(n >= safe && n < states.length, `${n} of ${states.length} flushes, of which ${safe} were reported`)
@@ -141,7 +143,7 @@ test('what was flushed is there, and nothing by halves, whenever it happens, wha
       isOn = false
       if (random.chance(0.3)) void writer.end().catch(() => {})
       await passes(random.between(0, 5))
-      if (store.tables.sequence > left.sequence) caughtUp++
+      if (store.tables.mark.sequence > left.mark.sequence) caughtUp++
       left = store.losePower()
       disk.losePower()
     }
@@ -151,78 +153,78 @@ test('what was flushed is there, and nothing by halves, whenever it happens, wha
   assert.ok(failed > 10, `${failed} flushes failed`)
 })
 
-test('a record that failed leaves nothing behind: its place is free, and so is its room', async () => {
-  disk.fail(0)
-  const path = '/nowhere/log'
-  const { log } = await openLog(path, 0)
-  await log.append(['good'])
-  const size = disk.sizeOf(path)
-  disk.fail(1)
-  assert.ok(
-    await log.append(['x'.repeat(100_000)]).then(
-      () => false,
-      () => true,
-    ),
-  )
-  assert.is(disk.sizeOf(path), size)
-  disk.fail(0)
-  await log.append(['better'])
-  assert.equal((await openLog(path, 0)).texts, ['good', 'better'])
-})
+for (const [where, before] of [
+  ['behind all others', []],
+  ['over what was there', ['x'.repeat(3_000_000), 'x'.repeat(3_000_000)]],
+] as const)
+  test(`a record that failed ${where} leaves nothing behind: its place is free, and so is its room`, async () => {
+    disk.fail(0)
+    const path = `/nowhere/${where}`
+    const { log } = await openLog(path, none)
+    for (const text of before) await log.append([text], noRoom)
+    log.release(log.end)
+    const applied = log.end
+    await log.append(['good'], noRoom)
+    const size = disk.sizeOf(path)
+    disk.fail(1)
+    assert.is(await log.append(['x'.repeat(100_000)], noRoom).catch(({ message }) => message), 'the disk fails')
+    assert.is(disk.sizeOf(path), size)
+    assert.equal((await openLog(path, applied)).texts, ['good'])
+    disk.fail(0)
+    await log.append(['better'], noRoom)
+    assert.equal((await openLog(path, applied)).texts, ['good', 'better'])
+  })
 
-test('tables that have caught up, and could not say so: nothing goes to the log before they have said it', async () => {
-  // It would have been behind what they have, where nothing is read.
-  disk.fail(0)
-  let content: Content = new Map()
-  let sequence = 0
-  let silent = true
-  let isOn = true
-  const tables: Tables = {
-    open: () => assert.unreachable() as never,
-    get sequence() {
-      return sequence
-    },
-    async write(operations, upTo) {
-      if (!silent) await passes(3)
-      if (!isOn) return
-      content = new Map([...content, ...Array.from(operations, ({ key, value }) => [String(key), value!] as const)])
-      sequence = upTo
-      if (silent) throw new Error('the disk fails')
-    },
-    close: async () => {},
-  }
-  const writer = await openWriter('/nowhere/said', tables, () => () => true)
-  const fresh: Operation[] = []
-  const part = {
-    dirty: () => fresh.length > 0,
-    cut: (operations: Operation[]) => void operations.push(...fresh.splice(0)),
-    ...{ landed() {}, settled() {} },
-    dropped: () => void fresh.splice(0),
-  }
-  writer.add(part)
-  const flushed = (key: string, value: string) => {
-    fresh.push({ table: 't', key, value })
-    return writer.flush()
-  }
-  await flushed('large', 'x'.repeat(3_000_000))
-  const isAgain = () => {
-    try {
-      return writer.check() > 0
-    } catch {
-      return false
+for (const [what, length] of [
+  ['full', 3_000_000],
+  ['idle', 3],
+] as const)
+  test(`tables that have caught up while their log was ${what}, and could not say so: what goes to the log then is read`, async () => {
+    // It was behind what they had, where nothing was read.
+    disk.fail(0)
+    const content = new Map<string, string>()
+    let mark = none
+    let tried = 0
+    let isOn = true
+    const tables: Tables = {
+      open: () => assert.unreachable() as never,
+      get mark() {
+        return mark
+      },
+      async write(operations, upTo) {
+        const isFirst = tried++ === 0
+        if (!isFirst) await passes(3)
+        if (!isOn) await new Promise(() => {})
+        for (const { key, value } of operations) content.set(String(key), value!)
+        mark = upTo
+        if (isFirst) throw new Error('the disk fails')
+      },
+      close: async () => {},
     }
-  }
-  await passes(10)
-  await until('it is tried again', isAgain)
-  silent = false
-  await flushed('late', 'yes')
-  isOn = false
-  disk.losePower()
-  await passes(5)
-  isOn = true
-  await openWriter('/nowhere/said', tables, () => () => true)
-  assert.is(content.get('late'), 'yes')
-})
+    const open = () => openWriter(`/nowhere/${what}`, tables, () => () => true)
+    const writer = await open()
+    const fresh: Operation[] = []
+    writer.add({
+      dirty: () => fresh.length > 0,
+      cut: (operations) => void operations.push(...fresh.splice(0)),
+      ...{ landed() {}, settling() {}, settled() {}, unsettled() {} },
+      dropped: () => void fresh.splice(0),
+    })
+    const flushed = (key: string, value: string) => {
+      fresh.push({ table: 't', key, value })
+      return writer.flush()
+    }
+    await flushed('first', 'x'.repeat(length))
+    await until('the tables have it', () => tried > 0)
+    await passes(3)
+    await flushed('late', 'yes')
+    isOn = false
+    disk.losePower()
+    await passes(5)
+    isOn = true
+    await open()
+    assert.is(content.get('late'), 'yes')
+  })
 
 /** A disk may fail then as well. */
 async function opened<T>(open: () => Promise<T>): Promise<T> {

@@ -1,6 +1,6 @@
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { createLiveness } from '../../src/host/liveness.ts'
+import { createLiveness, type Liveness } from '../../src/host/liveness.ts'
 import { createOwnership } from '../../src/host/ownership.ts'
 import { virtualClock } from '../../src/testing/virtual-clock.ts'
 import { type Random, seededRandom, seedOf } from '../support/random.ts'
@@ -104,6 +104,25 @@ test('hosts that come and go', async () => {
     await clock.advance(20_000)
     assertServed(hosts, `seed ${seed + i}: ${log.join(', ')}`)
   }
+})
+
+test('a step that fails is tried again after a pause, however much is heard meanwhile', async () => {
+  // Once a millisecond, each with a line in the log.
+  const clock = virtualClock(0)
+  const { bus } = slowNetwork(clock, seededRandom(seed), partitions).connect('A')
+  const liveness = { ...({} as Liveness), hosts: ['A'], mayAct: () => true }
+  let failures = 0
+  const away = async () => {
+    throw new Error('away')
+  }
+  const onError = () => void failures++
+  const ownership = createOwnership({ bus, clock, name: 'A', liveness, take: away, drop: away, onError })
+  await ownership.start()
+  for (let ms = 0; ms < 1000; ms++) {
+    ownership.settle()
+    await clock.advance(1)
+  }
+  assert.ok(failures > partitions && failures <= 4 * partitions, `${failures} times`)
 })
 
 test.run()

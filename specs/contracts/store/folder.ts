@@ -71,7 +71,7 @@ function crashes(test: Test) {
       const child = startChild(['large-turns', folder, String(turns)])
       assert.is(await child.ended, null)
       const tables = await openTables(folder)
-      if (tables.sequence > caughtUp) caughtUp = tables.sequence
+      caughtUp = Math.max(caughtUp, tables.mark.sequence)
       await tables.close()
       const store = await openFolder(folder)
       await checkTurns(store, 'first', reportedBy(child, 'first'))

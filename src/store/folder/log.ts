@@ -8,21 +8,34 @@ import { UnavailableError } from '../../errors.ts'
 /**
  * What is safe before it is in the tables: one write and one flush to disk, where a transaction of LMDB needs two and touches many pages.
  *
- *     | sum length sequence text | sum length sequence text | … what was here before
+ *     0                                                   capacity
+ *     | records that go on from the right | free | records that the tables lack …
+ *                                                  | sum length sequence text | sum length sequence text |
  *
- * Sequences go up by one and never begin again, so a record that was written over, in part or not at all, is told from the last good one:
- * its sum or its sequence is wrong. When the tables have caught up, the log is written over from its beginning.
+ * A ring: a record begins where the one before it ends, or at 0 if that is beyond the capacity, so that the place of each follows from the one before,
+ * and the tables know where the first one begins that they lack. That one and those behind it are not written over. Sequences go up by one and never
+ * begin again: where a record should be that is not whole, its sum or its sequence is wrong.
  */
 export interface Log {
-  /** Of the last record that is safe. */
-  readonly sequence: number
-  /** It is time that the tables catch up. */
-  readonly isFull: boolean
-  /** These texts, one behind the other, are one record: safe when resolved. After a failure the next record takes the place of this one. */
-  append(texts: readonly string[]): Promise<void>
-  /** The tables have everything. */
-  restart(): Promise<void>
+  /** Behind the last record that is safe. */
+  readonly end: Mark
+  /**
+   * These texts, one behind the other, are one record: safe when resolved, with its length. After a failure the next record takes the place of this one.
+   * `makeRoom` is called until the record has room: the tables have to take what is there.
+   */
+  append(texts: readonly string[], makeRoom: () => Promise<void>): Promise<number>
+  /** The tables have what is before this mark. */
+  release(mark: Mark): void
+  /** Gives back what one large record took, if the tables have all. Nothing may be appended meanwhile. */
+  trim(): Promise<void>
   close(): Promise<void>
+}
+
+/** Where the record with this sequence ends. */
+export interface Mark {
+  sequence: number
+  /** Bytes. */
+  position: number
 }
 
 const { O_CREAT, O_RDWR } = flags
@@ -30,19 +43,20 @@ const { O_CREAT, O_RDWR } = flags
 const headerSize = 16
 /** Of one character, of UTF-16, in UTF-8. */
 const mostBytes = 3
-/** Bytes. A restart reads so much, and so much of what was written stays in memory. */
-const full = 2 * 1024 * 1024
-/** A file that one large record has made larger is cut. */
-const mostKept = 4 * full
+/** Bytes, and one record more. */
+const capacity = 4 * 1024 * 1024
+/** A file, or a buffer, that one large record has made larger is cut. */
+const mostKept = 2 * capacity
+const usualRecord = capacity / 16
 
-/** The log, and the texts of what is in it beyond the sequence that the tables have, in order. */
-export async function openLog(path: string, applied: number): Promise<{ log: Log; texts: string[] }> {
-  const file = await fileAt(path, !applied)
+/** The log, and the texts of what is in it behind the mark that the tables have, in order. */
+export async function openLog(path: string, applied: Mark): Promise<{ log: Log; texts: string[] }> {
+  const file = await fileAt(path, !applied.sequence)
   try {
     await syncFolder(dirname(path))
     const bytes = await file.readFile()
     const { texts, end } = read(bytes, path, applied)
-    return { log: logIn(file, applied + texts.length, end, bytes.length), texts }
+    return { log: logIn(file, applied, end, bytes.length), texts }
   } catch (error) {
     await file.close()
     throw error
@@ -69,12 +83,15 @@ async function syncFolder(path: string): Promise<void> {
   await folder.sync()
 }
 
-function logIn(file: FileHandle, last: number, end: number, length: number): Log {
-  let sequence = last
-  let position = end
+/** Where the record begins that comes after one that ends here. */
+const placeAfter = ({ position }: Mark): number => (position < capacity ? position : 0)
+
+function logIn(file: FileHandle, applied: Mark, last: Mark, length: number): Log {
+  let end = last
+  let free = applied
   let size = length
   /** One for all: it has been written when the next record is made. */
-  let bytes = Buffer.allocUnsafeSlow(full / 8)
+  let bytes = Buffer.allocUnsafeSlow(usualRecord)
 
   function recordOf(texts: readonly string[]): Buffer {
     const most = texts.reduce((sum, { length }) => sum + mostBytes * length, headerSize)
@@ -84,40 +101,52 @@ function logIn(file: FileHandle, last: number, end: number, length: number): Log
     // It could not be read again.
     if (length > constants.MAX_STRING_LENGTH) throw new Error(`${length} bytes are too many at once`)
     bytes.writeUInt32BE(length - headerSize, 4)
-    bytes.writeDoubleBE(sequence + 1, 8)
+    bytes.writeDoubleBE(end.sequence + 1, 8)
     bytes.writeUInt32BE(crc32(bytes.subarray(4, length)), 0)
     return bytes.subarray(0, length)
   }
 
+  const isEmpty = () => free.sequence === end.sequence
+  const hasRoom = (place: number, length: number): boolean => {
+    const first = placeAfter(free)
+    return isEmpty() || place > first || place + length <= first
+  }
+
+  /** Who is told that it failed should not find it later; and on a full disk it would take the room of what comes next. */
+  async function wipe(place: number): Promise<void> {
+    if (place < size) await writeWhole(file, Buffer.alloc(headerSize), place).catch(() => {})
+    await file.truncate(size).catch(() => {})
+  }
+
   return {
-    get sequence() {
-      return sequence
+    get end() {
+      return end
     },
-    get isFull() {
-      return position >= full
-    },
-    async append(texts) {
+    async append(texts, makeRoom) {
       const record = recordOf(texts)
+      const place = placeAfter(end)
+      while (!hasRoom(place, record.length)) await makeRoom()
       try {
-        await writeWhole(file, record, position)
+        await writeWhole(file, record, place)
         await file.datasync()
       } catch (error) {
-        // Who is told that it failed should not find it later; and on a full disk it would take the room of what comes next.
-        await file.truncate(position).catch(() => {})
-        size = position
+        await wipe(place)
         throw error
       }
-      sequence++
-      position += record.length
-      size = Math.max(size, position)
+      end = { sequence: end.sequence + 1, position: place + record.length }
+      size = Math.max(size, end.position)
+      return record.length
     },
-    async restart() {
+    release(mark) {
+      free = mark
+    },
+    async trim() {
+      if (!isEmpty()) return
       if (size > mostKept) {
         await file.truncate()
         size = 0
       }
-      if (bytes.length > mostKept) bytes = Buffer.allocUnsafeSlow(full / 8)
-      position = 0
+      if (bytes.length > mostKept) bytes = Buffer.allocUnsafeSlow(usualRecord)
     },
     close: () => file.close(),
   }
@@ -127,19 +156,22 @@ async function writeWhole(file: FileHandle, bytes: Buffer, position: number): Pr
   for (let done = 0; done < bytes.length; ) done += (await file.write(bytes, done, bytes.length - done, position + done)).bytesWritten
 }
 
-function read(bytes: Buffer, path: string, applied: number): { texts: string[]; end: number } {
+function read(bytes: Buffer, path: string, applied: Mark): { texts: string[]; end: Mark } {
   const texts: string[] = []
-  let end = 0
+  let end = applied
   for (;;) {
-    const record = recordAt(bytes, end)
-    const next = applied + texts.length + 1
-    if (record && record.sequence > next)
+    const next = end.sequence + 1
+    const record = recordAt(bytes, placeAfter(end))
+    if (record?.sequence !== next) {
+      // What is at the beginning is never newer than what is reached.
+      const newest = Math.max(record?.sequence ?? 0, recordAt(bytes, 0)?.sequence ?? 0)
+      if (newest <= end.sequence) return { texts, end }
       throw new UnavailableError(
         `${path} goes on where the other files of its folder have not come yet. Was only a part of the folder put back?`,
       )
-    if (record?.sequence !== next) return { texts, end }
+    }
     texts.push(record.text)
-    end = record.end
+    end = { sequence: next, position: record.end }
   }
 }
 

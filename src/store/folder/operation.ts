@@ -32,10 +32,9 @@ const nameOf = ({ table, key }: Operation): string => `${table}\0${typeof key ==
 
 /** The last of what was done to each key; nothing of what came and went meanwhile. */
 export interface Pending {
-  add(operations: readonly Operation[]): void
+  add(operations: Iterable<Operation>): void
   readonly operations: Iterable<Operation>
   readonly size: number
-  clear(): void
 }
 
 export function pending(): Pending {
@@ -56,6 +55,13 @@ export function pending(): Pending {
     get size() {
       return last.size
     },
-    clear: () => last.clear(),
   }
+}
+
+/** The first may be in the tables or not, the second came after it. */
+export function both(doubtful: Pending, later: Pending): Pending {
+  const all = pending()
+  all.add(Array.from(doubtful.operations, (operation) => ({ ...operation, isNew: undefined })))
+  all.add(later.operations)
+  return all
 }

@@ -1,14 +1,15 @@
 import { mkdir } from 'node:fs/promises'
 import { type Database, open } from 'lmdb'
+import type { Mark } from './log.ts'
 import type { Operation } from './operation.ts'
 
 /** The tables of a folder, in LMDB. */
 export interface Tables {
   open(name: string): Database<string>
-  /** Of the last record of the log that is in them; 0: none. */
-  readonly sequence: number
+  /** So much of the log is in them; sequence 0: nothing. */
+  readonly mark: Mark
   /** All or nothing, and on disk when it resolves. It runs beside the event loop. */
-  write(operations: Iterable<Operation>, sequence: number): Promise<void>
+  write(operations: Iterable<Operation>, mark: Mark): Promise<void>
   close(): Promise<void>
 }
 
@@ -32,14 +33,16 @@ export async function openTables(folder: string): Promise<Tables> {
   }
   return {
     open: table,
-    get sequence() {
-      return Number(table('log').get('sequence') ?? 0)
+    get mark() {
+      const count = (what: string) => Number(table('log').get(what) ?? 0)
+      return { sequence: count('sequence'), position: count('position') }
     },
-    async write(operations, sequence) {
+    async write(operations, { sequence, position }) {
       try {
         await root.batch(() => {
           for (const { table: name, key, value } of operations) value === undefined ? table(name).remove(key) : table(name).put(key, value)
           table('log').put('sequence', String(sequence))
+          table('log').put('position', String(position))
         })
       } catch (error) {
         throw await reasonOf(error)

@@ -2,7 +2,7 @@ import { statSync } from 'node:fs'
 import { join } from 'node:path'
 import { UnavailableError } from '../../errors.ts'
 import { type Log, openLog } from './log.ts'
-import { type Operation, operationsIn, pending, textsOf } from './operation.ts'
+import { both, type Operation, operationsIn, pending, textsOf } from './operation.ts'
 import type { Tables } from './tables.ts'
 
 /** A part of the folder that has something to write. */
@@ -12,8 +12,12 @@ export interface Part {
   cut(operations: Operation[]): void
   /** What `cut` gave is in the log. */
   landed(): void
-  /** What was in the log is in the tables. */
+  /** What is in the log is on its way to the tables. */
+  settling(): void
+  /** It is there. */
   settled(): void
+  /** Nobody knows whether it is: it is sent again with what came since. */
+  unsettled(): void
   /** Nothing of what is not in the log will get there: it is as if it had never been. */
   dropped(): void
 }
@@ -39,7 +43,8 @@ const longestPause = 4000
 /** ms after a flush without another. */
 const idleAfter = 1000
 
-/** Operations that the tables may lack: readers go through all that they have not got yet. */
+/** Bytes in the log, and operations, after which the tables follow. Readers go through all that they lack, and a restart reads it: up to twice as much. */
+const mostBytes = 2 * 1024 * 1024
 const mostBehind = 3000
 
 /** Are the files at these paths still the ones that are open? What is written to one that was removed or replaced is lost, and another process can have the path. */
@@ -54,14 +59,15 @@ function presenceOf(...paths: string[]): () => boolean {
 
 /**
  * Writes what all parts have as one record of a log, one at a time, so that what is on disk is always a prefix of what was committed; the tables
- * follow when the log is full, when nothing is written for a second, when the folder is closed, and when it is opened, if it was not.
+ * follow, beside what goes to the log meanwhile, when they are far enough behind, when nothing is written for a second, when the folder is closed, and
+ * when it is opened, if it was not.
  *
  * Calls that come while a record is written share the next. Where one record ends and the next begins is chosen when no microtask is left:
  * a turn that awaits nothing but this store between its first commit and its flush is never cut in two by another turn's flush.
  */
 export async function openWriter(folder: string, tables: Tables, presence = presenceOf): Promise<Writer> {
   const path = join(folder, 'log')
-  const { log, texts } = await openLog(path, tables.sequence)
+  const { log, texts } = await openLog(path, tables.mark)
   try {
     await catchUp(tables, log, texts)
     return writerOf(folder, tables, log, presence(join(folder, 'data.mdb'), path))
@@ -76,14 +82,16 @@ async function catchUp(tables: Tables, log: Log, texts: readonly string[]): Prom
   if (!texts.length) return
   const behind = pending()
   for (const text of texts) behind.add(operationsIn(text))
-  await tables.write(behind.operations, log.sequence)
-  await log.restart()
+  await tables.write(behind.operations, log.end)
+  log.release(log.end)
 }
 
 function writerOf(folder: string, tables: Tables, log: Log, isInPlace: () => boolean): Writer {
   const parts: Part[] = []
-  /** What the tables have not got yet. */
-  const behind = pending()
+  /** What is in the log, and not on its way to the tables yet. */
+  let behind = pending()
+  let bytes = 0
+  let settling: Promise<void> | undefined
   let failed: UnavailableError | undefined
   let lastFailure: UnavailableError | undefined
   let failures = 0
@@ -93,7 +101,7 @@ function writerOf(folder: string, tables: Tables, log: Log, isInPlace: () => boo
   let writing = false
 
   const isDirty = () => parts.some((part) => part.dirty())
-  const isFull = () => log.isFull || behind.size >= mostBehind
+  const isFull = () => bytes >= mostBytes || behind.size >= mostBehind
   const queue = (step: () => Promise<void>) => (running = running.catch(() => {}).then(step))
 
   const check = (before = failures) => {
@@ -130,25 +138,50 @@ function writerOf(folder: string, tables: Tables, log: Log, isInPlace: () => boo
     return failure
   }
 
-  /** If it fails, nothing may be appended before it has gone well: of a log that begins before what the tables have, nothing is read. */
-  async function settle(): Promise<void> {
-    await tables.write(behind.operations, log.sequence)
-    behind.clear()
+  /** What is on its way to the tables gets there; if nothing is, what is in the log sets out. */
+  const settle = (): Promise<void> => (settling ??= settleAll().finally(() => (settling = undefined)))
+
+  async function settleAll(): Promise<void> {
+    const [underWay, length, { end }] = [behind, bytes, log]
+    behind = pending()
+    bytes = 0
+    for (const part of parts) part.settling()
+    try {
+      await tables.write(underWay.operations, end)
+    } catch (error) {
+      behind = both(underWay, behind)
+      bytes += length
+      for (const part of parts) part.unsettled()
+      throw error
+    }
     for (const part of parts) part.settled()
-    await log.restart()
+    log.release(end)
   }
 
-  async function settleAlone(): Promise<void> {
-    if (behind.size && !failed) await settle().catch(unwritten)
-  }
+  /** What set out before may not have got there: then it does so again, with all the rest. */
+  const makeRoom = (): Promise<void> => settling?.catch(settle) ?? settle()
 
   /** What is in the log stays in memory: it is not left there when there is nothing else to do. */
-  const idle = setTimeout(() => void queue(settleAlone), idleAfter).unref()
+  const idle = setTimeout(() => void queue(rest), idleAfter).unref()
+
+  async function rest(): Promise<void> {
+    if (failed) return
+    await settleRest().catch(() => idle.refresh())
+  }
+
+  async function settleRest(): Promise<void> {
+    await settling?.catch(() => {})
+    if (bytes) await settle()
+    await log.trim()
+  }
 
   async function record(operations: Operation[]): Promise<void> {
-    if (isFull()) await settle()
-    await log.append(textsOf(operations))
+    // Twice as much at most.
+    if (isFull()) await makeRoom()
+    const length = await log.append(textsOf(operations), makeRoom)
+    bytes += length
     behind.add(operations)
+    for (const part of parts) part.landed()
   }
 
   async function write(): Promise<void> {
@@ -169,10 +202,9 @@ function writerOf(folder: string, tables: Tables, log: Log, isInPlace: () => boo
       writing = false
     }
     pause = shortestPause
-    for (const part of parts) part.landed()
-    // Nobody waits for it, unless the next flush comes meanwhile.
-    if (isFull()) void queue(settleAlone)
-    else idle.refresh()
+    idle.refresh()
+    // Nobody waits for it, unless the log is full again meanwhile. If it fails, what is in the log is safe, and it is tried again with the next record.
+    if (isFull() && !settling) settle().catch(() => {})
   }
 
   async function flush(): Promise<void> {
@@ -191,10 +223,10 @@ function writerOf(folder: string, tables: Tables, log: Log, isInPlace: () => boo
       } finally {
         clearTimeout(idle)
         const isWhole = !failed
-        // From here on nothing is taken: it would be in a log that is begun again.
+        // From here on nothing is taken.
         failed ??= new UnavailableError(`The folder ${folder} is closed.`)
         // What the tables do not take is in the log.
-        if (isWhole) await queue(settle).catch(() => {})
+        await queue(isWhole ? settleRest : async () => settling).catch(() => {})
         await log.close()
       }
     },
