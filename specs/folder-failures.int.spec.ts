@@ -12,6 +12,7 @@ import type { Operation } from '../src/store/folder/operation.ts'
 import type { Tables } from '../src/store/folder/tables.ts'
 import { openWriter, type Part } from '../src/store/folder/writer.ts'
 import { aDocument, creation, stored, upTo } from './contracts/store/world.ts'
+import { until } from './support/until.ts'
 
 const test = suite('a folder in which something fails, or ends meanwhile: E9 G1')
 const home = mkdtempSync(join(tmpdir(), 'stellwerk-failures-'))
@@ -48,24 +49,25 @@ test('what was reported while it was closed is there when it is opened again', a
   }
 })
 
-test('a flush that waits behind one that fails is refused, also if the event loop stands still meanwhile', async () => {
-  // By the time it was asked for, what it was to write had been given up, and nothing was left to do: it resolved.
-  let full = true
+/** A writer whose flushes fail while it is broken. */
+async function breaking(name: string) {
+  let broken = false
   let fresh: Operation[] = []
-  const tables: Tables = {
+  const tables = {
     open: () => assert.unreachable() as never,
     mark: { sequence: 0, position: 0 },
-    write: async () => {},
+    written: 0,
+    write: async () => void tables.written++,
     close: async () => {},
-  }
-  const folder = join(home, 'behind')
+  } satisfies Tables & { written: number }
+  const folder = join(home, name)
   await mkdir(folder)
   const writer = await openWriter(folder, tables, () => () => true)
   const part: Part = {
     dirty: () => fresh.length > 0,
     cut(operations) {
       // No text: it cannot be written.
-      if (full) operations.push({ table: 't', key: 'a', value: 1 as never })
+      if (broken) operations.push({ table: 't', key: 'a', value: 1 as never })
       else operations.push(...fresh)
       fresh = []
     },
@@ -75,7 +77,18 @@ test('a flush that waits behind one that fails is refused, also if the event loo
     },
   }
   writer.add(part)
-  const change = () => void fresh.push({ table: 't', key: 'a', value: '1' })
+  return {
+    writer,
+    tables,
+    change: () => void fresh.push({ table: 't', key: 'a', value: '1' }),
+    breakDown: (isBroken: boolean) => void (broken = isBroken),
+  }
+}
+
+test('a flush that waits behind one that fails is refused, also if the event loop stands still meanwhile', async () => {
+  // By the time it was asked for, what it was to write had been given up, and nothing was left to do: it resolved.
+  const { writer, change, breakDown } = await breaking('behind')
+  breakDown(true)
   change()
   const first = outcome(writer.flush())
   await new Promise(setImmediate)
@@ -84,11 +97,34 @@ test('a flush that waits behind one that fails is refused, also if the event loo
   assert.ok(isStellwerkError(await first, 'UNAVAILABLE'))
   for (const end = performance.now() + 700; performance.now() < end; );
   assert.ok(isStellwerkError(await behind, 'UNAVAILABLE'))
-  full = false
+  breakDown(false)
   while (await outcome(Promise.resolve().then(() => writer.check()))) await new Promise((again) => setTimeout(again, 20))
   change()
   assert.is(await outcome(writer.flush()), undefined)
   await writer.end()
+})
+
+test('what is in the log gets to the tables when nothing else is to do, also if a flush has failed meanwhile', async () => {
+  const { writer, change, tables, breakDown } = await breaking('idle')
+  change()
+  await writer.flush()
+  await new Promise((passed) => setTimeout(passed, 700))
+  breakDown(true)
+  change()
+  assert.ok(isStellwerkError(await outcome(writer.flush()), 'UNAVAILABLE'))
+  breakDown(false)
+  await until('the tables have it', () => tables.written > 0)
+  await writer.end()
+})
+
+test('one that was closed after a flush has failed stays closed', async () => {
+  const { writer, change, breakDown } = await breaking('closed')
+  breakDown(true)
+  change()
+  assert.ok(isStellwerkError(await outcome(writer.flush()), 'UNAVAILABLE'))
+  await writer.end()
+  await new Promise((passed) => setTimeout(passed, 700))
+  assert.match((await outcome(Promise.resolve().then(() => writer.check())))!.message, /is closed/)
 })
 
 test('its log removed, it writes nothing more and says so', async () => {

@@ -8,11 +8,11 @@ export const contentOf = (job: string, input: Payload): string => hash('sha1', `
 
 /** JSON with sorted keys: the order in which a program writes fields is not content. */
 export function canonical(value: unknown): string {
-  if (Array.isArray(value)) return `[${value.map(canonical).join()}]`
   if (value === null || typeof value !== 'object') return JSON.stringify(value) ?? 'null'
+  if (Array.isArray(value)) return `[${value.map(canonical).join()}]`
   const record = value as Record<string, unknown>
-  const fields = Object.keys(record)
-    .filter((k) => record[k] !== undefined)
-    .sort()
-  return `{${fields.map((k) => `${JSON.stringify(k)}:${canonical(record[k])}`).join()}}`
+  let text = ''
+  for (const key of Object.keys(record).sort())
+    if (record[key] !== undefined) text += `${text && ','}${JSON.stringify(key)}:${canonical(record[key])}`
+  return `{${text}}`
 }

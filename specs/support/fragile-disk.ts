@@ -23,6 +23,7 @@ export function fragileDisk(random: Random) {
   /** Whoever opened a file before the last loss of power is gone. */
   let lives = 0
   let failing = 0
+  let left = 0
 
   const handleOf = (path: string) => {
     const file = files.get(path) ?? { bytes: Buffer.alloc(0), safe: Buffer.alloc(0), unsafe: [] }
@@ -32,8 +33,10 @@ export function fragileDisk(random: Random) {
       new Promise<void>((resolve, reject) => {
         setImmediate(() => {
           if (life !== lives) return
-          if (random.chance(failing)) reject(new Error('the disk fails'))
-          else resolve()
+          if (left > 0 && random.chance(failing)) {
+            left--
+            reject(new Error('the disk fails'))
+          } else resolve()
         })
       })
     return {
@@ -51,8 +54,16 @@ export function fragileDisk(random: Random) {
       },
       async datasync() {
         const flushed = file.unsafe.slice()
-        await later()
-        for (const [from, to] of file.unsafe.splice(0, flushed.length)) file.bytes.copy(file.safe, from, from, to)
+        const flush = () => {
+          for (const [from, to] of file.unsafe.splice(0, flushed.length)) file.bytes.copy(file.safe, from, from, to)
+        }
+        try {
+          await later()
+        } catch (error) {
+          if (random.chance(0.5)) flush()
+          throw error
+        }
+        flush()
       },
       async truncate(length = 0) {
         Object.assign(file, { bytes: file.bytes.subarray(0, length), safe: file.safe.subarray(0, length) })
@@ -73,9 +84,10 @@ export function fragileDisk(random: Random) {
       fs.open = open
       syncBuiltinESMExports()
     },
-    /** From now on so many writes and flushes fail, which may have done a part: 0 to 1. */
-    fail(rate: number) {
+    /** From now on so many writes and flushes fail, which may have done a part: 0 to 1; `times`: then no more do. */
+    fail(rate: number, times = Number.POSITIVE_INFINITY) {
       failing = rate
+      left = times
     },
     sizeOf: (path: string) => files.get(path)?.bytes.length ?? 0,
     losePower() {

@@ -41,8 +41,8 @@ export interface Mark {
 const { O_CREAT, O_RDWR } = flags
 
 const headerSize = 16
-/** Of one character, of UTF-16, in UTF-8. */
-const mostBytes = 3
+/** At most: of one unit of UTF-16, in UTF-8. */
+const bytesPerUnit = 3
 /** Bytes, and one record more. */
 const capacity = 4 * 1024 * 1024
 /** A file, or a buffer, that one large record has made larger is cut. */
@@ -94,7 +94,7 @@ function logIn(file: FileHandle, applied: Mark, last: Mark, length: number): Log
   let bytes = Buffer.allocUnsafeSlow(usualRecord)
 
   function recordOf(texts: readonly string[]): Buffer {
-    const most = texts.reduce((sum, { length }) => sum + mostBytes * length, headerSize)
+    const most = texts.reduce((sum, { length }) => sum + bytesPerUnit * length, headerSize)
     if (most > bytes.length) bytes = Buffer.allocUnsafeSlow(most)
     let length = headerSize
     for (const text of texts) length += bytes.write(text, length)
@@ -114,8 +114,9 @@ function logIn(file: FileHandle, applied: Mark, last: Mark, length: number): Log
 
   /** Who is told that it failed should not find it later; and on a full disk it would take the room of what comes next. */
   async function wipe(place: number): Promise<void> {
-    if (place < size) await writeWhole(file, Buffer.alloc(headerSize), place).catch(() => {})
+    await writeWhole(file, Buffer.alloc(headerSize), place).catch(() => {})
     await file.truncate(size).catch(() => {})
+    await file.datasync().catch(() => {})
   }
 
   return {
@@ -143,8 +144,9 @@ function logIn(file: FileHandle, applied: Mark, last: Mark, length: number): Log
     async trim() {
       if (!isEmpty()) return
       if (size > mostKept) {
-        await file.truncate()
-        size = 0
+        // What is at the beginning stays: it tells of tables that are older.
+        await file.truncate(capacity)
+        size = capacity
       }
       if (bytes.length > mostKept) bytes = Buffer.allocUnsafeSlow(usualRecord)
     },

@@ -165,7 +165,7 @@ function writerOf(folder: string, tables: Tables, log: Log, isInPlace: () => boo
   const idle = setTimeout(() => void queue(rest), idleAfter).unref()
 
   async function rest(): Promise<void> {
-    if (failed) return
+    if (failed) return void idle.refresh()
     await settleRest().catch(() => idle.refresh())
   }
 
@@ -176,7 +176,7 @@ function writerOf(folder: string, tables: Tables, log: Log, isInPlace: () => boo
   }
 
   async function record(operations: Operation[]): Promise<void> {
-    // Twice as much at most.
+    // Twice as much at most, and a record or two.
     if (isFull()) await makeRoom()
     const length = await log.append(textsOf(operations), makeRoom)
     bytes += length
@@ -224,7 +224,7 @@ function writerOf(folder: string, tables: Tables, log: Log, isInPlace: () => boo
         clearTimeout(idle)
         const isWhole = !failed
         // From here on nothing is taken.
-        failed ??= new UnavailableError(`The folder ${folder} is closed.`)
+        failed = new UnavailableError(`The folder ${folder} is closed.`)
         // What the tables do not take is in the log.
         await queue(isWhole ? settleRest : async () => settling).catch(() => {})
         await log.close()
