@@ -88,7 +88,7 @@ const placeAfter = ({ position }: Mark): number => (position < capacity ? positi
 
 function logIn(file: FileHandle, applied: Mark, last: Mark, length: number): Log {
   let end = last
-  let free = applied
+  let settled = applied
   let size = length
   /** One for all: it has been written when the next record is made. */
   let bytes = Buffer.allocUnsafeSlow(usualRecord)
@@ -106,9 +106,9 @@ function logIn(file: FileHandle, applied: Mark, last: Mark, length: number): Log
     return bytes.subarray(0, length)
   }
 
-  const isEmpty = () => free.sequence === end.sequence
+  const isEmpty = () => settled.sequence === end.sequence
   const hasRoom = (place: number, length: number): boolean => {
-    const first = placeAfter(free)
+    const first = placeAfter(settled)
     return isEmpty() || place > first || place + length <= first
   }
 
@@ -139,7 +139,7 @@ function logIn(file: FileHandle, applied: Mark, last: Mark, length: number): Log
       return record.length
     },
     release(mark) {
-      free = mark
+      settled = mark
     },
     async trim() {
       if (!isEmpty()) return
