@@ -116,7 +116,7 @@ export async function openOurs(opening: Opening): Promise<Side> {
 /** Records of its log that a folder has seen: each is flushed. The folder must be closed. */
 export async function flushesOf(folder: string): Promise<number> {
   const tables = await openTables(folder)
-  const { sequence } = tables.mark
+  const { sequence } = tables.mark!
   await tables.close()
   return sequence
 }

@@ -55,7 +55,7 @@ async function breaking(name: string) {
   let fresh: Operation[] = []
   const tables = {
     open: () => assert.unreachable() as never,
-    mark: { sequence: 0, position: 0 },
+    mark: undefined,
     written: 0,
     write: async () => void tables.written++,
     close: async () => {},

@@ -16,7 +16,7 @@ const test = suite('the log of a folder: E9')
 const folder = mkdtempSync(join(tmpdir(), 'stellwerk-log-'))
 const path = join(folder, 'log')
 const random = seededRandom(seedOf())
-test.after.each(() => rm(path, { force: true }))
+test.before.each(() => writeFile(path, ''))
 test.after(() => rmSync(folder, { recursive: true, force: true }))
 
 const none: Mark = { sequence: 0, position: 0 }
@@ -119,6 +119,32 @@ test('a file that one large record has made large is cut when the tables have it
   const again = await openLog(path, applied)
   assert.equal(again.texts, ['next'])
   await again.log.close()
+})
+
+test('one that is damaged before its last record is refused: what follows was reported', async () => {
+  const { log } = await openLog(path, none)
+  for (const i of upTo(4)) await log.append([`record ${i}`], noRoom)
+  await log.close()
+  const bytes = await readFile(path)
+  for (const at of upTo(3 * (16 + 'record 0'.length))) {
+    const changed = Buffer.from(bytes)
+    changed[at]! ^= 0x55
+    await writeFile(path, changed)
+    const error = await refusal(openLog(path, none))
+    assert.ok(isStellwerkError(error, 'UNAVAILABLE'), `byte ${at}`)
+    assert.match(error.message, /Or is it damaged\?/)
+  }
+})
+
+test('a log that was taken away before the tables had anything is missed, too', async () => {
+  const young = join(folder, 'young')
+  const store = await openFolder(young)
+  await stored(store, aDocument('job:a'))
+  await store.flush()
+  const left = join(folder, 'left')
+  await cp(young, left, { recursive: true, filter: (name) => !/turn|log$/.test(name) })
+  await store.close()
+  assert.match((await refusal(openFolder(left))).message, /log is missing/)
 })
 
 test('older tables are refused, also after the file was cut', async () => {

@@ -91,7 +91,7 @@ test('after any of 600 random steps', async () => {
   }
   await store.close()
   const tables = await openTables(folder)
-  assert.ok(tables.mark.sequence > 50, `${tables.mark.sequence} flushes`)
+  assert.ok(tables.mark!.sequence > 50, `${tables.mark!.sequence} flushes`)
   await tables.close()
 })
 

@@ -144,7 +144,7 @@ test('what was flushed is there, and nothing by halves, whenever it happens, wha
       isOn = false
       if (random.chance(0.3)) void writer.end().catch(() => {})
       await passes(random.between(0, 5))
-      if (store.tables.mark.sequence > left.mark.sequence) caughtUp++
+      if ((store.tables.mark?.sequence ?? 0) > left.mark.sequence) caughtUp++
       left = store.losePower()
       disk.losePower()
     }

@@ -1,8 +1,9 @@
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { z } from 'zod'
-import { systemClock } from '../src/clock.ts'
+import { type Clock, systemClock } from '../src/clock.ts'
 import { embedded } from '../src/embedded.ts'
+import { UnavailableError } from '../src/errors.ts'
 import { runHandler } from '../src/host/run.ts'
 import { Abort } from '../src/host/worker/run.ts'
 import { createHost, defineJob } from '../src/index.ts'
@@ -141,6 +142,38 @@ const outputOf = async (handle: () => unknown) => {
   const grant = { address: 'job:x' as const, job: 'even', dispatch: 1, worker: 'w', attempt: 1, input: { value: 1 } }
   return (await runHandler({ clock: systemClock } as never, even.handler(handle), grant, new Abort()).ended).output
 }
+
+test("members are read again while the store is away, until the run is told to end: that is not the handler's failure", async () => {
+  // An output with one attempt failed, and its group with it, because the disk was full for a moment.
+  for (const told of [false, true]) {
+    const abort = new Abort()
+    let asked = 0
+    const store = {
+      find: async () => {
+        if (asked++ < 3) throw new UnavailableError('away')
+        if (told) abort.abort(new Error('enough'))
+        if (told) throw new UnavailableError('away')
+        return [{ _id: 'job:g/m', state: 'succeeded', snapshot: { context: { member: { key: 'm', index: 0 }, output: { value: 1 } } } }]
+      },
+    }
+    const clock: Clock = { ...systemClock, at: (_, fire) => systemClock.at(systemClock.now(), fire) }
+    const grant = { address: 'job:g/output' as const, job: 'even', dispatch: 1, worker: 'w', attempt: 1, input: { value: 1 } }
+    const handler = even.handler(async (_, { group }) => {
+      const keys: string[] = []
+      for await (const { key } of group!.members()) keys.push(key)
+      return keys
+    })
+    const { outcome, output, error } = await runHandler(
+      { clock, store } as never,
+      handler,
+      { ...grant, group: { id: 'g', failed: 0 } as never },
+      abort,
+    ).ended
+    assert.is(asked, 4)
+    if (told) assert.equal([outcome, error?.message], ['fail', 'enough'])
+    else assert.equal([outcome, output], ['ok', { value: ['m'] }])
+  }
+})
 
 test('an output is what it was when its handler returned, whatever becomes of the object', async () => {
   const report: { rows: number; took?: bigint } = { rows: 3 }

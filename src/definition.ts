@@ -108,7 +108,7 @@ export interface Context<C extends Callbacks = Callbacks> {
   readonly round: number
   /** To be returned: ends this run, uses no attempt, and enters the handler again when what it waits for has come, or at the deadline. */
   suspend(options: SuspendOptions<C>): Suspended
-  /** In the output of a group: the group, and its members. */
+  /** In the output of a group: the group, and its members, read page by page; while the store is away they are waited for. */
   readonly group?: GroupFacts & { members(): AsyncIterable<MemberResult> }
   /**
    * Submits a job that is this one's child, and resolves when it is stored: with its id, `<id>/<key>`. Said again (by another attempt) it is the

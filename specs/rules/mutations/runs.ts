@@ -342,6 +342,27 @@ export const runs: readonly Mutation[] = [
     './folder-log.int: older tables',
   ),
   off(
+    'E9 a damaged log is refused',
+    'src/store/folder/log.ts',
+    ' && !isThere(bytes, next + 1)',
+    '',
+    './folder-log.int: one that is damaged',
+  ),
+  off(
+    'E9 the tables know that there is a log',
+    'src/store/folder/writer.ts',
+    'if (!texts.length && tables.mark) return',
+    'if (!texts.length) return',
+    './folder-log.int: a log that was taken away before',
+  ),
+  off(
+    'E9 a store that is away is no failure of a handler',
+    'src/host/run.ts',
+    "if (!isStellwerkError(error, 'UNAVAILABLE')) throw error",
+    'throw error',
+    './odd-handlers.int: members are read again',
+  ),
+  off(
     'E9 a closed folder stays closed',
     'src/store/folder/writer.ts',
     'failed = new UnavailableError',

@@ -49,9 +49,12 @@ const capacity = 4 * 1024 * 1024
 const mostKept = 2 * capacity
 const usualRecord = capacity / 16
 
-/** The log, and the texts of what is in it behind the mark that the tables have, in order. */
-export async function openLog(path: string, applied: Mark): Promise<{ log: Log; texts: string[] }> {
-  const file = await fileAt(path, !applied.sequence)
+const beginning: Mark = { sequence: 0, position: 0 }
+
+/** The log, and the texts of what is in it behind the mark that the tables have, in order. Without a mark there is none yet. */
+export async function openLog(path: string, mark: Mark | undefined): Promise<{ log: Log; texts: string[] }> {
+  const file = await fileAt(path, !mark)
+  const applied = mark ?? beginning
   try {
     await syncFolder(dirname(path))
     const bytes = await file.readFile()
@@ -165,16 +168,25 @@ function read(bytes: Buffer, path: string, applied: Mark): { texts: string[]; en
     const next = end.sequence + 1
     const record = recordAt(bytes, placeAfter(end))
     if (record?.sequence !== next) {
-      // What is at the beginning is never newer than what is reached.
+      // What is at the beginning is never newer than what is reached, and what was written next was written when that was safe.
       const newest = Math.max(record?.sequence ?? 0, recordAt(bytes, 0)?.sequence ?? 0)
-      if (newest <= end.sequence) return { texts, end }
+      if (newest <= end.sequence && !isThere(bytes, next + 1)) return { texts, end }
       throw new UnavailableError(
-        `${path} goes on where the other files of its folder have not come yet. Was only a part of the folder put back?`,
+        `${path} has later records than can be reached from what the other files of its folder have. Was only a part of the folder put back? Or is it damaged? Put the folder back whole; or make an empty file there, if what is in it alone may be lost.`,
       )
     }
     texts.push(record.text)
     end = { sequence: next, position: record.end }
   }
+}
+
+/** A whole record with this sequence, wherever it begins. */
+function isThere(bytes: Buffer, sequence: number): boolean {
+  const sign = Buffer.alloc(8)
+  sign.writeDoubleBE(sequence)
+  for (let at = bytes.indexOf(sign); at >= 0; at = bytes.indexOf(sign, at + 1))
+    if (at >= 8 && recordAt(bytes, at - 8)?.sequence === sequence) return true
+  return false
 }
 
 /** undefined if there is no whole one. */

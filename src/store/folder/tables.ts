@@ -6,8 +6,8 @@ import type { Operation } from './operation.ts'
 /** The tables of a folder, in LMDB. */
 export interface Tables {
   open(name: string): Database<string>
-  /** So much of the log is in them; sequence 0: nothing. */
-  readonly mark: Mark
+  /** So much of the log is in them. undefined: there was no log yet. */
+  readonly mark: Mark | undefined
   /** All or nothing, and on disk when it resolves. It runs beside the event loop. */
   write(operations: Iterable<Operation>, mark: Mark): Promise<void>
   close(): Promise<void>
@@ -34,8 +34,8 @@ export async function openTables(folder: string): Promise<Tables> {
   return {
     open: table,
     get mark() {
-      const count = (what: string) => Number(table('log').get(what) ?? 0)
-      return { sequence: count('sequence'), position: count('position') }
+      const [sequence, position] = [table('log').get('sequence'), table('log').get('position')]
+      return sequence === undefined ? undefined : { sequence: Number(sequence), position: Number(position ?? 0) }
     },
     async write(operations, { sequence, position }) {
       try {

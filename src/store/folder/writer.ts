@@ -77,9 +77,9 @@ export async function openWriter(folder: string, tables: Tables, presence = pres
   }
 }
 
-/** What a process has left in the log that did not come to close it. */
+/** What a process has left in the log that did not come to close it. The first time the tables learn that there is a log. */
 async function catchUp(tables: Tables, log: Log, texts: readonly string[]): Promise<void> {
-  if (!texts.length) return
+  if (!texts.length && tables.mark) return
   const behind = pending()
   for (const text of texts) behind.add(operationsIn(text))
   await tables.write(behind.operations, log.end)
