@@ -105,8 +105,12 @@ for (const { name, world: make } of backends) {
     await refused('NOT_FOUND', /^job: .*"nobody\.knows"/, () => client.submit('nobody.knows', {}))
     await refused('NOT_FOUND', /^job: .*"not a name \*"/, () => client.submit('not a name *', {}))
     await refused('NOT_FOUND', /^job: /, () => client.submit('', {}))
-    await refused('NOT_FOUND', /^job: /, () => client.submitGroup({ members: [{ definition: 'nobody.knows', input: 1, key: 'a' }] }))
-    await refused('NOT_FOUND', /^job: /, () => client.submitGroup({ members: [], output: { definition: 'nobody.knows', input: 1 } }))
+    await refused('NOT_FOUND', /^members\.a\.job: no host has published/, () =>
+      client.submitGroup({ members: [{ definition: 'nobody.knows', input: 1, key: 'a' }] }),
+    )
+    await refused('NOT_FOUND', /^output\.job: no host has published/, () =>
+      client.submitGroup({ members: [], output: { definition: 'nobody.knows', input: 1 } }),
+    )
   })
 
   test('a wrong input', async () => {
@@ -136,11 +140,11 @@ for (const { name, world: make } of backends) {
       await refused('VALIDATION', /^id: .* is not an id/, () => client.submitGroup({ id, members: [] }))
     }
     for (const key of ['', 'a b', 'a.b', 'ä', undefined as never])
-      await refused('VALIDATION', /^members\.key: .* is not an id/, () =>
+      await refused('VALIDATION', /^members\.0\.key: .* is not an id/, () =>
         client.submitGroup({ id: 'keys', members: [print.with({ number: '1' }, { key })] }),
       )
     for (const key of ['output', 'a/b'])
-      await refused('VALIDATION', /^members\.key: .*cannot be a key/, () =>
+      await refused('VALIDATION', /^members\.0\.key: .*cannot be a key/, () =>
         client.submitGroup({ id: 'keys', members: [print.with({ number: '1' }, { key })] }),
       )
     await refused('VALIDATION', /^id: an id cannot end with "\/output"/, () => client.submit(print, { number: '1' }, { id: 'g/output' }))
@@ -149,7 +153,7 @@ for (const { name, world: make } of backends) {
   })
 
   test('a key with its group that is too long to be an address', async () => {
-    await refused('VALIDATION', /^members\.key: /, () =>
+    await refused('VALIDATION', /^members\.0\.key: /, () =>
       client.submitGroup({ id: 'g'.repeat(200), members: [print.with({ number: '1' }, { key: 'k'.repeat(200) })] }),
     )
   })

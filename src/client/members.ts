@@ -22,11 +22,11 @@ const chunkMembers = 250
 const chunkSize = 192 * 1024
 
 export function memberSending(prepare: Prepare, command: (to: Address, event: ActorEvent) => Promise<void>): SendMembers {
-  async function memberOf(to: Address, member: MemberOf): Promise<Member> {
-    checkFields(member, ['definition', 'input', 'key'], 'members')
+  async function memberOf(to: Address, member: MemberOf, index: number): Promise<Member> {
+    checkFields(member, ['definition', 'input', 'key'], `members.${index}`)
     const { definition, input, key } = member
-    checkKey(key, 'members.key')
-    checkId(`${idOf(to)}/${key}`, `members.key: its address has the group's id in it`)
+    checkKey(key, `members.${index}.key`)
+    checkId(`${idOf(to)}/${key}`, `members.${index}.key: its address has the group's id in it`)
     return { key, ...(await prepare(definition, input, `members.${key}`)) }
   }
 
@@ -34,9 +34,10 @@ export function memberSending(prepare: Prepare, command: (to: Address, event: Ac
   async function checked(to: Address, members: GivenMembers): Promise<Iterable<Member> | AsyncIterable<Member>> {
     if (typeof members !== 'object' || !isIterable(members))
       throw invalid('members', 'must be an array, a generator or a stream of job.with(input, { key })')
-    if (Array.isArray(members)) return Promise.all((members as MemberOf[]).map((member) => memberOf(to, member)))
+    if (Array.isArray(members)) return Promise.all((members as MemberOf[]).map((member, i) => memberOf(to, member, i)))
     return (async function* () {
-      for await (const member of members) yield memberOf(to, member)
+      let index = 0
+      for await (const member of members) yield memberOf(to, member, index++)
     })()
   }
 

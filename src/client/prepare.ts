@@ -30,9 +30,9 @@ export function preparation(records: Records, clock?: Clock): { prepare: Prepare
   let pools: Promise<PoolCapacities> | undefined
   let stopped = false
 
-  async function contractOf(job: string, signal?: AbortSignal) {
+  async function contractOf(job: string, field: string, signal?: AbortSignal) {
     const record = isJobName(job) ? await insist(() => records.get(`contract.${job}`), signal) : undefined
-    if (!record) throw new NotFoundError(`job: no host has published a job named "${job}"`)
+    if (!record) throw new NotFoundError(`${field}: no host has published a job named "${job}"`)
     const contract = record.value as { name: string; terms: Terms; input?: unknown }
     return { name: contract.name, terms: contract.terms, input: schemaFrom(contract.input) }
   }
@@ -58,8 +58,9 @@ export function preparation(records: Records, clock?: Clock): { prepare: Prepare
   const prepare: Prepare = async (definition, input, field, signal) => {
     signal?.throwIfAborted()
     if (typeof input === 'function') throw invalid(field, 'is a function: inputs are made only in the steps of a chain')
-    if (typeof definition !== 'string' && !isJob(definition)) throw invalid('definition', 'must be a job, or the name of one')
-    const known = typeof definition === 'string' ? await contractOf(definition, signal) : definition
+    if (typeof definition !== 'string' && !isJob(definition))
+      throw invalid(beside(field, 'definition'), 'must be a job, or the name of one')
+    const known = typeof definition === 'string' ? await contractOf(definition, beside(field, 'job'), signal) : definition
     const { value, length } = asJson(input, field)
     check(known.input, value, field)
     checkLength(length, field)
@@ -76,6 +77,12 @@ export function preparation(records: Records, clock?: Clock): { prepare: Prepare
       void pools?.then((watched) => watched.stop()).catch(() => {})
     },
   }
+}
+
+/** Another part of that whose input, or which, is this field. */
+function beside(field: string, part: string): string {
+  const owner = field.replace(/\.?input$/, '')
+  return owner ? `${owner}.${part}` : part
 }
 
 /** Nothing was sent yet: what the caller has waited for is what could not be read. */
