@@ -4,9 +4,10 @@ import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { whenTakenOver } from '../../../src/document.ts'
 import { isStellwerkError } from '../../../src/errors.ts'
-import { tooOld } from '../../../src/store/mongo/server.ts'
+import { connectMongo, tooOld } from '../../../src/store/mongo/server.ts'
 import { mongoStore } from '../../../src/store/mongo.ts'
 import type { Store, Waking } from '../../../src/store/port.ts'
+import { until } from '../../support/until.ts'
 import { newNamespace } from './factories.ts'
 import { type BrokenLine, proxyTo } from './proxy.ts'
 import { aDocument, change, creation, loaded, stored, upTo } from './world.ts'
@@ -121,6 +122,31 @@ function outage(url: string) {
       answers,
     )
     assert.equal(await store.getPages(['large']), [page], 'what is harmless to repeat is')
+  })
+
+  test('all lines cut, again and again, while there is work on them: every host can reach it afterwards', async ({ proxy }) => {
+    // The driver waited for ever for the answer to a heartbeat that it had sent at that moment, and sent no other.
+    const servers = await Promise.all(upTo(24).map(() => connectMongo(proxy.url, 'stellwerk', 1500)))
+    let over = false
+    const work = servers.flatMap(({ db, guard }) =>
+      upTo(3).map(async () => {
+        while (!over) await guard(() => db.collection('none').findOne({})).catch(() => sleep(100))
+      }),
+    )
+    try {
+      for (const round of upTo(6)) {
+        await sleep(600)
+        proxy.cut()
+        await sleep(600)
+        proxy.mend()
+        for (const { db, insist } of servers)
+          await until(`it is reached after cut ${round + 1}`, () => insist(() => db.command({ ping: 1 })).catch(() => false), 20_000)
+      }
+    } finally {
+      over = true
+      await Promise.all(work)
+      await Promise.all(servers.map((server) => server.close()))
+    }
   })
   test.run()
 }

@@ -424,6 +424,13 @@ export const runs: readonly Mutation[] = [
   ),
   off('E9 it gives up', sender, 'clock.now() - since >= giveUpAfter', '!since', 'outages: E9: after a minute'),
   off(
+    'E9 a driver that hangs is connected anew',
+    'src/store/mongo/server.ts',
+    'if (!closed) renewing ??=',
+    'if (closed) renewing ??=',
+    './store.int: all lines cut',
+  ),
+  off(
     'E9 lines that all went silent are dropped before a write in doubt is given up',
     'src/store/mongo/server.ts',
     '  heartbeatFrequencyMS: patience,\n',

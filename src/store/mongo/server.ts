@@ -1,5 +1,16 @@
-import { type Db, MongoClient, type MongoClientOptions, MongoError, MongoNetworkError, MongoServerSelectionError } from 'mongodb'
+import {
+  type Db,
+  MongoClient,
+  MongoClientClosedError,
+  type MongoClientOptions,
+  MongoError,
+  MongoNetworkError,
+  MongoNotConnectedError,
+  MongoServerSelectionError,
+  MongoTopologyClosedError,
+} from 'mongodb'
 import { UnavailableError } from '../../errors.ts'
+import { watchHeartbeats } from './heartbeats.ts'
 
 export interface MongoServer {
   /** In words, for errors. */
@@ -76,21 +87,54 @@ export async function connectMongo(url: string, defaultDatabase: string, patienc
     }
   }
 
+  let closed = false
+  let renewing: Promise<void> | undefined
+  /** What is under way meanwhile is in doubt, as if its line had been cut. */
+  async function renew(): Promise<void> {
+    await bound(() => client.close()).catch(() => {})
+    while (!closed) {
+      try {
+        return void (await client.connect())
+      } catch {
+        await new Promise((resolve) => setTimeout(resolve, pause))
+      }
+    }
+  }
+  // A heartbeat may wait for news for one patience, and for the answer for another.
+  const stopWatching = watchHeartbeats(client, 2 * patience + grace, () => {
+    if (!closed) renewing ??= renew().finally(() => (renewing = undefined))
+  })
+  async function close(): Promise<void> {
+    closed = true
+    stopWatching()
+    await renewing
+    await client.close()
+  }
+
   try {
     await guard(() => client.connect(), 2)
     await guard(() => checkVersion(db, name))
   } catch (error) {
-    await client.close()
+    await close()
     throw error
   }
-  return { name: `MongoDB at ${name}`, db, bound, guard, insist, unavailable, close: () => client.close() }
+  return { name: `MongoDB at ${name}`, db, bound, guard, insist, unavailable, close }
 }
 
 class Unanswered extends Error {}
 
+/** The last three while the driver is connected anew. */
+const connectionErrors = [
+  MongoNetworkError,
+  MongoServerSelectionError,
+  MongoNotConnectedError,
+  MongoTopologyClosedError,
+  MongoClientClosedError,
+]
+
 /** Nobody knows whether what was asked for was done; it may go well when asked again. */
 export function isConnectionError(error: unknown): boolean {
-  if (error instanceof Unanswered || error instanceof MongoNetworkError || error instanceof MongoServerSelectionError) return true
+  if (error instanceof Unanswered || connectionErrors.some((kind) => error instanceof kind)) return true
   return error instanceof MongoError && (error.hasErrorLabel('RetryableWriteError') || error.hasErrorLabel('RetryableReadError'))
 }
 
