@@ -6,6 +6,7 @@ import {
   MongoError,
   MongoNetworkError,
   MongoNotConnectedError,
+  MongoServerClosedError,
   MongoServerSelectionError,
   MongoTopologyClosedError,
 } from 'mongodb'
@@ -89,9 +90,13 @@ export async function connectMongo(url: string, defaultDatabase: string, patienc
 
   let closed = false
   let renewing: Promise<void> | undefined
-  /** What is under way meanwhile is in doubt, as if its line had been cut. */
+  /**
+   * Only what knows the servers is closed, which is internal to the driver: to close the client would wait for its servers, end cursors as if they had
+   * been read to their end, and put all that is under way in doubt.
+   */
   async function renew(): Promise<void> {
-    await bound(() => client.close()).catch(() => {})
+    const { topology } = client as unknown as { topology?: { close(): void } }
+    topology?.close()
     while (!closed) {
       try {
         return void (await client.connect())
@@ -101,14 +106,14 @@ export async function connectMongo(url: string, defaultDatabase: string, patienc
     }
   }
   // A heartbeat may wait for news for one patience, and for the answer for another.
-  const stopWatching = watchHeartbeats(client, 2 * patience + grace, () => {
+  const stopWatching = watchHeartbeats(client, 2 * patience, grace, () => {
     if (!closed) renewing ??= renew().finally(() => (renewing = undefined))
   })
   async function close(): Promise<void> {
     closed = true
     stopWatching()
     await renewing
-    await client.close()
+    await bound(() => client.close(), 4).catch(() => {})
   }
 
   try {
@@ -123,18 +128,22 @@ export async function connectMongo(url: string, defaultDatabase: string, patienc
 
 class Unanswered extends Error {}
 
-/** The last three while the driver is connected anew. */
+/** All but the first two: while the driver is connected anew. */
 const connectionErrors = [
   MongoNetworkError,
   MongoServerSelectionError,
   MongoNotConnectedError,
+  MongoServerClosedError,
   MongoTopologyClosedError,
   MongoClientClosedError,
 ]
+/** One that the driver does not export. */
+const poolClosed = 'MongoPoolClosedError'
 
 /** Nobody knows whether what was asked for was done; it may go well when asked again. */
 export function isConnectionError(error: unknown): boolean {
   if (error instanceof Unanswered || connectionErrors.some((kind) => error instanceof kind)) return true
+  if ((error as Error | undefined)?.name === poolClosed) return true
   return error instanceof MongoError && (error.hasErrorLabel('RetryableWriteError') || error.hasErrorLabel('RetryableReadError'))
 }
 
