@@ -4,7 +4,8 @@ import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { whenTakenOver } from '../../../src/document.ts'
 import { isStellwerkError } from '../../../src/errors.ts'
-import { connectMongo, tooOld } from '../../../src/store/mongo/server.ts'
+import { connectMongo } from '../../../src/store/mongo/server.ts'
+import { tooOld } from '../../../src/store/mongo/version.ts'
 import { mongoStore } from '../../../src/store/mongo.ts'
 import type { Store, Waking } from '../../../src/store/port.ts'
 import { until } from '../../support/until.ts'
@@ -122,6 +123,24 @@ function outage(url: string) {
       answers,
     )
     assert.equal(await store.getPages(['large']), [page], 'what is harmless to repeat is')
+  })
+
+  test('a bulk write that meets a driver while it is connected anew is repeated: it wraps what it met', async ({ proxy }) => {
+    const server = await connectMongo(proxy.url, 'stellwerk', 1500)
+    try {
+      const { client } = server.db as unknown as { client: MongoClient & { topology: { close(): void } } }
+      let tries = 0
+      const { insertedCount } = await server.insist(async () => {
+        tries++
+        if (tries > 1) await client.connect()
+        const inserted = server.db.collection(newNamespace()).insertMany([{ a: 1 }], { ordered: false })
+        if (tries === 1) client.topology.close()
+        return await inserted
+      })
+      assert.equal({ tries, insertedCount }, { tries: 2, insertedCount: 1 })
+    } finally {
+      await server.close()
+    }
   })
 
   test('all lines cut, again and again, while there is work on them: every host can reach it afterwards', async ({ proxy }) => {

@@ -425,14 +425,14 @@ export const runs: readonly Mutation[] = [
   off('E9 it gives up', sender, 'clock.now() - since >= giveUpAfter', '!since', 'outages: E9: after a minute'),
   off(
     'E9 a driver that hangs is connected anew',
-    'src/store/mongo/server.ts',
+    'src/store/mongo/client.ts',
     'if (!closed) renewing ??=',
     'if (closed) renewing ??=',
     './store.int: all lines cut',
   ),
   off(
     'E9 lines that all went silent are dropped before a write in doubt is given up',
-    'src/store/mongo/server.ts',
+    'src/store/mongo/client.ts',
     '  heartbeatFrequencyMS: patience,\n',
     '',
     './store.int: writes that are larger than a line holds',

@@ -1,17 +1,17 @@
 import {
   type Db,
-  MongoClient,
   MongoClientClosedError,
-  type MongoClientOptions,
   MongoError,
   MongoNetworkError,
   MongoNotConnectedError,
   MongoServerClosedError,
+  MongoServerError,
   MongoServerSelectionError,
   MongoTopologyClosedError,
 } from 'mongodb'
 import { UnavailableError } from '../../errors.ts'
-import { watchHeartbeats } from './heartbeats.ts'
+import { keptClient } from './client.ts'
+import { type BuildInfo, tooOld } from './version.ts'
 
 export interface MongoServer {
   /** In words, for errors. */
@@ -34,27 +34,11 @@ const pause = 100
 /** The driver's own limits come first: they say more. */
 const grace = 1000
 
-/** `patience`: of one statement, in ms. One that nobody answers is in doubt after this. */
-const optionsFor = (patience: number): MongoClientOptions => ({
-  appName: 'stellwerk',
-  serverSelectionTimeoutMS: patience,
-  connectTimeoutMS: patience,
-  socketTimeoutMS: patience,
-  waitQueueTimeoutMS: patience,
-  // All lines may have gone silent, and the driver drops only the one that it waited for: its monitor notices before a call in doubt gives up, and drops all.
-  heartbeatFrequencyMS: patience,
-  // Far more than are ever used: a call that is never answered keeps its connection's place.
-  maxPoolSize: 500,
-  // What is acknowledged survives the loss of a server; what is read cannot be taken back by one.
-  writeConcern: { w: 'majority', journal: true },
-  readConcern: { level: 'majority' },
-  ignoreUndefined: true,
-})
-
 export async function connectMongo(url: string, defaultDatabase: string, patience: number): Promise<MongoServer> {
-  const client = clientFor(url, patience)
+  const kept = keptClient(url, patience)
+  const { client } = kept
   const name = client.options.hosts.map(String).join(',') || client.options.srvHost || 'MongoDB'
-  const db = client.db(databaseIn(url) ?? defaultDatabase)
+  const db = client.db(kept.database ?? defaultDatabase)
 
   const unavailable = (error: unknown) =>
     error instanceof UnavailableError ? error : new UnavailableError(`MongoDB at ${name}: ${(error as Error).message}`, { cause: error })
@@ -88,33 +72,7 @@ export async function connectMongo(url: string, defaultDatabase: string, patienc
     }
   }
 
-  let closed = false
-  let renewing: Promise<void> | undefined
-  /**
-   * Only what knows the servers is closed, which is internal to the driver: to close the client would wait for its servers, end cursors as if they had
-   * been read to their end, and put all that is under way in doubt.
-   */
-  async function renew(): Promise<void> {
-    const { topology } = client as unknown as { topology?: { close(): void } }
-    topology?.close()
-    while (!closed) {
-      try {
-        return void (await client.connect())
-      } catch {
-        await new Promise((resolve) => setTimeout(resolve, pause))
-      }
-    }
-  }
-  // A heartbeat may wait for news for one patience, and for the answer for another.
-  const stopWatching = watchHeartbeats(client, 2 * patience, grace, () => {
-    if (!closed) renewing ??= renew().finally(() => (renewing = undefined))
-  })
-  async function close(): Promise<void> {
-    closed = true
-    stopWatching()
-    await renewing
-    await bound(() => client.close(), 4).catch(() => {})
-  }
+  const close = () => bound(kept.close, 4).catch(() => {})
 
   try {
     await guard(() => client.connect(), 2)
@@ -142,38 +100,14 @@ const poolClosed = 'MongoPoolClosedError'
 
 /** Nobody knows whether what was asked for was done; it may go well when asked again. */
 export function isConnectionError(error: unknown): boolean {
+  // A bulk write wraps what it met.
+  if (error instanceof MongoServerError && error.errorResponse instanceof Error) return isConnectionError(error.errorResponse)
   if (error instanceof Unanswered || connectionErrors.some((kind) => error instanceof kind)) return true
   if ((error as Error | undefined)?.name === poolClosed) return true
   return error instanceof MongoError && (error.hasErrorLabel('RetryableWriteError') || error.hasErrorLabel('RetryableReadError'))
 }
 
-/** Nothing of the url is repeated in what it complains about: it holds a password. */
-function clientFor(url: string, patience: number): MongoClient {
-  try {
-    return new MongoClient(url, optionsFor(patience))
-  } catch (error) {
-    const reason = (error as Error).message.replaceAll(/\S*@\S*/g, '…')
-    throw new UnavailableError(`The url of MongoDB cannot be used: ${reason}`)
-  }
-}
-
-const databaseIn = (url: string): string | undefined => /^mongodb(?:\+srv)?:\/\/[^/]+\/([^?]+)/.exec(url)?.[1]
-
 async function checkVersion(db: Db, name: string): Promise<void> {
   const complaint = tooOld((await db.admin().command({ buildInfo: 1 })) as unknown as BuildInfo, name)
   if (complaint) throw new UnavailableError(complaint)
-}
-
-export interface BuildInfo {
-  version: string
-  versionArray: number[]
-  ferretdb?: { version: string }
-}
-
-/** One line for the operator; undefined if it is new enough. */
-export function tooOld({ version, versionArray, ferretdb }: BuildInfo, name: string): string | undefined {
-  if (ferretdb && Number(/\d+/.exec(ferretdb.version)?.[0]) < 2)
-    return `FerretDB ${ferretdb.version} at ${name} is too old: 2.0 or newer is needed.`
-  if (versionArray[0]! < 5) return `MongoDB ${version} at ${name} is too old: 5.0 or newer is needed.`
-  return undefined
 }
