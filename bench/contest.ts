@@ -8,6 +8,7 @@ import type { BenchServers } from './servers.ts'
 import type { Opening } from './side.ts'
 import type { Order, RoundReport } from './side-process.ts'
 import { median } from './statistics.ts'
+import { orderOf } from './turns.ts'
 
 /** Medians of the rounds. `costs` are per member or job. */
 export type Outcome = { figures: Record<string, number>; costs: Record<string, number> }
@@ -38,7 +39,7 @@ const programs: Record<Backend, string[]> = {
   'bullmq everysec': ['node', 'redis-server'],
 }
 
-/** Rounds of all take turns, so that what drifts hits all. The first round of each warms up and does not count. */
+/** Rounds of all take turns, so that what drifts hits all, and in another order each time. The first round of each warms up and does not count. */
 export async function contest(
   scenario: Scenario,
   backends: readonly Backend[],
@@ -52,7 +53,7 @@ export async function contest(
   }
   const until = performance.now() + options.budget
   for (let round = 0; round <= options.rounds && performance.now() < until; round++) {
-    for (const contender of [...contenders]) {
+    for (const contender of orderOf(contenders, round)) {
       const played = await attempt(`${scenario.name} on ${contender.backend}`, () =>
         play(contender, scenario, round, servers, options.budget),
       )
