@@ -1,8 +1,9 @@
 import { type Address, addressOf, chainOver, idOf, typeOf } from '../address.ts'
-import { type Clock, sleep } from '../clock.ts'
-import { JobCancelledError, JobFailedError, NotFoundError, type StellwerkError } from '../errors.ts'
+import type { Clock } from '../clock.ts'
+import { isStellwerkError, JobCancelledError, JobFailedError, NotFoundError } from '../errors.ts'
 import { optionsOf } from '../fields.ts'
 import type { View } from '../host/api.ts'
+import { insist } from '../insist.ts'
 import type { News } from './news.ts'
 import type { Ask } from './questions.ts'
 
@@ -61,17 +62,17 @@ export function endsOf({ clock, ask, news, closed }: { clock: Clock; ask: Ask; n
     }
   }
 
+  const over = (signal?: AbortSignal) => (error?: unknown) => {
+    signal?.throwIfAborted()
+    if (error && closed()) throw error
+  }
+
   async function viewIfAny(address: Address, signal?: AbortSignal): Promise<View | undefined> {
-    for (;;) {
-      signal?.throwIfAborted()
-      try {
-        return (await ask<{ view: View }>('get', { address })).view
-      } catch (error) {
-        const { code } = error as StellwerkError
-        if (code === 'NOT_FOUND') return undefined
-        if (code !== 'UNAVAILABLE' || closed()) throw error
-        await sleep(clock, 250)
-      }
+    try {
+      return (await insist(clock, () => ask<{ view: View }>('get', { address }), over(signal))).view
+    } catch (error) {
+      if (isStellwerkError(error, 'NOT_FOUND')) return undefined
+      throw error
     }
   }
 

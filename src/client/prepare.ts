@@ -2,12 +2,13 @@ import { z } from 'zod'
 import type { Payload, Terms } from '../../actors/job.ts'
 import { asJson } from '../as-json.ts'
 import type { Records } from '../bus/port.ts'
-import { type Clock, sleep } from '../clock.ts'
+import type { Clock } from '../clock.ts'
 import { isJobName } from '../command.ts'
 import { check, isJob, type WithInput } from '../definition.ts'
 import { type Duration, ms } from '../duration.ts'
-import { invalid, isStellwerkError, NotFoundError, quoted, UnavailableError } from '../errors.ts'
+import { invalid, NotFoundError, quoted, UnavailableError } from '../errors.ts'
 import { maxPayload } from '../host/run.ts'
+import { insist } from '../insist.ts'
 import { schemaFrom } from '../json-schema.ts'
 import { onAbort } from '../on-abort.ts'
 import { needIssue, type PoolCapacities, watchPools } from '../pools.ts'
@@ -23,7 +24,6 @@ export interface Prepared {
 export type Prepare = (definition: WithInput['definition'], input: unknown, field: string, signal?: AbortSignal) => Promise<Prepared>
 
 const patience = 60_000
-const pause = 200
 
 /** Terms and input of something to submit: checked by the definition if its code is at hand, else by the published contract. */
 export function preparation(records: Records, clock?: Clock): { prepare: Prepare; stop(): void } {
@@ -31,7 +31,7 @@ export function preparation(records: Records, clock?: Clock): { prepare: Prepare
   let stopped = false
 
   async function contractOf(job: string, field: string, signal?: AbortSignal) {
-    const record = isJobName(job) ? await insist(() => records.get(`contract.${job}`), signal) : undefined
+    const record = isJobName(job) ? await read(() => records.get(`contract.${job}`), signal) : undefined
     if (!record) throw new NotFoundError(`${field}: no host has published a job named "${job}"`)
     const contract = record.value as { name: string; terms: Terms; input?: unknown }
     return { name: contract.name, terms: contract.terms, input: schemaFrom(contract.input) }
@@ -44,15 +44,13 @@ export function preparation(records: Records, clock?: Clock): { prepare: Prepare
     }))
 
   /** Without a clock it is asked once. */
-  async function insist<T>(ask: () => Promise<T>, signal?: AbortSignal): Promise<T> {
-    for (const since = clock?.now() ?? 0; ; ) {
-      try {
-        return await unlessAborted(ask, signal)
-      } catch (error) {
-        if (!clock || !isStellwerkError(error, 'UNAVAILABLE') || stopped || signal?.aborted || clock.now() - since >= patience) throw error
-        await sleep(clock, pause)
-      }
-    }
+  async function read<T>(ask: () => Promise<T>, signal?: AbortSignal): Promise<T> {
+    const asked = () => unlessAborted(ask, signal)
+    if (!clock) return await asked()
+    const end = clock.now() + patience
+    return await insist(clock, asked, (error) => {
+      if (error && (stopped || signal?.aborted || clock.now() >= end)) throw error
+    })
   }
 
   const prepare: Prepare = async (definition, input, field, signal) => {
@@ -65,7 +63,7 @@ export function preparation(records: Records, clock?: Clock): { prepare: Prepare
     check(known.input, value, field)
     checkLength(length, field)
     if (known.terms.pool !== undefined) {
-      const issue = needIssue(await insist(knownPools, signal), known.terms)
+      const issue = needIssue(await read(knownPools, signal), known.terms)
       if (issue) throw invalid('needs', issue)
     }
     return { job: known.name, input: { value: value ?? null }, terms: known.terms }

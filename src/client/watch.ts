@@ -1,8 +1,9 @@
 import { type Address, isAddress } from '../address.ts'
-import { type Clock, sleep } from '../clock.ts'
-import { invalid, NotFoundError, quoted, type StellwerkError } from '../errors.ts'
+import type { Clock } from '../clock.ts'
+import { invalid, isStellwerkError, NotFoundError, quoted } from '../errors.ts'
 import { optionsOf } from '../fields.ts'
 import type { Change, Changes } from '../host/changes.ts'
+import { insist } from '../insist.ts'
 import type { Ends } from './ends.ts'
 import type { News } from './news.ts'
 import type { Ask } from './questions.ts'
@@ -18,9 +19,6 @@ export interface WatchOptions {
 }
 
 export type Watch = (address: Address, options?: WatchOptions) => AsyncIterable<Change>
-
-/** While nobody can answer it is asked again after so long, ms. */
-const pause = 500
 
 export function watching(parts: { clock: Clock; ask: Ask; news: News; ends: Ends; closed(): boolean }): Watch {
   const { clock, ask, news, ends, closed } = parts
@@ -52,17 +50,16 @@ export function watching(parts: { clock: Clock; ask: Ask; news: News; ends: Ends
 
   /** undefined: there is no such actor yet. While nobody can answer it goes on asking. */
   async function answered(request: { address: Address; from: number; inc?: string }, signal?: AbortSignal): Promise<Changes | undefined> {
-    for (;;) {
-      try {
-        return await ask<Changes>('changes', request)
-      } catch (error) {
-        const { code } = error as StellwerkError
-        if (code === 'NOT_FOUND' && request.inc === undefined && request.from <= 1) return undefined
-        if (code === 'NOT_FOUND') throw new NotFoundError(`${request.address} cannot be watched from there: ${(error as Error).message}`)
-        if (code !== 'UNAVAILABLE' || closed()) throw error
-        await sleep(clock, pause)
-        signal?.throwIfAborted()
-      }
+    const over = (error?: unknown) => {
+      signal?.throwIfAborted()
+      if (error && closed()) throw error
+    }
+    try {
+      return await insist(clock, () => ask<Changes>('changes', request), over)
+    } catch (error) {
+      if (!isStellwerkError(error, 'NOT_FOUND')) throw error
+      if (request.inc === undefined && request.from <= 1) return undefined
+      throw new NotFoundError(`${request.address} cannot be watched from there: ${error.message}`)
     }
   }
 

@@ -1,11 +1,12 @@
 import type { Grant, JobError } from '../../actors/job.ts'
 import { idOf } from '../address.ts'
 import type { Bus } from '../bus/port.ts'
-import { type Clock, sleep } from '../clock.ts'
+import type { Clock } from '../clock.ts'
 import { type Callbacks, type Context, check, checkInput, type Handler, type MemberResult } from '../definition.ts'
 import type { ActorDocument } from '../document.ts'
-import { isStellwerkError, type RetryAt, StellwerkError, TimeoutError } from '../errors.ts'
+import { type RetryAt, StellwerkError, TimeoutError } from '../errors.ts'
 import { checkFields } from '../fields.ts'
+import { insist } from '../insist.ts'
 import { readPayload } from '../payload.ts'
 import type { Store } from '../store/port.ts'
 import { type SuspendOptions, suspended, suspendOf } from '../suspend.ts'
@@ -21,9 +22,6 @@ interface Parts {
   clock: Clock
   children: Pick<Children, 'submit'>
 }
-
-/** Between two questions to a store that is away, ms. */
-const pause = 200
 
 /** How long a handler may go on after its timeout before it is taken for failed. */
 export const timeoutGrace = 5000
@@ -194,8 +192,13 @@ function contextOf(parts: Parts, grant: Grant, abort: Abort, isCurrent: () => bo
 /** All members of a group with what became of them, in order of key: read page by page. */
 async function* membersOf({ store, clock }: Parts, abort: Abort, id: string): AsyncGenerator<MemberResult> {
   const query = { type: 'job', prefix: `job:${id}/`, group: `group:${id}` }
+  // That the store is away is not the handler's failure: it is asked until it answers, or the run is told to end.
+  const over = () => {
+    if (abort.reason) throw abort.reason
+  }
+  const read = <T>(call: () => Promise<T>) => insist(clock, call, over)
   for (let after: string | undefined; ; ) {
-    const docs: ActorDocument[] = await insist(clock, abort, () => store.find(query, after, 200))
+    const docs: ActorDocument[] = await read(() => store.find(query, after, 200))
     for (const doc of docs) {
       const { member, output, error } = doc.snapshot.context as {
         member: { key: string; index?: number }
@@ -207,24 +210,11 @@ async function* membersOf({ store, clock }: Parts, abort: Abort, id: string): As
         key: member.key,
         job: idOf(doc._id),
         state: doc.state as MemberResult['state'],
-        output: await insist(clock, abort, () => readPayload(store, output)),
+        output: await read(() => readPayload(store, output)),
         error: error && { name: error.name, message: error.message },
       }
     }
     if (docs.length < 200) return
     after = docs.at(-1)!._id
-  }
-}
-
-/** That the store is away is not the handler's failure: it is asked again until it answers, or the run is told to end. */
-async function insist<T>(clock: Clock, abort: Abort, ask: () => Promise<T>): Promise<T> {
-  for (;;) {
-    if (abort.reason) throw abort.reason
-    try {
-      return await ask()
-    } catch (error) {
-      if (!isStellwerkError(error, 'UNAVAILABLE')) throw error
-      await sleep(clock, pause)
-    }
   }
 }

@@ -357,7 +357,7 @@ export const runs: readonly Mutation[] = [
   ),
   off(
     'E9 a store that is away is no failure of a handler',
-    'src/host/run.ts',
+    'src/insist.ts',
     "if (!isStellwerkError(error, 'UNAVAILABLE')) throw error",
     'throw error',
     './odd-handlers.int: members are read again',
