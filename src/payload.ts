@@ -1,7 +1,15 @@
 import { createHash } from 'node:crypto'
 import { canonical, type Payload } from '../actors/job.ts'
-import { StellwerkError } from './errors.ts'
+import { invalid, StellwerkError } from './errors.ts'
 import type { Page, Store } from './store/port.ts'
+
+/** Largest input or output, in characters of JSON. */
+export const maxPayload = 512 * 1024
+
+export function checkLength(length: number, field: string): void {
+  if (length <= maxPayload) return
+  throw invalid(field, `${length} characters of JSON; at most ${maxPayload} are taken. Store it elsewhere and pass a reference.`)
+}
 
 /** Values above this many characters of JSON live in pages of their own, so that documents stay small. */
 export const inlineLimit = 16 * 1024

@@ -7,10 +7,10 @@ import { isJobName } from '../command.ts'
 import { check, isJob, type WithInput } from '../definition.ts'
 import { type Duration, ms } from '../duration.ts'
 import { invalid, NotFoundError, quoted, UnavailableError } from '../errors.ts'
-import { maxPayload } from '../host/run.ts'
 import { insist } from '../insist.ts'
 import { schemaFrom } from '../json-schema.ts'
 import { onAbort } from '../on-abort.ts'
+import { checkLength } from '../payload.ts'
 import { needIssue, type PoolCapacities, watchPools } from '../pools.ts'
 
 /** A job as its submit names it. */
@@ -49,7 +49,8 @@ export function preparation(records: Records, clock?: Clock): { prepare: Prepare
     if (!clock) return await asked()
     const end = clock.now() + patience
     return await insist(clock, asked, (error) => {
-      if (error && (stopped || signal?.aborted || clock.now() >= end)) throw error
+      if (signal?.aborted) throw unread(signal)
+      if (error && (stopped || clock.now() >= end)) throw error
     })
   }
 
@@ -84,13 +85,13 @@ function beside(field: string, part: string): string {
 }
 
 /** Nothing was sent yet: what the caller has waited for is what could not be read. */
+const unread = ({ reason }: AbortSignal) =>
+  new UnavailableError('What is published could not be read before the signal aborted. Nothing was sent.', { cause: reason })
+
 function unlessAborted<T>(ask: () => Promise<T>, signal?: AbortSignal): Promise<T> {
   if (!signal) return ask()
   return new Promise((resolve, reject) => {
-    const giveUp = () =>
-      reject(
-        new UnavailableError('What is published could not be read before the signal aborted. Nothing was sent.', { cause: signal.reason }),
-      )
+    const giveUp = () => reject(unread(signal))
     if (signal.aborted) return giveUp()
     ask().then(resolve, reject).finally(onAbort(signal, giveUp))
   })
@@ -101,11 +102,6 @@ export function payloadOf(given: unknown, field: string): { value: unknown } {
   const { value, length } = asJson(given, field)
   checkLength(length, field)
   return { value: value ?? null }
-}
-
-function checkLength(length: number, field: string): void {
-  if (length <= maxPayload) return
-  throw invalid(field, `${length} characters of JSON; at most ${maxPayload} are taken. Store it elsewhere and pass a reference.`)
 }
 
 export function checkPriority(priority: number): number {

@@ -7,7 +7,7 @@ import type { ActorDocument } from '../document.ts'
 import { type RetryAt, StellwerkError, TimeoutError } from '../errors.ts'
 import { checkFields } from '../fields.ts'
 import { insist } from '../insist.ts'
-import { readPayload } from '../payload.ts'
+import { maxPayload, readPayload } from '../payload.ts'
 import type { Store } from '../store/port.ts'
 import { type SuspendOptions, suspended, suspendOf } from '../suspend.ts'
 import type { Children } from './children.ts'
@@ -124,9 +124,6 @@ function suspendSize(suspend: object): number {
     throw new StellwerkError('TERMINAL', `suspend: ${length} characters of JSON; at most ${2 * maxPayload} are kept`)
   return length
 }
-
-/** Largest input or output, in characters of JSON. */
-export const maxPayload = 512 * 1024
 
 function timeLimit(clock: Clock, { timeout, address }: Grant, abort: Abort) {
   let cancel = () => {}

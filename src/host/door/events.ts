@@ -6,12 +6,12 @@ import type { KnownChain } from '../../chain/published.ts'
 import type { Command } from '../../command.ts'
 import type { ActorEvent } from '../../envelope.ts'
 import { type Issue, invalid, unfit } from '../../errors.ts'
+import { checkLength } from '../../payload.ts'
 import { addedRuns } from '../../plan/resolve.ts'
 import type { RunTerms } from '../../plan/runs.ts'
 import { needIssue } from '../../pools.ts'
 import { fittingTerms, whenOf } from '../../schedule.ts'
 import type { Contracts } from '../door.ts'
-import { maxPayload } from '../run.ts'
 
 export const refusal = (code: string, message: string, issues?: Issue[]) => Object.assign(new Error(message), { code, issues })
 
@@ -144,9 +144,8 @@ function refuseIssues(issues: Issue[], field: string): void {
 }
 
 function fitting(field: string, value: unknown): unknown {
-  const { length } = asJson(value, field)
-  if (length <= maxPayload) return value
-  throw invalid(field, `${length} characters of JSON; at most ${maxPayload} are taken. Store it elsewhere and pass a reference.`)
+  checkLength(asJson(value, field).length, field)
+  return value
 }
 
 function memberOf(contracts: Contracts, to: Address, i: number, { key, ...named }: Named & { key: string }): Member {
