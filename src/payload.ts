@@ -3,7 +3,7 @@ import { canonical, type Payload } from '../actors/job.ts'
 import { invalid, StellwerkError } from './errors.ts'
 import type { Page, Store } from './store/port.ts'
 
-/** Largest input or output, in characters of JSON. */
+/** Largest input, output, or state of a suspended job, in characters of JSON. */
 export const maxPayload = 512 * 1024
 
 export function checkLength(length: number, field: string): void {

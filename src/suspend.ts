@@ -5,6 +5,7 @@ import { type CallbackGiven, type Callbacks, check } from './definition.ts'
 import { type Duration, ms } from './duration.ts'
 import { invalid, quoted } from './errors.ts'
 import { checkFields } from './fields.ts'
+import { maxPayload } from './payload.ts'
 
 /** What `ctx.suspend` waits for, and what it keeps. */
 export interface SuspendOptions<C extends Callbacks = Callbacks> {
@@ -34,9 +35,6 @@ export interface Suspended {
 
 export const suspendOf = (output: unknown): Suspend | undefined =>
   output !== null && typeof output === 'object' && mark in output ? (output as Suspended)[mark] : undefined
-
-/** Largest state or fallback value, in characters of JSON. */
-const largest = 512 * 1024
 
 /** Checks all of it: what a handler asks for wrongly fails its run, with the field named. */
 export function suspended(callbacks: Callbacks | undefined, options: SuspendOptions): Suspended {
@@ -79,7 +77,8 @@ function fallbackOf(callbacks: Callbacks, until: readonly string[], fallback: Re
 /** As it will be read: nobody can change it any more. */
 function payload(given: unknown, field: string): Payload {
   const { value, length } = asJson(given, `suspend.${field}`)
-  if (length > largest) fail(field, `${length} characters of JSON; at most ${largest} are kept. Store it elsewhere and keep a reference.`)
+  if (length > maxPayload)
+    fail(field, `${length} characters of JSON; at most ${maxPayload} are kept. Store it elsewhere and keep a reference.`)
   return { value }
 }
 
