@@ -22,36 +22,38 @@ const goingOn = (clock: VirtualClock, isSo: () => Promise<boolean>) =>
     return isSo()
   })
 
-test('Q12 a run that was heard of and ends with its process uses an attempt; one that was not is free', async () => {
-  // Only the owner's memory had it, which ends with the worker: with `attempts: 1` a handler that ended its process ran four times.
-  for (const [seen, ran] of [
-    [true, 1],
-    [false, 2],
-  ] as const) {
-    const clock = virtualClock(0)
-    const folder = join(home, `runs-${ran}`)
-    const job = defineJob({ name: 'crashes', retry: { attempts: 1 } })
-    let starts = 0
-    const handlers = [
-      job.handler(() => {
-        starts++
-        return starts === 1 ? new Promise(() => {}) : Promise.resolve()
-      }),
-    ]
-    const first = await createHost({ on: embedded(folder), handlers, clock, log })
-    await first.client.submit(job, null, { id: 'j' })
-    await until('it has begun', () => starts === 1)
-    const hasBegun = async () => (await first.client.job('j').history()).history.some(({ event }) => event.type === 'begun')
-    if (seen) await goingOn(clock, hasBegun)
-    // As the process would leave it if it ended now.
-    await cp(folder, `${folder}-left`, { recursive: true, filter: (name) => !name.includes('turn') })
-    const second = await createHost({ on: embedded(`${folder}-left`), handlers, clock, log })
-    const state = async () => (await second.client.job('j').view()).state
-    await goingOn(clock, async () => ['failed', 'succeeded'].includes(await state()))
-    assert.equal([await state(), starts], [seen ? 'failed' : 'succeeded', ran])
-    await Promise.all([first.stop({ grace: 0 }), second.stop({ grace: 0 }), clock.advance('10s')])
-  }
-})
+/** As a cluster's, whose hosts do not know that they are alone in their process. */
+const apart = (inner: World): World => ({ connect: async (options) => ({ ...(await inner.connect(options)), inProcess: undefined }) })
+const folders = { 'a folder': embedded, 'a host that has its own worker': (folder: string) => apart(embedded(folder)) }
+
+for (const [name, open] of Object.entries(folders))
+  for (const seen of [true, false])
+    test(`Q12 ${name}: a run that ends with its process ${seen ? 'and was heard of uses an attempt' : 'before it was heard of uses none'}`, async () => {
+      // Only the owner's memory had it, which ends with the worker: with `attempts: 1` a handler that ended its process ran four times.
+      const clock = virtualClock(0)
+      const folder = mkdtempSync(join(home, 'runs-'))
+      const job = defineJob({ name: 'crashes', retry: { attempts: 1 } })
+      let starts = 0
+      const handlers = [
+        job.handler(() => {
+          starts++
+          return starts === 1 ? new Promise(() => {}) : Promise.resolve()
+        }),
+      ]
+      const first = await createHost({ on: open(folder), handlers, clock, log })
+      const submitted = first.client.submit(job, null, { id: 'j' })
+      await goingOn(clock, async () => starts === 1)
+      await submitted
+      const hasBegun = async () => (await first.client.job('j').history()).history.some(({ event }) => event.type === 'begun')
+      if (seen) await goingOn(clock, hasBegun)
+      // As the process would leave it if it ended now.
+      await cp(folder, `${folder}-left`, { recursive: true, filter: (name) => !name.includes('turn') })
+      const second = await createHost({ on: open(`${folder}-left`), handlers, clock, log })
+      const state = async () => (await second.client.job('j').view()).state
+      await goingOn(clock, async () => ['failed', 'succeeded'].includes(await state()))
+      assert.equal([await state(), starts], seen ? ['failed', 1] : ['succeeded', 2])
+      await Promise.all([first.stop({ grace: 0 }), second.stop({ grace: 0 }), clock.advance('10s')])
+    })
 
 test('E9 a host that was idle while its store could not be written goes on when it can', async () => {
   // It had stopped its heartbeat, and only a turn begins it again: with no partition there was none.

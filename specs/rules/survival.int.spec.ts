@@ -299,7 +299,9 @@ async function servedBy(world: RulesWorld, partition: (number: number) => Awaite
       }
     },
   }
-  serveRuns({ bus: world.bus.connect('serving'), store: world.store, partitions: present as never, endTogether: false }).answerFor(0)
+  serveRuns({ bus: world.bus.connect('serving'), store: world.store, partitions: present as never, endsWithOwner: () => false }).answerFor(
+    0,
+  )
   return {
     worker: (name: string, handle: (ctx: Context) => Promise<unknown>) => workerOn(world, name, handle).start(),
   }
@@ -355,7 +357,7 @@ test('Q5 a worker is told to forget a result only when what came of it is on dis
   await world.clock.settled()
   const disk = gate()
   const store = { ...world.store, flush: () => disk.pass() }
-  serveRuns({ bus: world.bus.connect('serving'), store, partitions: new Map([[0, owner]]), endTogether: false }).answerFor(0)
+  serveRuns({ bus: world.bus.connect('serving'), store, partitions: new Map([[0, owner]]), endsWithOwner: () => false }).answerFor(0)
   let answers: unknown
   const asked = world.bus.connect('asking').request('beat.0', { worker: 'w1', runs: [[j, 1, true]] }, 60_000)
   void asked.then((told) => (answers = told))

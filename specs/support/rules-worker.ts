@@ -12,7 +12,7 @@ export const work = defineJob({ name: 'work', callbacks: { bank: z.unknown() } }
 /** A host that answers workers for its partitions. */
 export async function serve(world: RulesWorld, host: TestHost, ...partitions: number[]): Promise<void> {
   const owned = new Map<number, Awaited<ReturnType<TestHost['take']>>>()
-  const { answerFor } = serveRuns({ bus: host.bus, store: world.store, partitions: owned, endTogether: false })
+  const { answerFor } = serveRuns({ bus: host.bus, store: world.store, partitions: owned, endsWithOwner: () => false })
   for (const number of partitions) {
     owned.set(number, await host.take(number))
     answerFor(number)

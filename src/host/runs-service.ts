@@ -22,12 +22,12 @@ interface RunsParts {
   store: Store
   /** Those that this host owns. */
   partitions: Map<number, Partition>
-  /** A worker ends with the owner of its runs: whether they had begun is written down, for nobody will have heard it. */
-  endTogether: boolean
+  /** Does this worker end with the owner of its runs? Then whether they had begun is written down, for nobody else will have heard it. */
+  endsWithOwner(worker: string): boolean
 }
 
 /** Answers the workers of all hosts for the partitions that this host owns: claims, and heartbeats. */
-export function serveRuns({ bus, store, partitions, endTogether }: RunsParts) {
+export function serveRuns({ bus, store, partitions, endsWithOwner }: RunsParts) {
   const serving = new Map<number, Listening[]>()
 
   /** Of the answers the first, as many as fit into one message: for the others the worker asks again, and is granted them again. */
@@ -42,8 +42,9 @@ export function serveRuns({ bus, store, partitions, endTogether }: RunsParts) {
   async function beat(number: number, { worker, runs }: Beat) {
     const partition = partitions.get(number)
     if (!partition) return runs.map(() => 'go')
+    const noted = endsWithOwner(worker)
     for (const [to, dispatch, begun] of runs)
-      if (endTogether && begun && partition.leases.begins(worker, to, dispatch))
+      if (noted && begun && partition.leases.begins(worker, to, dispatch))
         partition.push({ envelope: { to, event: { type: 'begun', dispatch, worker } } })
     const answers = runs.map(([address, dispatch, begun]) => partition.leases.renew(worker, address, dispatch, begun))
     for (const [to, dispatch, , stopping] of runs)

@@ -58,11 +58,12 @@ export function hostServices({ connection, contracts, handlers, name, slots, clo
   /** Jobs that are known to be short travel several to an offer. */
   const offerSize = (name: string) => ((durations.get(name) ?? Number.POSITIVE_INFINITY) < 20 ? 20 : 1)
   const threads = createThreads(clock, slots)
+  const workerName = `${name}.w`
   const children = createChildren({ bus, clock, name: `${name}.h` })
   const isAlone = () => [...liveness.hosts].length === 1
   const worker = createWorker({
     ...{ bus, store, clock, slots, children, offerSize, warn },
-    name: `${name}.w`,
+    name: workerName,
     // On servers a grant is further away: some are being written while the next ones are decided on. With several hosts others may have a slot.
     ahead: () => (inProcess || !isAlone() ? slots : Math.min(3 * slots, 1000)),
     handlers: handlers.map(threads.handler),
@@ -118,7 +119,9 @@ export function hostServices({ connection, contracts, handlers, name, slots, clo
     },
     onError: (error) => warn(String(messageOf(error))),
   })
-  const { answerFor, silence } = serveRuns({ bus, store, partitions, endTogether: inProcess && store.atomicTurns })
+  // In memory nothing is left to read it.
+  const endsWithOwner = inProcess ? () => store.atomicTurns : (one: string) => one === workerName
+  const { answerFor, silence } = serveRuns({ bus, store, partitions, endsWithOwner })
   const commands = serveCommands({ bus, clock, contracts, name })
   const plans = planQuestions({ store, clock, contracts, send: commands.send })
   const api = serveApi({ bus, store, clock, actors: actorTypes, plans })

@@ -182,11 +182,25 @@ export const runs: readonly Mutation[] = [
     './machines/job.unit: running: after three that were free',
   ),
   off(
-    'Q12 that a run has begun outlives its process',
+    'Q12 a new owner knows of what is written down that it has begun',
     'src/host/leases.ts',
     'begun: !!work.begun',
     'begun: false',
-    './folder-crash.int: Q12 a run that was heard of',
+    './folder-crash.int: Q12 a folder',
+  ),
+  off(
+    'Q12 that a run has begun outlives its process',
+    'src/host/services.ts',
+    'inProcess ? () => store.atomicTurns :',
+    'inProcess ? () => false :',
+    './folder-crash.int: Q12 a folder',
+  ),
+  off(
+    'Q12 that a run has begun outlives its process, in a cluster, too',
+    'src/host/services.ts',
+    'one === workerName',
+    'one !== one',
+    './folder-crash.int: Q12 a host that has its own worker',
   ),
   off('Q5 what is forgotten is on disk', runsService, '    await store.flush()\n', '', 'survival: Q5 a worker is told to forget'),
   off(
