@@ -125,7 +125,7 @@ function outage(url: string) {
     assert.equal(await store.getPages(['large']), [page], 'what is harmless to repeat is')
   })
 
-  test('a bulk write that meets a driver while it is connected anew is repeated: it wraps what it met', async ({ proxy }) => {
+  test('a bulk write whose server is given up is repeated: it wraps what it met', async ({ proxy }) => {
     const server = await connectMongo(proxy.url, 'stellwerk', 1500)
     try {
       const { client } = server.db as unknown as { client: MongoClient & { topology: { close(): void } } }
@@ -146,6 +146,11 @@ function outage(url: string) {
   test('all lines cut, again and again, while there is work on them: every host can reach it afterwards', async ({ proxy }) => {
     // The driver waited for ever for the answer to a heartbeat that it had sent at that moment, and sent no other.
     const servers = await Promise.all(upTo(24).map(() => connectMongo(proxy.url, 'stellwerk', 1500)))
+    let out = 0
+    for (const { db } of servers) {
+      db.client.on('connectionCheckedOut', () => out++)
+      db.client.on('connectionCheckedIn', () => out--)
+    }
     let over = false
     const work = servers.flatMap(({ db, guard }) =>
       upTo(3).map(async () => {
@@ -161,6 +166,9 @@ function outage(url: string) {
         for (const { db, insist } of servers)
           await until(`it is reached after cut ${round + 1}`, () => insist(() => db.command({ ping: 1 })).catch(() => false), 20_000)
       }
+      over = true
+      await Promise.all(work)
+      await until('no line is kept from others', () => out === 0)
     } finally {
       over = true
       await Promise.all(work)

@@ -438,10 +438,10 @@ export const runs: readonly Mutation[] = [
   ),
   off('E9 it gives up', sender, 'clock.now() - since >= giveUpAfter', '!since', 'outages: E9: after a minute'),
   off(
-    'E9 a driver that hangs is connected anew',
-    'src/store/mongo/client.ts',
-    'if (!closed) renewing ??=',
-    'if (closed) renewing ??=',
+    'E9 a connection that ends says so',
+    'src/store/mongo/connection.ts',
+    "socket.emit('drain')",
+    'undefined',
     './store.int: all lines cut',
   ),
   off(

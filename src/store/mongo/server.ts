@@ -1,16 +1,6 @@
-import {
-  type Db,
-  MongoClientClosedError,
-  MongoError,
-  MongoNetworkError,
-  MongoNotConnectedError,
-  MongoServerClosedError,
-  MongoServerError,
-  MongoServerSelectionError,
-  MongoTopologyClosedError,
-} from 'mongodb'
+import { type Db, MongoError, MongoNetworkError, MongoServerClosedError, MongoServerError, MongoServerSelectionError } from 'mongodb'
 import { UnavailableError } from '../../errors.ts'
-import { keptClient } from './client.ts'
+import { clientFor, databaseIn } from './client.ts'
 import { type BuildInfo, tooOld } from './version.ts'
 
 export interface MongoServer {
@@ -35,10 +25,9 @@ const pause = 100
 const grace = 1000
 
 export async function connectMongo(url: string, defaultDatabase: string, patience: number): Promise<MongoServer> {
-  const kept = keptClient(url, patience)
-  const { client } = kept
+  const client = clientFor(url, patience)
   const name = client.options.hosts.map(String).join(',') || client.options.srvHost || 'MongoDB'
-  const db = client.db(kept.database ?? defaultDatabase)
+  const db = client.db(databaseIn(url) ?? defaultDatabase)
 
   const unavailable = (error: unknown) =>
     error instanceof UnavailableError ? error : new UnavailableError(`MongoDB at ${name}: ${(error as Error).message}`, { cause: error })
@@ -72,7 +61,7 @@ export async function connectMongo(url: string, defaultDatabase: string, patienc
     }
   }
 
-  const close = () => bound(kept.close, 4).catch(() => {})
+  const close = () => bound(() => client.close(), 4).catch(() => {})
 
   try {
     await guard(() => client.connect(), 2)
@@ -86,24 +75,16 @@ export async function connectMongo(url: string, defaultDatabase: string, patienc
 
 class Unanswered extends Error {}
 
-/** All but the first two: while the driver is connected anew. */
-const connectionErrors = [
-  MongoNetworkError,
-  MongoServerSelectionError,
-  MongoNotConnectedError,
-  MongoServerClosedError,
-  MongoTopologyClosedError,
-  MongoClientClosedError,
-]
-/** One that the driver does not export. */
-const poolClosed = 'MongoPoolClosedError'
+const connectionErrors = [MongoNetworkError, MongoServerSelectionError, MongoServerClosedError]
+/** Those that the driver does not export. */
+const othersByName = ['MongoPoolClosedError', 'MongoWaitQueueTimeoutError']
 
 /** Nobody knows whether what was asked for was done; it may go well when asked again. */
 export function isConnectionError(error: unknown): boolean {
   // A bulk write wraps what it met.
   if (error instanceof MongoServerError && error.errorResponse instanceof Error) return isConnectionError(error.errorResponse)
   if (error instanceof Unanswered || connectionErrors.some((kind) => error instanceof kind)) return true
-  if ((error as Error | undefined)?.name === poolClosed) return true
+  if (othersByName.includes((error as Error | undefined)?.name ?? '')) return true
   return error instanceof MongoError && (error.hasErrorLabel('RetryableWriteError') || error.hasErrorLabel('RetryableReadError'))
 }
 
