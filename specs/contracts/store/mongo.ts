@@ -8,6 +8,7 @@ import { connectMongo } from '../../../src/store/mongo/server.ts'
 import { tooOld } from '../../../src/store/mongo/version.ts'
 import { mongoStore } from '../../../src/store/mongo.ts'
 import type { Store, Waking } from '../../../src/store/port.ts'
+import { tcpProxy } from '../../support/tcp-proxy.ts'
 import { until } from '../../support/until.ts'
 import { newNamespace } from './factories.ts'
 import { type BrokenLine, proxyTo } from './proxy.ts'
@@ -140,6 +141,27 @@ function outage(url: string) {
       assert.equal({ tries, insertedCount }, { tries: 2, insertedCount: 1 })
     } finally {
       await server.close()
+    }
+  })
+
+  test('what gets no line in time is repeated, as what gets no answer', async () => {
+    const line = await tcpProxy(url)
+    const server = await connectMongo(line.url, 'stellwerk', 1500)
+    try {
+      line.silence()
+      const tries = [0, 0, 0, 0]
+      const insert = (i: number) =>
+        server.insist(() => {
+          tries[i]!++
+          return server.db.collection(newNamespace()).insertMany([{ i }])
+        })
+      const all = Promise.all([0, 1, 2, 3].map(insert))
+      await Promise.race([all, until('all are tried again', () => tries.every((times) => times > 1))])
+      line.goOn()
+      await all
+    } finally {
+      await server.close()
+      await line.close()
     }
   })
 
