@@ -213,14 +213,46 @@ export function natsOutageSpecs(): void {
     assert.ok(performance.now() - start < 8000)
   })
 
+  test('one that is closed while its server takes connections and says nothing leaves none open: its process can end', async ({
+    server,
+    ends,
+    open,
+  }) => {
+    const line = await cuttingProxy(server.url)
+    ends.unshift(line.close)
+    const bus = await open(line.url)
+    line.mute()
+    line.cut()
+    await until('it connects anew', () => line.open > 0)
+    await bus.close()
+    await until('no connection is left', () => line.open === 0)
+  })
+
   test.run()
 }
 
+interface CuttingProxy {
+  url: string
+  /** Connections of clients. */
+  readonly open: number
+  /** What the server sends does not arrive. */
+  hold(): void
+  /** Who connects from now on is taken, and never hears anything. */
+  mute(): void
+  cut(): void
+  close(): void
+}
+
 /** Between a client and a server, until it is cut: then in the middle of what is on its way. */
-async function cuttingProxy(url: string): Promise<{ url: string; hold(): void; cut(): void; close(): void }> {
+async function cuttingProxy(url: string): Promise<CuttingProxy> {
   const sockets = new Set<Socket>()
   const outward = new Set<Socket>()
+  const inward = new Set<Socket>()
+  let mute = false
   const proxy = createServer((inner) => {
+    inward.add(inner)
+    inner.on('close', () => inward.delete(inner))
+    if (mute) return void inner.on('error', () => {}).resume()
     const outer = connect(Number(new URL(url).port), '127.0.0.1')
     outward.add(outer)
     for (const socket of [inner, outer]) {
@@ -233,11 +265,17 @@ async function cuttingProxy(url: string): Promise<{ url: string; hold(): void; c
   })
   await new Promise<void>((resolve) => proxy.listen(0, '127.0.0.1', resolve))
   const cut = () => {
-    for (const socket of sockets) socket.destroy()
+    for (const socket of [...sockets, ...inward]) socket.destroy()
+    inward.clear()
   }
   return {
     url: `nats://127.0.0.1:${(proxy.address() as AddressInfo).port}`,
-    /** What the server sends does not arrive. */
+    get open() {
+      return inward.size
+    },
+    mute: () => {
+      mute = true
+    },
     hold() {
       for (const outer of outward) outer.unpipe()
     },

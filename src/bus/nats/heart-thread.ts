@@ -3,7 +3,7 @@ import { connect } from 'nats'
 import { systemClock } from '../../clock.ts'
 import { createHeart } from '../../host/heart.ts'
 import type { Changes, ThreadData, Told } from './heart.ts'
-import { patient, serversOf } from './link.ts'
+import { hangUp, patient, serversOf } from './link.ts'
 import { frameSubject } from './subjects.ts'
 import { giveBackTicket, hasBegun, isGivenBack } from './tickets.ts'
 
@@ -66,6 +66,6 @@ port.on('message', ({ set, returned, gone, stop }: Changes) => {
 async function end(): Promise<void> {
   ending = true
   await heart.stop()
-  await (await connecting).close().catch(() => {})
+  await hangUp(await connecting).catch(() => {})
   port.close()
 }

@@ -164,9 +164,19 @@ function link(nc: NatsConnection, server: string): Link {
           work.catch(() => {}),
         )
       if (connected) await inTime(nc.flush())
-      await inTime(nc.close())
+      await inTime(hangUp(nc))
     },
   }
+}
+
+/**
+ * While the server takes connections and says nothing, the client (nats.js 3.4) is always about to connect anew; `close` does not end the socket for it,
+ * which would keep the process alive. It is internal to the client.
+ */
+export async function hangUp(nc: NatsConnection): Promise<void> {
+  await nc.close()
+  const { protocol } = nc as unknown as { protocol?: { transport?: { discard(): void } } }
+  protocol?.transport?.discard()
 }
 
 /** Addresses without what is secret in them. Given: one or several, with commas; credentials in front of a host, `nats://user:password@host`. */
