@@ -298,7 +298,7 @@ have the root \`a1\`. The message is JSON: one command, or an array of them that
 
 ## As requests
 
-\`stellwerk.api.submit\`, \`.add\`, \`.seal\`, \`.cancel\`, \`.retry\`, \`.resume\`, \`.update\`, \`.done\`, \`.redrive\`, \`.drop\`, \`.resize\`, \`.pause\`, \`.start\`, \`.restart\`, \`.remove\`, \`.deactivate\`, \`.restore\`, \`.link\`, \`.release\`, \`.set\`, \`.unset\`, \`.trigger\` and \`.raise\` take the same body (the \`type\` may be left out) as a NATS request, and answer
+\`stellwerk.api.submit\`, \`.add\`, \`.seal\`, \`.cancel\`, \`.retry\`, \`.resume\`, \`.update\`, \`.done\`, \`.redrive\`, \`.drop\`, \`.resize\`, \`.pause\`, \`.start\`, \`.restart\`, \`.remove\`, \`.deactivate\`, \`.restore\`, \`.link\`, \`.release\`, \`.set\`, \`.unset\`, \`.trigger\` and \`.raise\` take the same body (one command, no array; the \`type\` may be left out) as a NATS request, and answer
 \`{"ok":true,"to":…,"state":…}\` or \`{"ok":false,"error":{…}}\` once the outcome is committed, or with code \`TIMEOUT\` after 10 s: then it may still
 be applied. A host must be up. \`stellwerk.api.get\`, \`.why\` and \`.history\` take \`{"address":"job:a1"}\`, \`.find\` takes
 \`{"query":{"type":"job","state":"failed"}}\`. An answer of \`.history\` or \`.find\` that has an \`after\` is a part: ask again with that \`after\`
@@ -322,7 +322,7 @@ nats request stellwerk.api.redriveLetters '{"letters":["job:a1@3"],"input":{"num
 
 ## From Python
 
-Nothing has to be installed (\`docs/command.py\`):
+Nothing has to be installed (\`docs/command.py\`). It prints what answers: to a command that is the stream, which has it; to a request (\`stellwerk.api.submit\`) the outcome:
 
 `
 

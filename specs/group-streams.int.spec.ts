@@ -98,7 +98,7 @@ test('a member midway that does not validate: the same, the cause names the fiel
   const error = await failing(stream(700, { instead: once.with({ ms: 'long' } as never, { key: 'wrong' }) }))
   assert.is(error.code, 'INCOMPLETE')
   assert.ok(isStellwerkError(error.cause, 'VALIDATION'))
-  assert.match(error.message, /members\.wrong\.ms/)
+  assert.match(error.message, /members\.700\.input\.ms/)
   assert.is((await client.group('g').view()).members!.total, error.added)
   const early = await world()
   const first = await early.failing(stream(7, { instead: once.with({ ms: 'long' } as never, { key: 'wrong' }) }))

@@ -54,7 +54,7 @@ export interface SubmitOptions extends OrderOptions {
   ack?: 'committed' | 'queued'
   /**
    * How long to wait for that; without it a minute. While a server is away, or the stream is full, the submit waits and is sent again.
-   * Then an UnavailableError says what is away: the job may still come to be, and submitting it again is safe.
+   * Then an UnavailableError says what is away: the job may still come to be, and submitting it again with its id is safe: without one it was given one, which the error names.
    */
   signal?: AbortSignal
 }
@@ -225,7 +225,7 @@ export function createClient({ bus, clock, name, onClose }: ClientParts): Client
     check(labelsSchema, rest.labels, 'labels')
     const options = {
       ...rest,
-      output: output && (await prepare(output.definition, output.input, 'output')),
+      output: output && (await prepare(output.definition, output.input, 'output.input')),
       sealBy: sealBy === undefined ? undefined : ms(sealBy, 'sealBy'),
       chain,
     }

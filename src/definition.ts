@@ -3,7 +3,7 @@ import { defaultTerms, type Ended, type GroupFacts, type Terms } from '../actors
 import type { ChainFacts, Outputs, WithMaker } from './chain/step.ts'
 import { callbackName, isJobName } from './command.ts'
 import { type Duration, ms } from './duration.ts'
-import { type Issue, inWords, quoted, refuse, StellwerkError, ValidationError } from './errors.ts'
+import { type Issue, inWords, pathOf, quoted, refuse, StellwerkError, ValidationError } from './errors.ts'
 import { checkChoice, checkFields, optionsOf } from './fields.ts'
 import { type Isolated, type IsolateOptions, isolatedOf } from './isolate.ts'
 import type { Suspended, SuspendOptions } from './suspend.ts'
@@ -251,7 +251,10 @@ export function check(schema: z.ZodType | undefined, value: unknown, field: stri
   if (!schema) return value
   const parsed = schema.safeParse(value)
   if (parsed.success) return parsed.data
-  const issues: Issue[] = parsed.error.issues.map(({ path, message }) => ({ path: [field, ...(path as (string | number)[])], message }))
+  const issues: Issue[] = parsed.error.issues.map(({ path, message }) => ({
+    path: [...pathOf(field), ...(path as (string | number)[])],
+    message,
+  }))
   throw new ValidationError(inWords(issues), issues)
 }
 

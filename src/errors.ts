@@ -64,9 +64,10 @@ export class ValidationError extends StellwerkError {
 
 /** One field does not fit. `field`: its path, joined by dots. */
 export const invalid = (field: string, message: string): ValidationError =>
-  new ValidationError(`${field}: ${message}`, [
-    { path: field.split('.').map((name) => (/^\d+$/.test(name) ? Number(name) : name)), message },
-  ])
+  new ValidationError(`${field}: ${message}`, [{ path: pathOf(field), message }])
+
+/** `members.0.key`: names, and numbers of places in lists. */
+export const pathOf = (field: string): (string | number)[] => field.split('.').map((name) => (/^\d+$/.test(name) ? Number(name) : name))
 
 /** Any value as it may stand in a message: what is no JSON, too. */
 export function quoted(value: unknown): string {
@@ -117,7 +118,7 @@ export class IncompleteError extends StellwerkError {
     const why = options.cause instanceof Error ? options.cause.message : String(options.cause)
     super(
       'INCOMPLETE',
-      `The members could not be read to their end: ${why}. ${added} of them are in group:${id}, which was not sealed. To go on submit it again with the same id and all members (each counts once), or cancel it.`,
+      `The members did not all come to be sent: ${why.replace(/\.$/, '')}. ${added} of them are in group:${id}, which was not sealed. To go on submit it again with the same id and all members (each counts once), or cancel it.`,
       options,
     )
     this.id = id

@@ -140,7 +140,7 @@ export function createSender(bus: Bus, clock: Clock, name: string) {
   function notDone({ envelope: { event, to } }: Call, when: string, cause?: unknown): UnavailableError {
     const why = trouble ? `${trouble.message} ` : ''
     return new UnavailableError(
-      `${event.type} of ${to} was not answered ${when}. ${why}It may still be applied; submitting it again is safe.`,
+      `${event.type} of ${to} was not answered ${when}. ${why}It may still be applied; submitting it again under this id is safe.`,
       { cause: cause ?? trouble },
     )
   }
@@ -166,7 +166,7 @@ export function createSender(bus: Bus, clock: Clock, name: string) {
   return {
     /** `signal`: how long the caller waits. */
     send(to: Address, event: ActorEvent, ack: Call['ack'], signal?: AbortSignal): Promise<Pick<Reply, 'error'>> {
-      if (stopped) return Promise.reject(new UnavailableError('the client was closed'))
+      if (stopped) return Promise.reject(new UnavailableError('This client was closed.'))
       const size = sizeOf(event)
       if (calls.size >= mostWaiting || (calls.size && waitingSize + size > mostSize)) {
         const why = trouble?.message ?? 'They are sent faster than they are answered.'

@@ -147,7 +147,7 @@ async function callsMeanwhile(client: Client, server: string): Promise<string> {
   const submit = () => client.submit(work, { ms: 1, number: 1 }, { id: 'given-up', signal: AbortSignal.timeout(1000) })
   const said = await fails('submit', submit, 2000)
   assert.match(said, /submit of job:given-up was not answered before its signal aborted/)
-  assert.match(said, /submitting it again is safe/)
+  assert.match(said, /submitting it again under this id is safe/)
   return took.join(', ')
 }
 

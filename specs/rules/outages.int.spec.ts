@@ -81,7 +81,7 @@ test('E9: a client that was closed waits for nothing, and says so', async () => 
     failed(away.watch('job:a')[Symbol.asyncIterator]().next()),
   ]
   await clock.settled()
-  for (const { error } of calls) assert.equal([error?.code, error?.message], ['UNAVAILABLE', 'the client was closed'])
+  for (const { error } of calls) assert.equal([error?.code, error?.message], ['UNAVAILABLE', 'This client was closed.'])
 })
 
 test('E9: a submit waits no longer than its signal says', async () => {

@@ -20,7 +20,7 @@ const quick = { attempts: 3, backoff: 100, jitter: 0 }
 export async function recordScenario({ many }: { many: number }): Promise<Recorded[]> {
   const work = defineJob({ name: 'work', input, retry: quick })
   const hold = defineJob({ name: 'hold', input, retry: quick, onLost: 'hold' })
-  const bind = defineJob({ name: 'bind', input, retry: { ...quick, attempts: 1 } })
+  const bind = defineJob({ name: 'bind', input, retry: quick })
 
   const clock = virtualClock('2026-11-23T08:00:00Z')
   const store = memoryStore()

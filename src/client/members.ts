@@ -27,7 +27,7 @@ export function memberSending(prepare: Prepare, command: (to: Address, event: Ac
     const { definition, input, key } = member
     checkKey(key, `members.${index}.key`)
     checkId(`${idOf(to)}/${key}`, `members.${index}.key: its address has the group's id in it`)
-    return { key, ...(await prepare(definition, input, `members.${key}`)) }
+    return { key, ...(await prepare(definition, input, `members.${index}.input`)) }
   }
 
   /** An array is checked as a whole before anything is sent; what comes from elsewhere piece by piece. */

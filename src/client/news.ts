@@ -24,7 +24,7 @@ export interface Subscription {
 /** Without news one looks again after so long, ms. */
 const lookAgain = 15_000
 
-const wasClosed = () => new UnavailableError('the client was closed')
+const wasClosed = () => new UnavailableError('This client was closed.')
 
 export function createNews({ bus, clock }: { bus: Bus; clock: Clock }): News {
   const waiting = new Set<() => void>()

@@ -131,5 +131,8 @@ export function checkTime(at: Date | string | number, field = 'startAt'): number
     typeof at === 'string' ? isoTime.test(at) && isoDate.safeParse(at.slice(0, 10)).success : at instanceof Date || typeof at === 'number'
   const time = isTime ? new Date(at).getTime() : Number.NaN
   if (time >= 0) return time
-  throw invalid(field, `${quoted(at)} is not a time. Use a Date, or ISO 8601 with an offset.`)
+  throw invalid(
+    field,
+    `${at instanceof Date ? 'this Date' : quoted(at)} is not a time. Use a Date, ISO 8601 with an offset, or milliseconds since 1970.`,
+  )
 }

@@ -46,6 +46,7 @@ export interface View {
   cancelReason?: string
   /** Of a job. */
   job?: string
+  /** That were used up: by errors, and by runs that were lost. 0: the first one succeeded, or is under way. */
   attempts?: number
   output?: unknown
   error?: { name: string; message: string; code?: string }

@@ -5,7 +5,7 @@ import { preparation } from '../client/prepare.ts'
 import { scheduleId } from '../command/schedules.ts'
 import { check } from '../definition.ts'
 import type { ActorEvent } from '../envelope.ts'
-import { NotFoundError, refuse, ValidationError } from '../errors.ts'
+import { NotFoundError, pathOf, refuse, ValidationError } from '../errors.ts'
 import { type ScheduleOptions, scheduleTerms } from '../schedule.ts'
 
 /** What a host declares must make sense, as a whole, before any of it is said. */
@@ -31,7 +31,7 @@ function under(at: string, error: Error): never {
   if (!(error instanceof ValidationError)) throw error
   throw new ValidationError(
     `${at}.${error.message}`,
-    error.issues?.map(({ path, message }) => ({ path: [...at.split('.'), ...path], message })),
+    error.issues?.map(({ path, message }) => ({ path: [...pathOf(at), ...path], message })),
   )
 }
 

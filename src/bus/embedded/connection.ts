@@ -43,7 +43,7 @@ export function connection(shared: Shared, clock: Clock, left: () => void): Conn
 
   const call = <T>(start: () => Promise<T>): Promise<T> => {
     if (state === 'dead') return never
-    if (state === 'closed') return Promise.reject(new UnavailableError('The bus is closed.'))
+    if (state === 'closed') return Promise.reject(new UnavailableError('This client or host was closed.'))
     return new Promise((resolve, reject) => {
       start().then(
         (value) => state !== 'dead' && resolve(value),

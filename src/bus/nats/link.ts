@@ -104,7 +104,9 @@ function link(nc: NatsConnection, server: string): Link {
 
   const bounded = <T>(start: () => Promise<T>, timeout: number = answerTime, what = ''): Promise<T> => {
     if (!connected || closing)
-      return Promise.reject(new UnavailableError(closing ? 'The bus is closed.' : `There is no connection to NATS at ${server}${why}.`))
+      return Promise.reject(
+        new UnavailableError(closing ? 'This client or host was closed.' : `There is no connection to NATS at ${server}${why}.`),
+      )
     return new Promise<T>((resolve, reject) => {
       const timer = setTimeout(
         () => end(() => reject(new UnavailableError(`NATS at ${server} did not answer${what && ` ${what}`} in time.`))),

@@ -5,7 +5,7 @@ import { asJson } from '../../as-json.ts'
 import type { KnownChain } from '../../chain/published.ts'
 import type { Command } from '../../command.ts'
 import type { ActorEvent } from '../../envelope.ts'
-import { type Issue, invalid, unfit } from '../../errors.ts'
+import { type Issue, invalid, pathOf, unfit } from '../../errors.ts'
 import { checkLength } from '../../payload.ts'
 import { addedRuns } from '../../plan/resolve.ts'
 import type { RunTerms } from '../../plan/runs.ts'
@@ -140,7 +140,7 @@ function jobTerms(contracts: Contracts, path: string, { job, priority }: Named):
 }
 
 function refuseIssues(issues: Issue[], field: string): void {
-  if (issues.length) throw unfit(issues.map(({ path, message }) => ({ path: [...field.split('.'), ...path], message })))
+  if (issues.length) throw unfit(issues.map(({ path, message }) => ({ path: [...pathOf(field), ...path], message })))
 }
 
 function fitting(field: string, value: unknown): unknown {

@@ -70,7 +70,7 @@ export async function connectMongo(url: string, defaultDatabase: string, patienc
     await close()
     throw error
   }
-  return { name: `MongoDB at ${name}`, db, bound, guard, insist, unavailable, close }
+  return { name: `MongoDB at ${name}, database ${db.databaseName}`, db, bound, guard, insist, unavailable, close }
 }
 
 class Unanswered extends Error {}
