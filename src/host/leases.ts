@@ -11,8 +11,8 @@ export interface Leases {
   note(doc: Pick<ActorDocument, '_id' | 'work'>): void
   /** A heartbeat of a worker: what it should do about each run that it lists. undefined: not a run that holds a lease here. */
   renew(worker: string, address: Address, dispatch: number, begun: boolean): 'go' | 'cancel' | undefined
-  /** A worker says of its run that it has begun. true: it had not said so before. To be asked before `renew`. */
-  begins(worker: string, address: Address, dispatch: number): boolean
+  /** A worker says of its run that it has begun. true: the second time, so that it lasts. To be asked before `renew`. */
+  lasts(worker: string, address: Address, dispatch: number): boolean
   /** A worker that shuts down says so of its run. true: it had not said so before. */
   stops(worker: string, address: Address, dispatch: number): boolean
   /** All leases begin anew: after a time in which heartbeats could not be heard. */
@@ -37,6 +37,7 @@ export interface Run {
 interface Lease extends Run {
   until: number
   cancelling: boolean
+  lasting: boolean
   stopping?: boolean
 }
 
@@ -55,7 +56,8 @@ export function createLeases(clock: Clock, length: number, workerLives: (worker:
       else {
         // Where the bus knows that the worker's process is gone, nothing is waited for.
         const until = workerLives(work.worker!) === false ? 0 : clock.monotonic() + length
-        leases.set(_id, { address: _id, dispatch: work.dispatch, worker: work.worker!, begun: !!work.begun, until, cancelling })
+        const { dispatch, worker, begun = false } = work
+        leases.set(_id, { address: _id, dispatch, worker: worker!, begun, lasting: begun, until, cancelling })
       }
     },
     renew(worker, address, dispatch, begun) {
@@ -65,9 +67,11 @@ export function createLeases(clock: Clock, length: number, workerLives: (worker:
       lease.begun ||= begun
       return lease.cancelling ? 'cancel' : 'go'
     },
-    begins(worker, address, dispatch) {
+    lasts(worker, address, dispatch) {
       const lease = heldBy(worker, address, dispatch)
-      return !!lease && !lease.begun && !lease.cancelling
+      if (!lease?.begun || lease.lasting || lease.cancelling) return false
+      lease.lasting = true
+      return true
     },
     stops(worker, address, dispatch) {
       const lease = heldBy(worker, address, dispatch)

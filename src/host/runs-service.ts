@@ -22,7 +22,7 @@ interface RunsParts {
   store: Store
   /** Those that this host owns. */
   partitions: Map<number, Partition>
-  /** Does this worker end with the owner of its runs? Then whether they had begun is written down, for nobody else will have heard it. */
+  /** Does this worker end with the owner of its runs? Then that they had begun is written down, for nobody else will have heard it; of those that last, since it costs a write. */
   endsWithOwner(worker: string): boolean
 }
 
@@ -44,7 +44,7 @@ export function serveRuns({ bus, store, partitions, endsWithOwner }: RunsParts) 
     if (!partition) return runs.map(() => 'go')
     const noted = endsWithOwner(worker)
     for (const [to, dispatch, begun] of runs)
-      if (noted && begun && partition.leases.begins(worker, to, dispatch))
+      if (noted && begun && partition.leases.lasts(worker, to, dispatch))
         partition.push({ envelope: { to, event: { type: 'begun', dispatch, worker } } })
     const answers = runs.map(([address, dispatch, begun]) => partition.leases.renew(worker, address, dispatch, begun))
     for (const [to, dispatch, , stopping] of runs)

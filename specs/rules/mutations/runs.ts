@@ -182,10 +182,17 @@ export const runs: readonly Mutation[] = [
     './machines/job.unit: running: after three that were free',
   ),
   off(
+    'Q12 what is short costs no write for having begun',
+    'src/host/leases.ts',
+    'if (!lease?.begun || lease.lasting',
+    'if (!lease || lease.lasting',
+    './leases.unit: Q12',
+  ),
+  off(
     'Q12 a new owner knows of what is written down that it has begun',
     'src/host/leases.ts',
-    'begun: !!work.begun',
-    'begun: false',
+    'begun, lasting: begun,',
+    'begun: false, lasting: false,',
     './folder-crash.int: Q12 a folder',
   ),
   off(
