@@ -39,7 +39,7 @@ const programs: Record<Backend, string[]> = {
   'bullmq everysec': ['node', 'redis-server'],
 }
 
-/** Rounds of all take turns, so that what drifts hits all, and in another order each time. The first round of each warms up and does not count. */
+/** Rounds of all take turns, so that what drifts hits all, and in changing order. The first round of each warms up and does not count. */
 export async function contest(
   scenario: Scenario,
   backends: readonly Backend[],

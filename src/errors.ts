@@ -66,7 +66,7 @@ export class ValidationError extends StellwerkError {
 export const invalid = (field: string, message: string): ValidationError =>
   new ValidationError(`${field}: ${message}`, [{ path: pathOf(field), message }])
 
-/** `members.0.key`: names, and numbers of places in lists. */
+/** `members.0.key`: names, and numbers of places in lists (a name that is all digits is taken for one). */
 export const pathOf = (field: string): (string | number)[] => field.split('.').map((name) => (/^\d+$/.test(name) ? Number(name) : name))
 
 /** Any value as it may stand in a message: what is no JSON, too. */

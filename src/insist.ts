@@ -4,15 +4,16 @@ import { isStellwerkError } from './errors.ts'
 /** ms. */
 const pause = 250
 
-/** Asks again while whom it asks is UNAVAILABLE. Before each question, and each pause, `over` throws what ends it: that error, or a reason of its own. */
+/** Asks again while whom it asks is UNAVAILABLE. `over` throws what ends it: it is asked before each question, and with the error after each. */
 export async function insist<T>(clock: Clock, ask: () => Promise<T>, over: (error?: unknown) => void): Promise<T> {
-  for (let unavailable: unknown; ; await sleep(clock, pause)) {
-    over(unavailable)
+  for (;;) {
+    over()
     try {
       return await ask()
     } catch (error) {
       if (!isStellwerkError(error, 'UNAVAILABLE')) throw error
-      over((unavailable = error))
+      over(error)
     }
+    await sleep(clock, pause)
   }
 }

@@ -1,5 +1,5 @@
 import type { Member } from '../../actors/members.ts'
-import { type Address, checkId, idOf } from '../address.ts'
+import { type Address, idOf, isId, maxIdLength } from '../address.ts'
 import { checkKey } from '../command.ts'
 import type { MemberOf } from '../definition.ts'
 import type { ActorEvent } from '../envelope.ts'
@@ -26,7 +26,8 @@ export function memberSending(prepare: Prepare, command: (to: Address, event: Ac
     checkFields(member, ['definition', 'input', 'key'], `members.${index}`)
     const { definition, input, key } = member
     checkKey(key, `members.${index}.key`)
-    checkId(`${idOf(to)}/${key}`, `members.${index}.key: its address has the group's id in it`)
+    if (!isId(`${idOf(to)}/${key}`))
+      throw invalid(`members.${index}.key`, `its address, with the id of the group, has more than ${maxIdLength} characters`)
     return { key, ...(await prepare(definition, input, `members.${index}.input`)) }
   }
 

@@ -65,7 +65,7 @@ export function preparation(records: Records, clock?: Clock): { prepare: Prepare
     checkLength(length, field)
     if (known.terms.pool !== undefined) {
       const issue = needIssue(await read(knownPools, signal), known.terms)
-      if (issue) throw invalid('needs', issue)
+      if (issue) throw invalid(beside(field, 'job'), issue)
     }
     return { job: known.name, input: { value: value ?? null }, terms: known.terms }
   }

@@ -46,7 +46,7 @@ export interface View {
   cancelReason?: string
   /** Of a job. */
   job?: string
-  /** That were used up: by errors, and by runs that were lost. 0: the first one succeeded, or is under way. */
+  /** That were used up, by errors and by runs that were lost. 0: none yet, also when the first one has succeeded. */
   attempts?: number
   output?: unknown
   error?: { name: string; message: string; code?: string }

@@ -23,7 +23,6 @@ export interface Leases {
   forget(run: Run): void
   /** When the next lease ends, on the monotonic clock. */
   readonly next: number | undefined
-  clear(): void
 }
 
 export interface Run {
@@ -69,7 +68,7 @@ export function createLeases(clock: Clock, length: number, workerLives: (worker:
     },
     lasts(worker, address, dispatch) {
       const lease = heldBy(worker, address, dispatch)
-      if (!lease?.begun || lease.lasting || lease.cancelling) return false
+      if (!lease?.begun || lease.lasting || lease.cancelling || lease.stopping) return false
       lease.lasting = true
       return true
     },
@@ -91,6 +90,5 @@ export function createLeases(clock: Clock, length: number, workerLives: (worker:
       for (const { until } of leases.values()) if (next === undefined || until < next) next = until
       return next
     },
-    clear: () => leases.clear(),
   }
 }

@@ -444,12 +444,13 @@ export const runs: readonly Mutation[] = [
     'outages: E9: a submit waits no longer',
   ),
   off('E9 it gives up', sender, 'clock.now() - since >= giveUpAfter', '!since', 'outages: E9: after a minute'),
+  off('E9 a connection that ends says so', 'src/store/mongo/connection.ts', "socket.once('close', goOn)", '', './store.int: all lines cut'),
   off(
-    'E9 a connection that ends says so',
+    'E9 a connection that has ended says so to who writes later',
     'src/store/mongo/connection.ts',
-    "socket.emit('drain')",
-    'undefined',
-    './store.int: all lines cut',
+    "event === 'drain' && socket.closed",
+    'false',
+    './mongo-connection.unit: who begins',
   ),
   off(
     'E9 lines that all went silent are dropped before a write in doubt is given up',

@@ -173,11 +173,13 @@ function link(nc: NatsConnection, server: string): Link {
 
 /**
  * While the server takes connections and says nothing, the client (nats.js 3.4) is always about to connect anew; `close` does not end the socket for it,
- * which would keep the process alive. It is internal to the client.
+ * which would keep the process alive, and dials the next address of a name all the same. Both are internal to the client. What is left: an address that drops
+ * packets keeps the process until the system gives up.
  */
 export async function hangUp(nc: NatsConnection): Promise<void> {
+  const { protocol } = nc as unknown as { protocol?: { dial?(): Promise<void>; transport?: { discard(): void } } }
+  if (protocol?.dial) protocol.dial = () => Promise.reject(new Error('closed'))
   await nc.close()
-  const { protocol } = nc as unknown as { protocol?: { transport?: { discard(): void } } }
   protocol?.transport?.discard()
 }
 

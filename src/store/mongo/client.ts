@@ -12,7 +12,7 @@ const optionsFor = (patience: number): MongoClientOptions & { connectionType: un
   waitQueueTimeoutMS: patience,
   // All lines may have gone silent, and the driver drops only the one that it waited for: its monitor notices before a call in doubt gives up, and drops all.
   heartbeatFrequencyMS: patience,
-  // Far more than are ever used: a call that is never answered keeps its connection's place.
+  // Far more than are ever used.
   maxPoolSize: 500,
   // What is acknowledged survives the loss of a server; what is read cannot be taken back by one.
   writeConcern: { w: 'majority', journal: true },

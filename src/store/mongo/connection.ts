@@ -12,6 +12,11 @@ const DriversConnection = Connection as new (socket: Socket, options: object) =>
 export class EndingConnection extends DriversConnection {
   constructor(socket: Socket, options: object) {
     super(socket, options)
-    socket.once('close', () => setImmediate(() => socket.emit('drain')))
+    const goOn = () => setImmediate(() => socket.emit('drain'))
+    socket.once('close', goOn)
+    // What is compressed first is written later than that.
+    socket.on('newListener', (event) => {
+      if (event === 'drain' && socket.closed) goOn()
+    })
   }
 }

@@ -8,7 +8,7 @@ export interface MongoServer {
   readonly name: string
   readonly db: Db
   /**
-   * Ends for sure, with what the driver reports: a write that is under way when its connection is closed may never be answered by it.
+   * Ends for sure, with what the driver reports.
    * `statements`: how many are sent one after the other, or how many batches are read; each has the time of a call.
    */
   bound<T>(call: () => Promise<T>, statements?: number): Promise<T>
