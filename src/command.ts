@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { checkId, maxIdLength } from './address.ts'
+import { checkId, isId, maxIdLength } from './address.ts'
 import { address, common, grammar, segment, withoutProto } from './command/common.ts'
 import {
   chainRestart,
@@ -14,7 +14,7 @@ import {
 } from './command/plans.ts'
 import { raise, schedulePause, scheduleRemove, scheduleResume, scheduleSet, scheduleUnset, trigger } from './command/schedules.ts'
 import { longest, ms } from './duration.ts'
-import { type Issue, refuse, unfit, ValidationError } from './errors.ts'
+import { type Issue, invalid, refuse, unfit, ValidationError } from './errors.ts'
 
 /**
  * Commands as any program may publish them to `<namespace>.command.<root>`: one, or an array of them. With an `id` a command is
@@ -76,6 +76,11 @@ export const reservedId = 'an id cannot end with "/output" or "/onEnd-1": that i
 export function checkKey(key: unknown, field: string): asserts key is string {
   const id = checkId(key, field)
   if (id.includes('/') || isReserved(`/${id}`)) refuse(field, `"${id}" cannot be a key: one segment, and neither "output" nor "onEnd-1".`)
+}
+
+/** The same of its address, which has the id of its group in it. */
+export function checkMemberId(id: string, field: string): void {
+  if (!isId(id)) throw invalid(field, `its address, with the id of the group, has more than ${maxIdLength} characters`)
 }
 
 const either = address('(job|group)', 'an address job:<id> or group:<id>')

@@ -1,6 +1,6 @@
 import type { Member } from '../../actors/members.ts'
-import { type Address, idOf, isId, maxIdLength } from '../address.ts'
-import { checkKey } from '../command.ts'
+import { type Address, idOf } from '../address.ts'
+import { checkKey, checkMemberId } from '../command.ts'
 import type { MemberOf } from '../definition.ts'
 import type { ActorEvent } from '../envelope.ts'
 import { IncompleteError, invalid } from '../errors.ts'
@@ -26,8 +26,7 @@ export function memberSending(prepare: Prepare, command: (to: Address, event: Ac
     checkFields(member, ['definition', 'input', 'key'], `members.${index}`)
     const { definition, input, key } = member
     checkKey(key, `members.${index}.key`)
-    if (!isId(`${idOf(to)}/${key}`))
-      throw invalid(`members.${index}.key`, `its address, with the id of the group, has more than ${maxIdLength} characters`)
+    checkMemberId(`${idOf(to)}/${key}`, `members.${index}.key`)
     return { key, ...(await prepare(definition, input, `members.${index}.input`)) }
   }
 

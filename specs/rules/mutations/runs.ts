@@ -444,7 +444,20 @@ export const runs: readonly Mutation[] = [
     'outages: E9: a submit waits no longer',
   ),
   off('E9 it gives up', sender, 'clock.now() - since >= giveUpAfter', '!since', 'outages: E9: after a minute'),
-  off('E9 a connection that ends says so', 'src/store/mongo/connection.ts', "socket.once('close', goOn)", '', './store.int: all lines cut'),
+  off(
+    'E9 the connections of the driver end',
+    'src/store/mongo/client.ts',
+    '  connectionType: EndingConnection,\n',
+    '',
+    './store.int: all lines cut',
+  ),
+  off(
+    'E9 a connection that ends says so to who waits to write',
+    'src/store/mongo/connection.ts',
+    "socket.once('close', goOn)",
+    '',
+    './mongo-connection.unit: who waits',
+  ),
   off(
     'E9 a connection that has ended says so to who writes later',
     'src/store/mongo/connection.ts',

@@ -1,9 +1,9 @@
 import type { JobSubmit, Payload } from '../../../actors/job.ts'
 import type { Member } from '../../../actors/members.ts'
-import { type Address, idOf, isId, maxIdLength, rootOf } from '../../address.ts'
+import { type Address, idOf, rootOf } from '../../address.ts'
 import { asJson } from '../../as-json.ts'
 import type { KnownChain } from '../../chain/published.ts'
-import type { Command } from '../../command.ts'
+import { type Command, checkMemberId } from '../../command.ts'
 import type { ActorEvent } from '../../envelope.ts'
 import { type Issue, invalid, pathOf, unfit } from '../../errors.ts'
 import { checkLength } from '../../payload.ts'
@@ -149,7 +149,6 @@ function fitting(field: string, value: unknown): unknown {
 }
 
 function memberOf(contracts: Contracts, to: Address, i: number, { key, ...named }: Named & { key: string }): Member {
-  if (!isId(`${idOf(to)}/${key}`))
-    throw invalid(`members.${i}.key`, `its address, with the id of the group, has more than ${maxIdLength} characters`)
+  checkMemberId(`${idOf(to)}/${key}`, `members.${i}.key`)
   return { key, ...jobOf(contracts, `members.${i}.`, named) }
 }

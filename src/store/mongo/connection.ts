@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net'
-// @ts-expect-error: internal to the driver, and without types. So its version is fixed to 7.9, and the specs of the store look whether it still is needed.
+// @ts-expect-error: internal to the driver, and without types. So its version is fixed to 7.9; whether this is needed still, the table of rules shows.
 import { Connection } from 'mongodb/lib/cmap/connection.js'
 
 const DriversConnection = Connection as new (socket: Socket, options: object) => object
