@@ -67,7 +67,11 @@ export function hostProcesses(settings: HostSettings, program = hostProgram): Ho
       return code as number | null
     })
     createInterface(child.stderr).on('line', (line) => said.push(`${short} ${child.pid}: ${line}`))
-    const name = await Promise.race([readyName(child), exited.then((code) => Promise.reject(new Error(`${short} ended: ${code}`)))])
+    const endedEarly = once(child, 'close').then(([code]) => {
+      const lines = said.filter((line) => line.startsWith(`${short} `))
+      throw new Error([`${short} ended: ${code}`, ...lines].join('\n'))
+    })
+    const name = await Promise.race([readyName(child), endedEarly])
     const host: HostProcess = {
       pid: child.pid!,
       name,
