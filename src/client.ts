@@ -12,7 +12,7 @@ import { type OrderOptions, orderOf } from './client/order.ts'
 import { type Plans, plansOf } from './client/plans.ts'
 import { type PoolHandle, pools } from './client/pools.ts'
 import { checkPriority, checkTime, deadlineOf, preparation } from './client/prepare.ts'
-import { errorOf, questions } from './client/questions.ts'
+import { errorOf, patiently, questions } from './client/questions.ts'
 import { type Schedules, schedulesOf } from './client/schedules.ts'
 import { countStuck } from './client/stuck.ts'
 import { type Watch, watching } from './client/watch.ts'
@@ -157,7 +157,7 @@ export function createClient({ bus, clock, name, onClose }: ClientParts): Client
   const { prepare, stop: forgetPools } = preparation(bus.records, clock)
   const sendMembers = memberSending(prepare, command)
   const news = createNews({ bus, clock })
-  const waits = { clock, ask, news, closed: () => closed }
+  const waits = { ask: patiently({ ask, clock, closed: () => closed }), news }
   const ends = endsOf(waits)
   const { actor, job, group } = handles({ ask, command, sendMembers, prepare, ends })
 

@@ -1,11 +1,9 @@
 import { type Address, addressOf, chainOver, idOf, typeOf } from '../address.ts'
-import type { Clock } from '../clock.ts'
 import { isStellwerkError, JobCancelledError, JobFailedError, NotFoundError } from '../errors.ts'
 import { optionsOf } from '../fields.ts'
 import type { View } from '../host/api.ts'
-import { insist } from '../insist.ts'
 import type { News } from './news.ts'
-import type { Ask } from './questions.ts'
+import type { AskPatiently } from './questions.ts'
 
 export interface WaitOptions {
   signal?: AbortSignal
@@ -29,7 +27,7 @@ export interface Ends {
 
 type Seen = { state: string; final: boolean }
 
-export function endsOf({ clock, ask, news, closed }: { clock: Clock; ask: Ask; news: News; closed(): boolean }): Ends {
+export function endsOf({ ask, news }: { ask: AskPatiently; news: News }): Ends {
   /** Asks once at the beginning, and when there is news of it. */
   async function reaches(address: Address, isIt: (seen: Seen) => boolean, options?: WaitOptions, { known }: Known = {}): Promise<View> {
     const { signal } = optionsOf(options, ['signal'])
@@ -62,14 +60,9 @@ export function endsOf({ clock, ask, news, closed }: { clock: Clock; ask: Ask; n
     }
   }
 
-  const over = (signal?: AbortSignal) => (error?: unknown) => {
-    signal?.throwIfAborted()
-    if (error && closed()) throw error
-  }
-
   async function viewIfAny(address: Address, signal?: AbortSignal): Promise<View | undefined> {
     try {
-      return (await insist(clock, () => ask<{ view: View }>('get', { address }), over(signal))).view
+      return (await ask<{ view: View }>('get', { address }, signal)).view
     } catch (error) {
       if (isStellwerkError(error, 'NOT_FOUND')) return undefined
       throw error

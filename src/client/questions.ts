@@ -1,4 +1,5 @@
 import type { Bus } from '../bus/port.ts'
+import type { Clock } from '../clock.ts'
 import {
   ConflictError,
   type Issue,
@@ -10,12 +11,15 @@ import {
   ValidationError,
 } from '../errors.ts'
 import type { Refusal } from '../host/replies.ts'
+import { insist } from '../insist.ts'
+
+type Verb = 'get' | 'why' | 'history' | 'changes' | 'find' | 'stuck' | 'deadLetters' | 'deadLetter' | 'plan' | 'changePlan'
 
 /** Asks the hosts: any of them can answer, since all is in the store. */
-export type Ask = <T>(
-  verb: 'get' | 'why' | 'history' | 'changes' | 'find' | 'stuck' | 'deadLetters' | 'deadLetter' | 'plan' | 'changePlan',
-  request: unknown,
-) => Promise<T>
+export type Ask = <T>(verb: Verb, request: unknown) => Promise<T>
+
+/** While nobody can answer it asks again: until the signal aborts, or the client is closed. */
+export type AskPatiently = <T>(verb: Verb, request: unknown, signal?: AbortSignal) => Promise<T>
 
 /** How long one host may take for an answer, and then how long all of them may, ms. */
 const patience = 1500
@@ -33,11 +37,23 @@ export function questions(bus: Bus): Ask {
     }
   }
 
-  return async <T>(verb: string, request: unknown) => {
+  return async <T>(verb: Verb, request: unknown) => {
     const reply = (await answerTo(verb, request)) as { ok: boolean; error?: Refusal }
     if (!reply.ok) throw errorOf(reply.error!)
     return reply as T
   }
+}
+
+export function patiently({ ask, clock, closed }: { ask: Ask; clock: Clock; closed(): boolean }): AskPatiently {
+  return <T>(verb: Verb, request: unknown, signal?: AbortSignal) =>
+    insist(
+      clock,
+      () => ask<T>(verb, request),
+      (error) => {
+        signal?.throwIfAborted()
+        if (error && closed()) throw error
+      },
+    )
 }
 
 /** What a host refused, as the error that it is for the caller. */

@@ -1,12 +1,10 @@
 import { type Address, isAddress } from '../address.ts'
-import type { Clock } from '../clock.ts'
 import { invalid, isStellwerkError, NotFoundError, quoted } from '../errors.ts'
 import { optionsOf } from '../fields.ts'
 import type { Change, Changes } from '../host/changes.ts'
-import { insist } from '../insist.ts'
 import type { Ends } from './ends.ts'
 import type { News } from './news.ts'
-import type { Ask } from './questions.ts'
+import type { AskPatiently } from './questions.ts'
 
 export interface WatchOptions {
   /**
@@ -20,9 +18,7 @@ export interface WatchOptions {
 
 export type Watch = (address: Address, options?: WatchOptions) => AsyncIterable<Change>
 
-export function watching(parts: { clock: Clock; ask: Ask; news: News; ends: Ends; closed(): boolean }): Watch {
-  const { clock, ask, news, ends, closed } = parts
-
+export function watching({ ask, news, ends }: { ask: AskPatiently; news: News; ends: Ends }): Watch {
   async function* changes(address: Address, from: number, signal?: AbortSignal): AsyncGenerator<Change> {
     let next = from
     let inc: string | undefined
@@ -50,12 +46,8 @@ export function watching(parts: { clock: Clock; ask: Ask; news: News; ends: Ends
 
   /** undefined: there is no such actor yet. While nobody can answer it goes on asking. */
   async function answered(request: { address: Address; from: number; inc?: string }, signal?: AbortSignal): Promise<Changes | undefined> {
-    const over = (error?: unknown) => {
-      signal?.throwIfAborted()
-      if (error && closed()) throw error
-    }
     try {
-      return await insist(clock, () => ask<Changes>('changes', request), over)
+      return await ask<Changes>('changes', request, signal)
     } catch (error) {
       if (!isStellwerkError(error, 'NOT_FOUND')) throw error
       if (request.inc === undefined && request.from <= 1) return undefined
