@@ -293,7 +293,7 @@ have the root \`a1\`. The message is JSON: one command, or an array of them that
 - **Refused.** What is wrong is stored nowhere but in the stream \`stellwerk-dead\`, on \`stellwerk.dead.<type>.<id>\`, with the reason:
   \`NOT_JSON\`, \`VALIDATION\` (the message and \`issues\` name each field), \`ADDRESS\` (another root than the subject), \`CONFLICT\` (the id exists
   with other content, or a callback was given before), \`SUPERSEDED\` (the round of a callback has ended), \`NOT_FOUND\` (no such job is published, or no such actor), \`NOT_ALLOWED\` (not in this state).
-- **Sizes.** An input has at most 512 KB. A message brings at most 1000 commands, a command at most 250 members, and all members of one
+- **Sizes.** An input has at most 512 KB. A message brings at most 1000 commands (of more none is applied, and each that has a \`reply\` is told), a command at most 250 members, and all members of one
   message together at most about 190 KB (inputs of more than 16 KB hardly count): send larger groups with \`seal: false\` and \`add\`.
 
 ## As requests

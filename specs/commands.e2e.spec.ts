@@ -367,6 +367,25 @@ test('the outcome is answered to a plain inbox, applied or refused', async () =>
   )
 })
 
+test('of a message that brings too many commands each that waits for an answer has one', async () => {
+  await up()
+  const inbox = '_INBOX.too.many'
+  const heard = (await program.listen(inbox)) as { ok: boolean; id?: string; to?: string; error?: { code: string } }[]
+  const before = (await program.letters()).length
+  const waits = (i: number) => submit(`many/${i}`, 'many', { id: `c${i}`, reply: inbox })
+  program.publish('many', [waits(0), ...Array.from({ length: 1000 }, (_, i) => submit(`many/q${i}`)), waits(1), 1, null])
+  await until('the answers', () => heard.length === 2)
+  assert.equal(
+    heard.map(({ id, to, error }) => [id, to, error?.code]),
+    [
+      ['c0', 'job:many/0', 'VALIDATION'],
+      ['c1', 'job:many/1', 'VALIDATION'],
+    ],
+  )
+  assert.is((await lettersSince(before, 1)).length, 1)
+  assert.is(await stored('job:many/0'), undefined)
+})
+
 test('the same command id with other content is a conflict, and not silence', async () => {
   await up()
   const before = (await program.letters()).length

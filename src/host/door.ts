@@ -74,17 +74,23 @@ export function openFrame(
       opened.size += size
     } catch (error) {
       const { code = 'VALIDATION', message, issues } = error as Refusal
-      const { to, reply } = (one ?? {}) as { to?: unknown; reply?: unknown }
-      const named = typeof to === 'string' ? to.slice(0, longestTo) : undefined
       const reason: Refusal = { code, message, ...(issues ? { issues } : {}) }
       const id = `e${epoch}.p${partition}.${sequence}.${place}`
       const form = one === undefined || isTooDeep(one) ? undefined : ours ? 'envelope' : 'command'
-      opened.letters.push({ id, to: named, reason, body: bodyOf(frame, one), form, at: here.now })
-      const inbox = ours ? (reply as Envelope['reply']) : inboxOf(one)
-      if (inbox?.inbox) opened.refused.push({ envelope: { to: named ?? '', event: { type: 'refused' }, reply: inbox }, error: reason })
+      opened.letters.push({ id, to: targetOf(one), reason, body: bodyOf(frame, one), form, at: here.now })
+      // Of a list that is refused as a whole each that waits is told.
+      for (const each of !ours && Array.isArray(one) ? one : [one]) {
+        const reply = ours ? (each as Envelope | undefined)?.reply : inboxOf(each)
+        if (reply?.inbox) opened.refused.push({ envelope: { to: targetOf(each) ?? '', event: { type: 'refused' }, reply }, error: reason })
+      }
     }
   })
   return opened
+}
+
+function targetOf(body: unknown): string | undefined {
+  const { to } = (body ?? {}) as { to?: unknown }
+  return typeof to === 'string' ? to.slice(0, longestTo) : undefined
 }
 
 const tooMuch = (size: number) =>
