@@ -6,7 +6,7 @@ import { why } from '../actors/job/why.ts'
 import type { JobContext } from '../actors/job.ts'
 import type { Snapshot } from '../src/document.ts'
 import { given } from '../src/testing/given.ts'
-import { claim, lost, memberOf, result, retry, submit } from './machines/events.ts'
+import { cancel, claim, lost, memberOf, result, retry, submit } from './machines/events.ts'
 import { virtualWorld, work } from './support/virtual-world.ts'
 
 const machine = suite('a job with a deadline: G6 R4')
@@ -52,6 +52,19 @@ machine('a running handler is told; what it returns counts, anything else is a f
   told.and.when(result('fail')).then(failed as never)
   told.and.when(lost()).then(failed as never)
 })
+machine('a handler that does not react is left behind 5 s later: what comes of its run then is nothing any more', () => {
+  const left = fresh.events([within({ member: memberOf('j', 0) }), claim()]).whenPasses('5s')
+  left.then({ state: 'cancelling' })
+  left.and.whenPasses('4999ms').then({ state: 'cancelling' })
+  left.and.whenPasses('5s').then({ ...failed, sends: [{ to: 'group:g', event: { type: 'ended', state: 'failed' } }] } as never)
+  left.and.whenPasses('5s').and.when(result('ok')).then({ state: 'failed' })
+})
+machine('one that was cancelled before has been cancelled by then; without a deadline it is waited for', () => {
+  const told = fresh.events([within(), claim()]).when(cancel)
+  told.and.whenPasses('9999ms').then({ state: 'cancelling' })
+  told.and.whenPasses('10s').then({ state: 'cancelled' })
+  fresh.events([submit(), claim()]).when(cancel).then({ state: 'cancelling', timers: [] })
+})
 machine('an end before it takes the deadline with it; an operator may run it again without one', () => {
   fresh.events([within(), claim()]).when(result('ok')).then({ state: 'succeeded', timers: [] })
   fresh
@@ -96,6 +109,20 @@ world('in a lane, in a group, while a handler runs and while nobody has one', as
   assert.equal(((await w.doc('lane:a')).snapshot.context as GateContext).held, {})
   const bad = await client.submit(work, {}, { deadline: 'soon' }).catch((error) => error)
   assert.match(bad.message, /^deadline: "soon" is not a duration/)
+  assert.equal(await w.problems(), [])
+})
+world('a handler that never returns, and reacts to nothing: its job ends all the same, and its lane goes on', async () => {
+  const w = virtualWorld({ partitions: 2 })
+  await w.host()
+  const { client } = w
+  const deaf = await client.submit(work, { ms: 1e9, deaf: true }, { id: 'deaf', lane: 'a', deadline: '10s' })
+  await client.submit(work, { ms: 1 }, { id: 'next', lane: 'a' })
+  await w.until('it was told', async () => (await w.doc('job:deaf')).state === 'cancelling')
+  const [condition] = (await deaf.why()).conditions
+  assert.equal([condition!.code, condition!.until], ['CANCELLING', w.clock.now() + 5000])
+  await w.until('the next has ended', async () => (await w.doc('job:next')).status === 'done')
+  const { state, snapshot } = await w.doc('job:deaf')
+  assert.equal([state, (snapshot.context as JobContext).error?.code], ['failed', 'DEADLINE'])
   assert.equal(await w.problems(), [])
 })
 world.run()

@@ -54,6 +54,8 @@ function runsIn(history: readonly HistoryEntry[]): Judged {
   let terms: Pick<Terms, 'attempts' | 'onLost'> | undefined
   /** Granted last, and its result has not counted; `lapsed`: its loss did. */
   let run: (Run & { lapsed?: true }) | undefined
+  /** When it has ended at the latest, if it has a deadline: a handler that does not react is left behind then. */
+  let latest = Number.POSITIVE_INFINITY
   /** Why no other run may be granted. */
   let barred: string | undefined
   let used = 0
@@ -96,12 +98,14 @@ function runsIn(history: readonly HistoryEntry[]): Judged {
     else used++
   }
 
-  for (const { event, state, superseded, threw } of history) {
+  for (const { at, event, state, superseded, threw } of history) {
     // It changed nothing.
     if (superseded || threw !== undefined) continue
     const ended = state !== undefined && finals.has(state)
-    if (event.type === 'submit') terms ??= event.terms as Terms
-    else if (event.type === 'claim') grant(event as never)
+    if (event.type === 'submit' && !terms) {
+      terms = event.terms as Terms
+      latest = (event.overdueAt as number | undefined) ?? at + ((event.terms as Terms).deadline ?? Number.POSITIVE_INFINITY)
+    } else if (event.type === 'claim') grant(event as never)
     else if (event.type === 'result') settle(event as never)
     else if (event.type === 'lost') lose(event as never)
     else if (event.type === 'cancel') barred ??= 'was cancelled'
@@ -109,12 +113,13 @@ function runsIn(history: readonly HistoryEntry[]): Judged {
     else if (goesOnBy.job!.has(event.type) && !ended && barred !== 'had succeeded') {
       // A lost run of what is held stays the current one until there is another.
       if (barred !== 'was held') run = undefined
+      latest = Number.POSITIVE_INFINITY
       barred = undefined
       used = 0
       unbegun = 0
     }
     if (!ended) continue
-    if (run && !run.lapsed) wrong.push(`it is ${state} with run ${run.dispatch} open`)
+    if (run && !run.lapsed && at < latest) wrong.push(`it is ${state} with run ${run.dispatch} open`)
     run = undefined
     barred = state === 'succeeded' ? 'had succeeded' : (barred ?? `was ${state}`)
   }

@@ -45,7 +45,7 @@ export interface SubmitOptions extends OrderOptions {
   id?: string
   /** Not before this time. */
   startAt?: Date | string | number
-  /** When it has failed at the latest: a time, or a duration from now. Default: the definition's. */
+  /** When it has failed at the latest (5 s later, where a handler runs that does not react to its signal): a time, or a duration from now. Default: the definition's. */
   deadline?: Date | Duration
   /** 0 to 9, 9 first. Default: the definition's. */
   priority?: number

@@ -31,7 +31,7 @@ export interface JobOptions<I extends z.ZodType, O extends z.ZodType, C extends 
    * (`-2` after an operator's retry). It has its own attempts; how it ends changes nothing for the one before it.
    */
   onEnd?: { name: string; terms: Terms; with(input: Ended): WithInput }
-  /** For all attempts together, from the submit on: what has not ended by then has failed (`DEADLINE`); a running handler is told by `ctx.signal`. */
+  /** For all attempts together, from the submit on: what has not ended by then has failed (`DEADLINE`); a running handler is told by `ctx.signal`, and has 5 s. */
   deadline?: Duration
   priority?: number
   /**

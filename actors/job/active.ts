@@ -49,6 +49,13 @@ export const activeState = jobSetup.createStateConfig({
     },
     cancelling: {
       id: 'cancelling',
+      // One with a deadline has ended soon after it, whatever its handler does: that is left behind, as after its timeout.
+      after: {
+        untilLeft: [
+          { guard: 'wasOverdue', target: '#failed', actions: 'failOverdue' },
+          { target: '#cancelled', actions: 'forgetRun' },
+        ],
+      },
       on: {
         cancel: {},
         resume: {

@@ -20,6 +20,9 @@ import { changed, hasNewPriority, isTooEarly, isUnderWay, keepsLane, ofAnotherJo
 const latest = ({ overdueAt, terms: { deadline }, at }: Of<'submit'>): number | undefined =>
   overdueAt ?? (deadline === undefined ? undefined : at + deadline)
 
+/** A handler that does not react to its deadline is left behind then: 5 s later. */
+export const leftAt = (overdueAt: number): number => overdueAt + 5000
+
 /** What the chart of a job (job.ts) names: its guards, its delays, and what its actions change. */
 export const jobSetup = setup({
   types: { context: {} as JobContext, events: {} as JobEvent },
@@ -29,10 +32,12 @@ export const jobSetup = setup({
     untilDeadline: ({ context, event }) => Math.max(0, (context.rounds?.deadlineAt ?? Number.POSITIVE_INFINITY) - event.at),
     untilStart: ({ context, event }) => Math.max(0, (context.startAt ?? 0) - event.at),
     untilOverdue: ({ context, event }) => Math.max(0, (context.overdueAt ?? Number.POSITIVE_INFINITY) - event.at),
+    untilLeft: ({ context, event }) => Math.max(0, leftAt(context.overdueAt ?? Number.POSITIVE_INFINITY) - event.at),
     untilRetry: ({ context, event }) => Math.max(0, (context.retryAt ?? 0) - event.at),
   },
   guards: {
     isOverdue: ({ context, event }) => context.overdueAt !== undefined && context.overdueAt <= event.at,
+    wasOverdue: ({ context }) => context.overdue === true,
     isTooLate: ({ event }) => event.type === 'submit' && (latest(event) ?? Number.POSITIVE_INFINITY) <= event.at,
     waitsForTime: ({ event }) => event.type === 'submit' && event.startAt !== undefined && event.startAt > event.at,
     waitsForWindow: ({ event }) => event.type === 'submit' && !!event.window,

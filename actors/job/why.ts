@@ -2,6 +2,7 @@ import type { Snapshot } from '../../src/document.ts'
 import type { Condition } from '../actor.ts'
 import type { JobContext } from './context.ts'
 import { waiting } from './predecessors.ts'
+import { leftAt } from './setup.ts'
 import { cameOf, roundsOf } from './suspension.ts'
 
 /** Name of the innermost state. */
@@ -81,8 +82,9 @@ export function why(snapshot: Snapshot, at: number): Condition[] {
       return [
         {
           code: 'CANCELLING',
-          message: `worker ${run!.worker} was told to cancel run ${run!.dispatch}; it ends when the handler reacts or its lease ends`,
+          message: `worker ${run!.worker} was told to end run ${run!.dispatch}${context.overdue ? ', whose deadline has passed' : ''}: it ends ${endsOf(context)}`,
           worker: run!.worker,
+          ...(context.overdueAt !== undefined && { until: leftAt(context.overdueAt) }),
         },
       ]
     case 'backoff':
@@ -106,6 +108,14 @@ export function why(snapshot: Snapshot, at: number): Condition[] {
     default:
       return []
   }
+}
+
+/** What ends a run whose handler was told to end. */
+function endsOf({ terms: { timeout }, overdueAt }: JobContext): string {
+  const ends = ['when its handler does', 'with its process']
+  if (timeout !== undefined) ends.push(`after its timeout of ${timeout} ms`)
+  if (overdueAt !== undefined) ends.push(`at ${new Date(leftAt(overdueAt)).toISOString()}`)
+  return ends.join(', or ')
 }
 
 /** Without a time at which it ends by itself only others, or an operator, end it. */

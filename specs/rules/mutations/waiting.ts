@@ -110,6 +110,20 @@ export const waiting: readonly Mutation[] = [
     './odd-handlers.int: what is no JSON',
   ),
   off(
+    'R4 a handler that does not react to its deadline is left behind',
+    'actors/job/setup.ts',
+    'overdueAt + 5000',
+    'overdueAt + Number.POSITIVE_INFINITY',
+    './deadline.int: a handler that',
+  ),
+  off(
+    'R4 one that was cancelled before its deadline ends cancelled',
+    'actors/job/active.ts',
+    "{ guard: 'wasOverdue', target",
+    '{ target',
+    './deadline.int: one that was cancelled',
+  ),
+  off(
     'R4 the deadline goes with an operator’s retry',
     'actors/job/pending.ts',
     "guard: 'isOverdue', ",
