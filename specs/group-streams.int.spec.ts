@@ -134,6 +134,18 @@ test('members that are added from a stream that throws: the same', async () => {
   assert.is((await client.group('g').view()).members!.total, error.added)
 })
 
+test('many inputs, one of them wrong: of an array nothing is stored, of a stream what came before, and how much is said', async () => {
+  const { client, docs } = await world()
+  const jobs = async () => (await docs()).filter(({ type }) => type === 'job').length
+  const inputs = [...Array(600).fill({ ms: 1 }), { ms: 10n } as never, { ms: 1 }]
+  const whole = await client.submitMany(once, inputs).catch((thrown) => thrown)
+  assert.equal([whole.code, whole.issues[0].path.join('.'), await jobs()], ['VALIDATION', 'inputs.600', 0])
+  const part = await client.submitMany(once, inputs.values()).catch((thrown) => thrown)
+  assert.match(part.message, /^inputs\.600: .* \(600 jobs of this call were submitted before\.\)$/)
+  assert.is(await jobs(), 600)
+  assert.equal(await client.submitMany(once, []), [])
+})
+
 test('inputs that come from a stream, one of them wrong: the error goes to the caller, and to nobody else', async () => {
   const { client } = await world()
   const unhandled: unknown[] = []

@@ -6,6 +6,7 @@ import { type ChainHandles, chainsOf } from './client/chains.ts'
 import { type DeadLetters, deadLettersOf } from './client/dead-letters.ts'
 import { endsOf } from './client/ends.ts'
 import { type ActorHandle, type GroupHandle, handles, type JobHandle, resumed } from './client/handles.ts'
+import { submittingMany } from './client/many.ts'
 import { type GivenMembers, memberSending } from './client/members.ts'
 import { createNews } from './client/news.ts'
 import { type OrderOptions, orderOf } from './client/order.ts'
@@ -22,7 +23,7 @@ import { type Callbacks, check, type JobDefinition, type WithInput } from './def
 import { type Duration, ms } from './duration.ts'
 import type { ActorEvent } from './envelope.ts'
 import { invalid } from './errors.ts'
-import { checkChoice, checkFields, isIterable, optionsOf } from './fields.ts'
+import { checkChoice, checkFields, optionsOf } from './fields.ts'
 import type { Find, View } from './host/api.ts'
 import type { StuckCount } from './host/stuck.ts'
 import { randomId } from './random-id.ts'
@@ -81,6 +82,10 @@ export interface GroupSubmitOptions {
 export interface Client extends AsyncDisposable, Schedules {
   submit<I, O, G, C extends Callbacks>(definition: JobDefinition<I, O, G, C>, input: G, options?: SubmitOptions): Promise<JobHandle<O, C>>
   submit(job: string, input: unknown, options?: SubmitOptions): Promise<JobHandle>
+  /**
+   * One job for each input, with a random id; resolves when all are stored. Of an array nothing is submitted if one of its inputs does not validate. Of a
+   * stream, and where the connection fails, those before are, and a StellwerkError says how many: to be able to say it again, submit a group, or each with its id.
+   */
   submitMany<I, O, G, C extends Callbacks>(
     definition: JobDefinition<I, O, G, C>,
     inputs: Iterable<G> | AsyncIterable<G>,
@@ -139,8 +144,6 @@ interface ClientParts {
 const submitFields = ['id', 'startAt', 'deadline', 'priority', 'labels', 'ack', 'signal', 'lane', 'after', 'when'] as const
 const groupFields = ['id', 'members', 'output', 'when', 'onMemberFailure', 'concurrency', 'seal', 'sealBy', 'labels']
 
-/** Submits of one `submitMany` that may wait for their answer. */
-const submitsAhead = 5000
 /** Views that are asked for at once. */
 const pageOfViews = 200
 
@@ -184,31 +187,11 @@ export function createClient({ bus, clock, name, onClose }: ClientParts): Client
     return job(id, { known: ack !== 'queued' })
   }
 
-  async function submitMany(definition: WithInput['definition'], inputs: Iterable<unknown> | AsyncIterable<unknown>) {
-    if (typeof inputs === 'string' || !isIterable(inputs)) throw invalid('inputs', 'must be an array, a generator or a stream of inputs')
-    const submits: Promise<JobHandle<never>>[] = []
-    let open = 0
-    let failed = false
-    let goOn = () => {}
-    const over = (bad: boolean) => {
-      open--
-      failed ||= bad
-      goOn()
-    }
-    for await (const input of inputs) {
-      const submitted = submit(definition, input)
-      // Heard below, when all inputs are read.
-      submitted.then(
-        () => over(false),
-        () => over(true),
-      )
-      submits.push(submitted)
-      // Inputs are read only as fast as they are stored.
-      if (++open >= submitsAhead) await new Promise<void>((done) => (goOn = done))
-      if (failed) break
-    }
-    return Promise.all(submits)
-  }
+  const submitMany = submittingMany(prepare, async (prepared) => {
+    const id = randomId()
+    await command(addressOf('job', id), { type: 'submit', ...prepared } satisfies JobSubmit)
+    return job(id, { known: true })
+  })
 
   /** `chain`: of which it is a step, as makers say. */
   async function submitGroup(given: GroupSubmitOptions, chain?: Address): Promise<GroupHandle> {

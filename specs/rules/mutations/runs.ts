@@ -473,5 +473,12 @@ export const runs: readonly Mutation[] = [
     './store.int: writes that are larger than a line holds',
   ),
   off('E9 a failed publish is repeated', sender, 'unsent.unshift(...batch)', '', 'outages: E9: submits wait'),
-  off('E9 many are read as they are taken', 'src/client.ts', '++open >= submitsAhead', '++open < 0', 'outages: E9: many are read'),
+  off(
+    'E1 many are checked before any is sent',
+    'src/client/many.ts',
+    'if (Array.isArray(inputs)) return Promise.all(Array.from(inputs, prepared))\n',
+    '',
+    './group-streams.int: many inputs, one of them wrong',
+  ),
+  off('E9 many are read as they are taken', 'src/client/many.ts', '++open >= submitsAhead', '++open < 0', 'outages: E9: many are read'),
 ]
