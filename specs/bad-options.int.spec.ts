@@ -236,6 +236,7 @@ const calls: Record<string, [field: string, call: () => unknown][]> = {
     ['capacity.__proto__', () => host.client.pool('p').resize(JSON.parse('{"__proto__":1}'))],
     ['query.labels.__proto__', () => host.client.deadLetters.drop({ labels: proto })],
     ['query.type', () => host.client.find({ type: 'grp' })[Symbol.asyncIterator]().next()],
+    ['query.prefix', () => host.client.find({ prefix: 'd' })[Symbol.asyncIterator]().next()],
     ['query.group', () => host.client.find({ group: 'd' })[Symbol.asyncIterator]().next()],
     ['query.labels.__proto__', () => host.client.find({ labels: proto })[Symbol.asyncIterator]().next()],
   ],

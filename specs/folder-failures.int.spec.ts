@@ -1,5 +1,5 @@
 import { mkdtempSync, rmSync } from 'node:fs'
-import { mkdir, rm } from 'node:fs/promises'
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { suite } from 'uvu'
@@ -152,6 +152,19 @@ test('while the tables catch up each document is counted once', async () => {
   await caughtUp
   assert.equal([...counts], [docs.length])
   await store.close()
+})
+
+test('a file in the place of its tables that is none is refused, and stays as it was', async () => {
+  for (const content of ['hello', Buffer.alloc(10_000), Buffer.alloc(10_000, 'x')]) {
+    const folder = join(home, `foreign-${content.length}-${String(content[0])}`)
+    await mkdir(folder)
+    const path = join(folder, 'data.mdb')
+    await writeFile(path, content)
+    const error = await openFolder(folder).catch((thrown) => thrown)
+    assert.is(error.code, 'UNAVAILABLE')
+    assert.match(error.message, /data\.mdb is no database, or a damaged one/)
+    assert.equal(await readFile(path), Buffer.from(content))
+  }
 })
 
 test('one that could not be opened can be tried again by the same process', async () => {

@@ -199,6 +199,17 @@ test('cancel: queued', async () => {
   assert.is((await j.ended()).code, 'JOB_CANCELLED')
 })
 
+test('cancel: right behind its submit, both before there was a host: nothing begins', async () => {
+  const w = virtualWorld({ partitions: 1 })
+  await (await w.host()).stop()
+  const handle = await w.client.submit(work, { ms: 10 }, { id: 'j', ack: 'queued' })
+  const cancelled = handle.cancel()
+  await w.host()
+  await w.until('its end', async () => (await handle.view()).final)
+  await cancelled
+  assert.equal([(await w.doc('job:j')).state, w.starts.length, await w.problems()], ['cancelled', 0, []])
+})
+
 test('cancel: running; visibly cancelling until the handler reacts', async () => {
   const j = await job(work, { ms: 60_000 })
   await j.reaches('running')

@@ -268,7 +268,7 @@ function schemaOf(body: unknown): Schema {
   const kind = typeof to === 'string' ? to.split(':')[0]! : ''
   if (kinds) return Object.hasOwn(kinds, kind) ? kinds[kind]! : Object.values(kinds)[0]!
   throw new ValidationError(
-    `type: ${JSON.stringify(type)?.slice(0, 100)} is not a command. Use ${commandTypes.slice(0, -1).join(', ')} or ${commandTypes.at(-1)}.`,
+    `type: ${JSON.stringify(type)?.slice(0, 100)} is not a command. Use ${commandTypes.slice(0, -1).join(', ')} or ${commandTypes.at(-1)}. A group is submitted by submit, too: "to" says that it is one.`,
     [{ path: ['type'], message: 'not a command' }],
   )
 }

@@ -74,7 +74,10 @@ export interface Find extends Query {
 const findQuery = z.strictObject({
   type: z.string().optional(),
   state: z.union([z.string(), z.array(z.string())]).optional(),
-  prefix: z.string().optional(),
+  prefix: z
+    .string()
+    .regex(/^[a-z]+:/, "must be the beginning of addresses: 'job:a1/'")
+    .optional(),
   group: z.string().startsWith('group:', "must be the address of a group: 'group:<id>'").optional(),
   labels: withoutProto(z.record(z.string(), z.string())).optional(),
   status: z.enum(['active', 'done']).optional(),

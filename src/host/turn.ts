@@ -6,7 +6,7 @@ import { valueIn } from '../payload.ts'
 import type { Write } from '../store/port.ts'
 import type { Collected, Item } from './intake.ts'
 import type { Partition } from './partition.ts'
-import { apply, wantedBy } from './turn/apply.ts'
+import { apply, grantAtOnce, wantedBy } from './turn/apply.ts'
 import { fillPages } from './turn/asked-pages.ts'
 import { readCallbacks } from './turn/callbacks.ts'
 import { doChores } from './turn/chores.ts'
@@ -61,6 +61,7 @@ async function wave(partition: Partition, turn: Turn): Promise<void> {
   await readCallbacks(partition, filled)
   const touched = new Map<Address, Touched>()
   for (const item of joined(partition, filled)) apply(partition, turn, touched, item)
+  for (const t of touched.values()) grantAtOnce(partition, turn, t)
   await commit(partition, turn, [...touched.values()])
   turn.items.push(...turn.next)
   turn.next = []

@@ -34,7 +34,9 @@ async function takeWhenFree(folder: string, sockets: Sockets, onWait?: (message:
       if (bell) return releaseOf(bell, sockets)
       continue
     }
-    if (told !== last) onWait?.(`${folder} is in use by process ${holder.pid}. Waiting until it has ended.`)
+    const who =
+      holder.pid === process.pid ? 'another host of this very process. Waiting until that' : `process ${holder.pid}. Waiting until it`
+    if (told !== last) onWait?.(`${folder} is in use by ${who} has ended.`)
     told = last
     await holder.ended
   }

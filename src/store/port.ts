@@ -81,7 +81,7 @@ export interface Query {
   type?: string
   /** One of these. */
   state?: string | readonly string[]
-  /** Addresses that begin so: members of a group. */
+  /** Addresses that begin so: 'job:a1/' for the members of a group and what is below them. */
   prefix?: string
   /** Members of a group (its address). */
   group?: string

@@ -61,6 +61,17 @@ export function lockSpecs(): void {
     assert.equal(await Promise.all(children.map((child) => child.ended)), [0, 0, 0])
   })
 
+  test('whom another one of the same process waits for is said', async ({ folder }) => {
+    const release = await lockFolder(folder)
+    let other: Promise<() => Promise<void>> | undefined
+    const said = await new Promise<string>((onWait) => {
+      other = lockFolder(folder, { onWait })
+    })
+    assert.match(said, / is in use by another host of this very process/)
+    await release()
+    await (await other!)()
+  })
+
   test('leaves little behind', async ({ folder }) => {
     for (const _ of upTo(5)) await (await lockFolder(folder))()
     assert.ok((await readdir(folder)).length <= 3)

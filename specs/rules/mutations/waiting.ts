@@ -110,6 +110,13 @@ export const waiting: readonly Mutation[] = [
     './odd-handlers.int: what is no JSON',
   ),
   off(
+    'W4 a cancel right behind its submit lets nothing begin',
+    'src/host/turn.ts',
+    'apply(partition, turn, touched, item)\n  for',
+    '{\n    apply(partition, turn, touched, item)\n    for (const t of touched.values()) grantAtOnce(partition, turn, t)\n  }\n  for',
+    './job.int: cancel: right behind',
+  ),
+  off(
     'R4 a handler that does not react to its deadline is left behind',
     'actors/job/setup.ts',
     'overdueAt + 5000',

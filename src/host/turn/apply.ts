@@ -49,7 +49,6 @@ export function apply(partition: Partition, turn: Turn, touched: Map<Address, To
     return
   }
   const at = Math.max(partition.clock.now(), takeTimer(t.draft, item)?.at ?? 0)
-  const sent = t.draft.n
   const checked = checkedCallback(partition, t.draft, item)
   const outcome = decide(type, t.draft, checked, { at, id: commandId(partition, item), peer })
   for (const part of partsOf(item)) t.outcomes.push([part, outcome])
@@ -71,7 +70,6 @@ export function apply(partition: Partition, turn: Turn, touched: Map<Address, To
   record(t.draft, item, type.unmarked.has(envelope.event.type))
   remember(partition, t.draft, item, outcome)
   t.changed = true
-  grantAtOnce(partition, turn, t, sent)
 }
 
 function meet(partition: Partition, touched: Map<Address, Touched>, { envelope }: Item): Touched | undefined {
@@ -168,16 +166,18 @@ function takeTimer(draft: ActorDocument, { timer: fired }: Item): Timer | undefi
 
 /**
  * Where the owner's own worker has the handler and a free slot, and nothing is queued before it, the run is granted in the write that
- * queues the job: no offer, no round trip.
+ * queues the job: no offer, no round trip. When all of the wave is applied: a cancel right behind a submit leaves nothing to begin.
  */
-function grantAtOnce(partition: Partition, turn: Turn, t: Touched, sent: number): void {
-  const at = t.draft.outbox.findIndex((entry) => entry.kind === 'offer' && entry.n > sent)
-  const offer = t.draft.outbox[at] as (Outgoing & { kind: 'offer' }) | undefined
+export function grantAtOnce(partition: Partition, turn: Turn, t: Touched): void {
+  const { draft, before } = t
   // What has ended in the same step would keep the slot.
-  if (!offer || t.draft.state !== 'queued' || !partition.worker?.reserve(offer.job)) return
+  if (!t.changed || draft.state !== 'queued') return
+  const isNew = (entry: Outgoing): entry is Outgoing & { kind: 'offer' } => entry.kind === 'offer' && entry.n > (before?.n ?? 0)
+  const offer = draft.outbox.findLast(isNew)
+  if (!offer || !partition.worker?.reserve(offer.job)) return
   turn.reserved.push(offer.job)
-  t.draft.outbox.splice(at, 1)
+  draft.outbox = draft.outbox.filter((entry) => !isNew(entry))
   const event = { type: 'claim', dispatch: offer.dispatch, worker: partition.worker.name }
-  const { grants } = decide(partition.actors.get('job')!, t.draft, { to: t.address, event }, { at: partition.clock.now() })
+  const { grants } = decide(partition.actors.get('job')!, draft, { to: t.address, event }, { at: partition.clock.now() })
   t.grants.push(...grants)
 }

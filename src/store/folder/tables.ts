@@ -1,5 +1,7 @@
-import { mkdir } from 'node:fs/promises'
-import { type Database, open } from 'lmdb'
+import { mkdir, open } from 'node:fs/promises'
+import { join } from 'node:path'
+import { type Database, open as openDatabase } from 'lmdb'
+import { UnavailableError } from '../../errors.ts'
 import type { Mark } from './log.ts'
 import type { Operation } from './operation.ts'
 
@@ -15,9 +17,10 @@ export interface Tables {
 
 export async function openTables(folder: string): Promise<Tables> {
   await mkdir(folder, { recursive: true })
+  await checkHead(join(folder, 'data.mdb'))
   // Without batches of event turns: the driver would reject a promise of a failed one that nobody has. Each transaction is asked for anyway.
   // Without the overlap of transactions and fsync a failed fsync fails its transaction; with it, nobody would be told.
-  const root = open<string, string>({
+  const root = openDatabase<string, string>({
     path: folder,
     noSubdir: false,
     overlappingSync: false,
@@ -50,6 +53,21 @@ export async function openTables(folder: string): Promise<Tables> {
     },
     close: () => root.close(),
   }
+}
+
+/** Where LMDB says that a file is its own. */
+const magic = 0xbeefc0de
+const magicAt = 24
+
+/** Of any other the driver would end the process without a word. */
+async function checkHead(path: string): Promise<void> {
+  const file = await open(path).catch(() => undefined)
+  if (!file) return
+  await using _ = file
+  const head = Buffer.alloc(magicAt + 4)
+  const { bytesRead } = await file.read(head)
+  if (bytesRead && ![head.readUInt32LE(magicAt), head.readUInt32BE(magicAt)].includes(magic))
+    throw new UnavailableError(`${path} is no database, or a damaged one. Name another folder, or put this one back whole.`)
 }
 
 /** The driver rejects twice: with a general error, and with the reason in a promise that hangs on it. */
