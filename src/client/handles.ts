@@ -52,6 +52,7 @@ export interface JobHandle<O = unknown, C extends Callbacks = Callbacks> extends
 export interface GroupHandle<O = unknown> extends ActorHandle {
   /** Adding a member again is adding it once. What is thrown when they cannot be read to their end: see `submitGroup`. */
   add(members: GivenMembers): Promise<void>
+  /** Await an `add` first: of two calls that are under way at once the later one may come first, and what is sealed refuses what comes then. */
   seal(): Promise<void>
   /** The output of the group's output; or throws JobFailedError, JobCancelledError. */
   result(options?: WaitOptions): Promise<O>
