@@ -1,29 +1,23 @@
 import type { WithInput } from '../definition.ts'
-import { invalid, isStellwerkError } from '../errors.ts'
+import { invalid } from '../errors.ts'
 import { isIterable } from '../fields.ts'
+import { checkedAll, type Given, withSent } from './checked.ts'
 import type { JobHandle } from './handles.ts'
 import type { Prepare } from './prepare.ts'
 
 type Prepared = Awaited<ReturnType<Prepare>>
-type Inputs = Iterable<unknown> | AsyncIterable<unknown>
 
 /** Submits of one call that may wait for their answer. */
 const submitsAhead = 5000
 
 /** One job for each of many inputs; what is no array is read only as fast as it is stored. */
 export function submittingMany(prepare: Prepare, submit: (prepared: Prepared) => Promise<JobHandle<never>>) {
-  /** An array is checked as a whole before anything is sent; what comes from elsewhere one by one. */
-  async function checked(definition: WithInput['definition'], inputs: Inputs): Promise<Iterable<Prepared> | AsyncIterable<Prepared>> {
+  async function checked(definition: WithInput['definition'], inputs: Given<unknown>): Promise<Given<Prepared>> {
     if (typeof inputs === 'string' || !isIterable(inputs)) throw invalid('inputs', 'must be an array, a generator or a stream of inputs')
-    const prepared = (input: unknown, index: number) => prepare(definition, input, `inputs.${index}`)
-    if (Array.isArray(inputs)) return Promise.all(Array.from(inputs, prepared))
-    return (async function* () {
-      let index = 0
-      for await (const input of inputs) yield prepared(input, index++)
-    })()
+    return checkedAll(inputs, (input, index) => prepare(definition, input, `inputs.${index}`))
   }
 
-  return async (definition: WithInput['definition'], inputs: Inputs): Promise<JobHandle<never>[]> => {
+  return async (definition: WithInput['definition'], inputs: Given<unknown>): Promise<JobHandle<never>[]> => {
     const submits: Promise<JobHandle<never>>[] = []
     let open = 0
     let failed = false
@@ -48,8 +42,7 @@ export function submittingMany(prepare: Prepare, submit: (prepared: Prepared) =>
       return await Promise.all(submits)
     } catch (error) {
       const submitted = (await Promise.allSettled(submits)).filter(({ status }) => status === 'fulfilled').length
-      if (submitted && isStellwerkError(error)) error.message += ` (${submitted} jobs of this call were submitted before.)`
-      throw error
+      throw withSent(error, submitted, 'jobs of this call were submitted')
     }
   }
 }

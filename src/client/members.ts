@@ -6,10 +6,11 @@ import type { ActorEvent } from '../envelope.ts'
 import { IncompleteError, invalid } from '../errors.ts'
 import { checkFields, isIterable } from '../fields.ts'
 import { weightOf } from '../payload.ts'
+import { checkedAll, type Given, withSent } from './checked.ts'
 import type { Prepare } from './prepare.ts'
 
-/** Members as the caller gives them; what is no array is read only as fast as it can be sent. */
-export type GivenMembers = Iterable<MemberOf> | AsyncIterable<MemberOf>
+/** Members as the caller gives them. */
+export type GivenMembers = Given<MemberOf>
 
 /**
  * Sends members to a group: the first ones by `first`, if it is given, the others as additions; the last message seals, if `seal` says
@@ -30,15 +31,10 @@ export function memberSending(prepare: Prepare, command: (to: Address, event: Ac
     return { key, ...(await prepare(definition, input, `members.${index}.input`)) }
   }
 
-  /** An array is checked as a whole before anything is sent; what comes from elsewhere piece by piece. */
-  async function checked(to: Address, members: GivenMembers): Promise<Iterable<Member> | AsyncIterable<Member>> {
+  async function checked(to: Address, members: GivenMembers): Promise<Given<Member>> {
     if (typeof members !== 'object' || !isIterable(members))
       throw invalid('members', 'must be an array, a generator or a stream of job.with(input, { key })')
-    if (Array.isArray(members)) return Promise.all((members as MemberOf[]).map((member, i) => memberOf(to, member, i)))
-    return (async function* () {
-      let index = 0
-      for await (const member of members) yield memberOf(to, member, index++)
-    })()
+    return checkedAll(members, (member, index) => memberOf(to, member, index))
   }
 
   /** One message is on its way while the next is made. */
@@ -71,14 +67,14 @@ export function memberSending(prepare: Prepare, command: (to: Address, event: Ac
       await sent
     } catch (error) {
       await sent.catch(() => {})
-      if (refusal) throw added ? withAdded(refusal, added) : refusal
+      if (refusal) throw withSent(refusal, added, 'members of this call were added')
       throw added ? new IncompleteError(idOf(to), added, { cause: error }) : error
     }
   }
 }
 
 /** Members in chunks, one at least: no message, and no outbox of the group, becomes large. */
-async function* chunks(to: Address, members: Iterable<Member> | AsyncIterable<Member>): AsyncGenerator<Member[]> {
+async function* chunks(to: Address, members: Given<Member>): AsyncGenerator<Member[]> {
   let chunk: Member[] = []
   let size = 0
   for await (const member of members) {
@@ -93,10 +89,4 @@ async function* chunks(to: Address, members: Iterable<Member> | AsyncIterable<Me
     size += weight
   }
   yield chunk
-}
-
-/** Our own error of this very call: it keeps its code. */
-function withAdded(refusal: Error, added: number): Error {
-  refusal.message += ` (${added} members of this call were added before.)`
-  return refusal
 }

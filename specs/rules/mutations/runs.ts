@@ -475,8 +475,8 @@ export const runs: readonly Mutation[] = [
   off('E9 a failed publish is repeated', sender, 'unsent.unshift(...batch)', '', 'outages: E9: submits wait'),
   off(
     'E1 many are checked before any is sent',
-    'src/client/many.ts',
-    'if (Array.isArray(inputs)) return Promise.all(Array.from(inputs, prepared))\n',
+    'src/client/checked.ts',
+    'if (Array.isArray(given)) return Promise.all(Array.from(given as T[], check))\n',
     '',
     './group-streams.int: many inputs, one of them wrong',
   ),

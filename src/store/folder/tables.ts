@@ -61,9 +61,8 @@ const magicAt = 24
 
 /** Of any other the driver would end the process without a word. */
 async function checkHead(path: string): Promise<void> {
-  const file = await open(path).catch(() => undefined)
+  await using file = await open(path).catch(() => undefined)
   if (!file) return
-  await using _ = file
   const head = Buffer.alloc(magicAt + 4)
   const { bytesRead } = await file.read(head)
   if (bytesRead && ![head.readUInt32LE(magicAt), head.readUInt32BE(magicAt)].includes(magic))
